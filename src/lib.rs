@@ -1,0 +1,2 @@
+//! tamis
+use datafusion as _;
