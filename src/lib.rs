@@ -1,2 +1,24 @@
-//! tamis
-use datafusion as _;
+//! tamis turns targeting rules into query plans and says which declarations they select, and why.
+//!
+//! ```text
+//! text ──syntax──▶ ast ──ir──▶ typed rules ──plan──▶ DataFusion ─────┐
+//!                                  └────────interpret (oracle)───────┴─▶ hits ──report──▶ text, JSON
+//! ```
+//!
+//! The modules are declared in that order. A module may use only those above it;
+//! `tests/suite/tidy.rs` makes sure.
+
+// What we talk about.
+mod source; // rule text, files, spans
+mod diagnostic; // what can be wrong with a rule, as data
+mod trouble; // what can be wrong with the world, and the exit codes
+mod value; // decimals, dates, units, text: exact, ordered, printable
+mod schema; // what a declaration looks like: records, fields, types
+
+// From text to meaning.
+mod syntax; // text → ast (never fails); ast → text (fmt)
+mod ir; // typed rules
+
+// From meaning to hits.
+mod hit; // outcome, finding
+mod interpret; // typed rules, one row at a time → outcome: the definition of the language

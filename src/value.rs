@@ -1,0 +1,92 @@
+//! What a rule computes with: exact values, or *no value* with a reason.
+
+pub mod calendar;
+pub mod country;
+pub mod decimal;
+pub mod text;
+pub mod unit;
+
+use std::sync::Arc;
+
+pub use decimal::Decimal;
+
+/// A value of a row, a list or a rule. Codes, choices, countries and text are all `Text`: their
+/// type says how they compare.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Value {
+    Missing(Reason),
+    Truth(bool),
+    Whole(i64),
+    Decimal(Decimal),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970-01-01, UTC.
+    DateTime(i64),
+    Duration(Duration),
+    Text(Arc<str>),
+}
+
+/// Days, time and months do not mix: a month is not a number of days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Duration {
+    Days(i32),
+    /// Microseconds.
+    Time(i64),
+    Months(i32),
+}
+
+/// Why there is no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The field has no value in the data, or an unreadable one.
+    NotGiven,
+    DivisionByZero,
+    OutOfRange,
+    /// The list has no entry for the key at that date.
+    NotInList,
+    /// The parameter has no value at that date.
+    NotInForce,
+    UnitsDiffer,
+}
+
+impl Reason {
+    pub fn words(self) -> &'static str {
+        match self {
+            Reason::NotGiven => "missing",
+            Reason::DivisionByZero => "division by zero",
+            Reason::OutOfRange => "out of range",
+            Reason::NotInList => "not in the list",
+            Reason::NotInForce => "no value at that date",
+            Reason::UnitsDiffer => "units differ",
+        }
+    }
+}
+
+impl Value {
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Value::Missing(_))
+    }
+
+    pub fn text(text: &str) -> Value {
+        Value::Text(Arc::from(text))
+    }
+
+    /// A decimal, or *out of range*.
+    pub fn decimal(decimal: Option<Decimal>) -> Value {
+        decimal.map_or(Value::Missing(Reason::OutOfRange), Value::Decimal)
+    }
+
+    /// A whole number as a decimal of scale 0.
+    pub fn as_decimal(&self) -> Option<Decimal> {
+        match self {
+            Value::Whole(it) => Some(Decimal::new(i128::from(*it), 0)),
+            Value::Decimal(it) => Some(*it),
+            Value::Missing(_)
+            | Value::Truth(_)
+            | Value::Date(_)
+            | Value::DateTime(_)
+            | Value::Duration(_)
+            | Value::Text(_) => None,
+        }
+    }
+}

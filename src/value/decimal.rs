@@ -1,0 +1,193 @@
+//! Exact decimals: the arithmetic of shared/semantics, on unscaled 128-bit integers.
+//!
+//! `+` and `-` keep the larger scale, `*` rounds to at most 9 decimals, `/` to 9. Rounding is half
+//! away from zero. A result of more than 38 digits, or a zero divisor, is no value.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use arrow::datatypes::i256;
+
+/// The largest scale of a value.
+pub const SCALE_MAX: u8 = 9;
+/// 10^38: every unscaled value is smaller in size.
+pub const LIMIT: i128 = 10_i128.pow(38);
+
+/// `unscaled` / 10^`scale`. Equality and order are those of the number: 1.0 = 1.00.
+#[derive(Debug, Clone, Copy)]
+pub struct Decimal {
+    pub unscaled: i128,
+    pub scale: u8,
+}
+
+impl Decimal {
+    pub fn new(unscaled: i128, scale: u8) -> Decimal {
+        Decimal { unscaled, scale }
+    }
+
+    /// Reads `-12_000.50`: digits, single underscores between them, one point. The scale is the
+    /// number of decimals written. `None` when it is no number or has more than 38 digits.
+    pub fn parse(text: &str) -> Option<Decimal> {
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
+        if whole.is_empty() && decimals.is_empty() {
+            return None;
+        }
+        let mut unscaled: i128 = 0;
+        for byte in whole.bytes().chain(decimals.bytes()).filter(|it| *it != b'_') {
+            let digit = byte.is_ascii_digit().then(|| i128::from(byte - b'0'))?;
+            unscaled = unscaled.checked_mul(10)?.checked_add(digit)?;
+        }
+        let scale = u8::try_from(decimals.bytes().filter(|it| *it != b'_').count()).ok()?;
+        let signed = if negative { -unscaled } else { unscaled };
+        (unscaled < LIMIT).then(|| Decimal::new(signed, scale))
+    }
+
+    /// Rounded half away from zero, or widened, to `scale` decimals.
+    pub fn with_scale(self, scale: u8) -> Option<Decimal> {
+        let unscaled = rescale(i256::from_i128(self.unscaled), self.scale, scale)?;
+        fit(unscaled, scale)
+    }
+
+    /// Without the zeros at the end.
+    pub fn normalised(self) -> Decimal {
+        let mut it = self;
+        while it.scale > 0 && it.unscaled % 10 == 0 {
+            it = Decimal::new(it.unscaled / 10, it.scale - 1);
+        }
+        it
+    }
+
+    pub fn negated(self) -> Decimal {
+        Decimal::new(-self.unscaled, self.scale)
+    }
+
+    pub fn abs(self) -> Decimal {
+        Decimal::new(self.unscaled.abs(), self.scale)
+    }
+
+    pub fn is_zero(self) -> bool {
+        self.unscaled == 0
+    }
+}
+
+/// The scale of a product.
+pub fn product_scale(left: u8, right: u8) -> u8 {
+    (left + right).min(SCALE_MAX)
+}
+
+pub fn add(left: Decimal, right: Decimal) -> Option<Decimal> {
+    let scale = left.scale.max(right.scale);
+    if left.scale == right.scale {
+        let sum = left.unscaled.checked_add(right.unscaled)?;
+        return (sum.unsigned_abs() < LIMIT.unsigned_abs()).then(|| Decimal::new(sum, scale));
+    }
+    let widened = |it: Decimal| rescale(i256::from_i128(it.unscaled), it.scale, scale);
+    fit(widened(left)?.checked_add(widened(right)?)?, scale)
+}
+
+pub fn subtract(left: Decimal, right: Decimal) -> Option<Decimal> {
+    add(left, right.negated())
+}
+
+pub fn multiply(left: Decimal, right: Decimal) -> Option<Decimal> {
+    let (exact, scale) = (left.scale + right.scale, product_scale(left.scale, right.scale));
+    if exact == scale && let Some(product) = left.unscaled.checked_mul(right.unscaled) {
+        let fits = product.unsigned_abs() < LIMIT.unsigned_abs();
+        return fits.then(|| Decimal::new(product, scale));
+    }
+    let product = i256::from_i128(left.unscaled).checked_mul(i256::from_i128(right.unscaled))?;
+    fit(rescale(product, exact, scale)?, scale)
+}
+
+/// `None` for a zero divisor too: ask [`Decimal::is_zero`] first for the reason.
+pub fn divide(left: Decimal, right: Decimal) -> Option<Decimal> {
+    if right.is_zero() {
+        return None;
+    }
+    let power = u32::from(SCALE_MAX + right.scale - left.scale.min(SCALE_MAX));
+    let negative = (left.unscaled < 0) != (right.unscaled < 0);
+    let (top, bottom) = (left.unscaled.unsigned_abs(), right.unscaled.unsigned_abs());
+    let quotient = narrow_division(top, bottom, power).or_else(|| wide_division(top, bottom, power))?;
+    Some(Decimal::new(if negative { -quotient } else { quotient }, SCALE_MAX))
+}
+
+/// ⌊(2·top·10^power + bottom) / (2·bottom)⌋ where it fits 128 bits.
+fn narrow_division(top: u128, bottom: u128, power: u32) -> Option<i128> {
+    let scaled = top.checked_mul(10_u128.checked_pow(power)?)?.checked_mul(2)?;
+    let quotient = scaled.checked_add(bottom)? / bottom.checked_mul(2)?;
+    i128::try_from(quotient).ok().filter(|it| *it < LIMIT)
+}
+
+/// The same in 256 bits.
+fn wide_division(top: u128, bottom: u128, power: u32) -> Option<i128> {
+    let wide = |it: u128| i128::try_from(it).ok().map(i256::from_i128);
+    let two = i256::from_i128(2);
+    let scaled = wide(top)?.checked_mul(power_of_ten(power)?)?.checked_mul(two)?;
+    let doubled = wide(bottom)?.checked_mul(two)?;
+    let quotient = scaled.checked_add(wide(bottom)?)?.checked_div(doubled)?;
+    quotient.to_i128().filter(|it| *it < LIMIT)
+}
+
+fn power_of_ten(power: u32) -> Option<i256> {
+    i256::from_i128(10).checked_pow(power)
+}
+
+fn rescale(unscaled: i256, from: u8, to: u8) -> Option<i256> {
+    if from <= to {
+        return unscaled.checked_mul(power_of_ten(u32::from(to - from))?);
+    }
+    let divisor = power_of_ten(u32::from(from - to))?;
+    let half = divisor.checked_div(i256::from_i128(2))?;
+    let towards = if unscaled < i256::ZERO { half.checked_neg()? } else { half };
+    unscaled.checked_add(towards)?.checked_div(divisor)
+}
+
+fn fit(unscaled: i256, scale: u8) -> Option<Decimal> {
+    let it = unscaled.to_i128()?;
+    (it.unsigned_abs() < LIMIT.unsigned_abs()).then(|| Decimal::new(it, scale))
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Decimal) -> Ordering {
+        if self.scale == other.scale {
+            return self.unscaled.cmp(&other.unscaled);
+        }
+        let scale = self.scale.max(other.scale);
+        let wide = |it: &Decimal| rescale(i256::from_i128(it.unscaled), it.scale, scale);
+        wide(self).cmp(&wide(other))
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Decimal) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Decimal {
+    fn eq(&self, other: &Decimal) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Decimal {}
+
+/// Without zeros at the end: `12.5`, `-3`.
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let it = self.normalised();
+        let sign = if it.unscaled < 0 { "-" } else { "" };
+        let digits = it.unscaled.unsigned_abs().to_string();
+        let scale = usize::from(it.scale);
+        if scale == 0 {
+            return write!(f, "{sign}{digits}");
+        }
+        let padded = format!("{digits:0>width$}", width = scale + 1);
+        let (whole, decimals) = padded.split_at(padded.len() - scale);
+        write!(f, "{sign}{whole}.{decimals}")
+    }
+}

@@ -1,0 +1,71 @@
+//! The forms in which text is compared.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// How a text field compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Form {
+    /// As it stands: codes, choices, countries.
+    Exact,
+    /// Case ignored, by simple case folding.
+    Folded,
+    /// Names: accents, case and punctuation ignored. Version 1 of the form.
+    Name,
+}
+
+pub fn form(text: &str, form: Form) -> String {
+    match form {
+        Form::Exact => text.to_owned(),
+        Form::Folded => folded(text),
+        Form::Name => name(text),
+    }
+}
+
+fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    text.chars().map(fold).collect()
+}
+
+fn fold(letter: char) -> char {
+    unicode_case_mapping::case_folded(letter)
+        .and_then(|it| char::from_u32(it.get()))
+        .unwrap_or(letter)
+}
+
+/// NFKD, marks dropped, a fixed table, upper case, every run of other characters one space.
+fn name(text: &str) -> String {
+    let mut res = String::with_capacity(text.len());
+    let mut gap = false;
+    for letter in text.nfkd().filter(|it| !is_combining_mark(*it)) {
+        for letter in latin(letter) {
+            if !letter.is_alphanumeric() {
+                gap = true;
+                continue;
+            }
+            if gap && !res.is_empty() {
+                res.push(' ');
+            }
+            gap = false;
+            res.push(letter);
+        }
+    }
+    res
+}
+
+fn latin(letter: char) -> Vec<char> {
+    let fixed = match letter {
+        'ß' | 'ẞ' => "SS",
+        'æ' | 'Æ' => "AE",
+        'œ' | 'Œ' => "OE",
+        'ø' | 'Ø' => "O",
+        'ł' | 'Ł' => "L",
+        'đ' | 'Đ' | 'ð' | 'Ð' => "D",
+        'þ' | 'Þ' => "TH",
+        'ı' => "I",
+        other => return other.to_uppercase().collect(),
+    };
+    fixed.chars().collect()
+}
