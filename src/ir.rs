@@ -2,6 +2,16 @@
 //!
 //! `lower` makes them from trees; `interpret` and `plan` give them the same meaning.
 
+pub mod body;
+pub mod expression;
+pub mod from_schema;
+pub mod function;
+pub mod literal;
+pub mod lower;
+pub mod name;
+pub mod test;
+pub mod typing;
+
 use std::sync::Arc;
 
 use crate::schema::FieldId;

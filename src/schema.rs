@@ -180,6 +180,8 @@ pub struct Field {
     pub ty: Type,
     /// For `quantity by stat_unit` and `money by invoice_currency`: the field with the unit.
     pub unit_of: Option<String>,
+    /// As the schema writes it: numbers in data files are in this unit.
+    pub unit: Option<String>,
     pub required: bool,
     pub formerly: Option<String>,
 }

@@ -1,0 +1,183 @@
+//! Why a row is a hit or undecided: evidence, message, and the fields that leave it open.
+
+use std::collections::BTreeSet;
+
+use crate::hit::Finding;
+use crate::hit::Outcome;
+use crate::interpret::Row;
+use crate::interpret::eval;
+use crate::interpret::outcome;
+use crate::interpret::truth;
+use crate::ir::E;
+use crate::ir::Kind;
+use crate::ir::Piece;
+use crate::ir::RuleId;
+use crate::ir::RuleSet;
+use crate::schema::Type;
+use crate::value::Duration;
+use crate::value::Reason;
+use crate::value::Value;
+use crate::value::calendar;
+
+/// What an officer needs to know of a rule and a row.
+pub fn finding(set: &RuleSet, rule: RuleId, row: &Row) -> Finding {
+    let rule_id = rule;
+    let rule = &set.rules[rule.0];
+    let answer = outcome(set, rule_id, row);
+    let mut it = Finding {
+        outcome: answer,
+        score: None,
+        evidence: Vec::new(),
+        because: String::new(),
+        open: Vec::new(),
+    };
+    if answer == Outcome::NoHit {
+        return it;
+    }
+    for (words, value) in &rule.show {
+        it.evidence.push((words.clone(), words_of(set, value, row)));
+    }
+    if answer == Outcome::Hit {
+        it.score = rule.score.as_ref().and_then(|it| eval(set, it, row).as_decimal());
+        it.because = rule.because.iter().map(|piece| piece_text(set, piece, row)).collect();
+        return it;
+    }
+    let mut open = BTreeSet::new();
+    open_fields(set, &rule.outcome, row, &mut open);
+    it.open = open.into_iter().collect();
+    it
+}
+
+fn piece_text(set: &RuleSet, piece: &Piece, row: &Row) -> String {
+    match piece {
+        Piece::Text(text) => text.clone(),
+        Piece::Value(value) => words_of(set, value, row),
+    }
+}
+
+/// The value with its unit: `12.5 EUR/kg`, `8 %`, `(no value)`.
+fn words_of(set: &RuleSet, expr: &E, row: &Row) -> String {
+    let value = eval(set, expr, row);
+    words(set, &value, expr, row)
+}
+
+fn words(set: &RuleSet, value: &Value, expr: &E, row: &Row) -> String {
+    match (value, &expr.ty) {
+        (Value::Missing(_), _) => "(no value)".to_owned(),
+        (_, Type::Number(number)) => {
+            let Some(it) = value.as_decimal() else { return String::new() };
+            if number.percent {
+                let hundred = crate::value::Decimal::new(it.unscaled.saturating_mul(100), it.scale);
+                return format!("{hundred} %");
+            }
+            let unit = unit_text(set, &number.dimension, row);
+            if unit.is_empty() { it.to_string() } else { format!("{it} {unit}") }
+        }
+        (value, _) => plain(value),
+    }
+}
+
+/// A unit that stands in a field of the row is read there.
+fn unit_text(set: &RuleSet, dimension: &crate::value::unit::Dimension, row: &Row) -> String {
+    let mut text = dimension.unit_text();
+    for (base, _) in &dimension.0 {
+        let crate::value::unit::Base::UnitOf(field) = base else { continue };
+        let unit = (0..set.schema.records.len())
+            .filter_map(|it| set.schema.find_field(crate::schema::RecordId(it), field))
+            .find_map(|it| match row.get(it) {
+                Value::Text(unit) => Some(unit),
+                _ => None,
+            });
+        text = text.replace(field.as_str(), unit.as_deref().unwrap_or("?"));
+    }
+    text
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Missing(_) => "(no value)".to_owned(),
+        Value::Truth(it) => it.to_string(),
+        Value::Whole(it) => it.to_string(),
+        Value::Decimal(it) => it.to_string(),
+        Value::Date(it) => calendar::date_text(*it),
+        Value::DateTime(it) => calendar::time_text(*it),
+        Value::Duration(Duration::Days(it)) => format!("{it} days"),
+        Value::Duration(Duration::Months(it)) => format!("{it} months"),
+        Value::Duration(Duration::Time(it)) => format!("{} minutes", it / 60_000_000),
+        Value::Text(it) => it.to_string(),
+    }
+}
+
+/// The fields whose absence leaves an unknown condition open: those of its unknown parts.
+fn open_fields(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) {
+    if truth(&eval(set, expr, row)).is_some() {
+        return;
+    }
+    match &expr.kind {
+        Kind::And(parts) | Kind::Or(parts) | Kind::AtLeast(_, parts) => {
+            for part in parts {
+                open_fields(set, part, row, open);
+            }
+        }
+        Kind::Not(it) | Kind::Named(_, it) => open_fields(set, it, row, open),
+        Kind::Hit(rule) => open_fields(set, &set.rules[rule.0].outcome, row, open),
+        _ if matches!(expr.kind, Kind::Field(_) | Kind::OrElse(..)) => causes(set, expr, row, open),
+        _ => {
+            for part in expr.parts() {
+                causes(set, part, row, open);
+            }
+        }
+    }
+}
+
+/// Why a value is missing: fields, with a reason where it is another than their absence.
+fn causes(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) {
+    let Value::Missing(reason) = eval(set, expr, row) else { return };
+    if let Kind::Field(id) = &expr.kind {
+        open.insert(set.schema.field(*id).name.clone());
+        return;
+    }
+    if let Kind::OrElse(left, right) = &expr.kind {
+        causes(set, left, row, open);
+        causes(set, right, row, open);
+        return;
+    }
+    let before = open.len();
+    let mut any = false;
+    for part in expr.parts() {
+        any |= eval(set, part, row).is_missing();
+        causes(set, part, row, open);
+    }
+    if any || before != open.len() || reason == Reason::NotGiven {
+        return;
+    }
+    for name in names(set, blamed(expr)) {
+        open.insert(format!("{name} ({})", reason.words()));
+    }
+}
+
+/// Of a division the divisor, else every part.
+fn blamed(expr: &E) -> Vec<&E> {
+    match &expr.kind {
+        Kind::Arithmetic(crate::ir::Arithmetic::Divide, _, divisor) => vec![divisor],
+        Kind::Parameter(..) => vec![expr],
+        _ => expr.parts(),
+    }
+}
+
+fn names(set: &RuleSet, parts: Vec<&E>) -> BTreeSet<String> {
+    let mut res = BTreeSet::new();
+    let mut todo = parts;
+    while let Some(it) = todo.pop() {
+        match &it.kind {
+            Kind::Field(id) => {
+                res.insert(set.schema.field(*id).name.clone());
+            }
+            Kind::Parameter(at, _) => {
+                res.insert(set.parameters[*at].name.to_string());
+            }
+            _ => todo.extend(it.parts()),
+        }
+    }
+    res
+}

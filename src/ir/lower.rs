@@ -1,0 +1,529 @@
+//! Trees to typed rules: names to ids, and a type for every expression.
+//!
+//! A rule that cannot be lowered keeps its place with an `Error` condition; the diagnostics say why.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::diagnostic::Code;
+use crate::diagnostic::Diagnostic;
+use crate::ir::E;
+use crate::ir::Exception;
+use crate::ir::Expr;
+use crate::ir::Kind;
+use crate::ir::List;
+use crate::ir::Parameter;
+use crate::ir::Piece;
+use crate::ir::Rule;
+use crate::ir::RuleId;
+use crate::ir::RuleSet;
+use crate::ir::from_schema;
+use crate::ir::from_schema::Derived;
+use crate::ir::typing;
+use crate::schema::RecordId;
+use crate::schema::Schema;
+use crate::schema::Type;
+use crate::source::Sources;
+use crate::source::Span;
+use crate::syntax::ast;
+use crate::value::Value;
+use crate::value::calendar;
+
+/// What rules are lowered against.
+pub struct Context<'a> {
+    pub sources: &'a Sources,
+    pub schema: Arc<Schema>,
+    pub derived: &'a [Derived],
+    /// Loaded already, with the names the rules use.
+    pub lists: Vec<List>,
+}
+
+/// Every rule block of `files`, typed.
+pub fn lower(files: &[ast::File], context: Context) -> (RuleSet, Vec<Diagnostic>) {
+    let mut lowering = Lowering::new(files, context);
+    lowering.parameters(files);
+    let mut blocks: Vec<(&ast::Name, &ast::Block)> = lowering.rule_blocks(files);
+    blocks.sort_by(|a, b| a.0.text.cmp(&b.0.text));
+    lowering.rule_ids =
+        blocks.iter().enumerate().map(|(at, it)| (it.0.text.clone(), RuleId(at))).collect();
+    lowering.levels = blocks.iter().map(|it| lowering.quiet_level(it.1)).collect();
+    let mut rules = Vec::new();
+    for (name, block) in &blocks {
+        let rule = lowering.rule(name, block);
+        rules.push(rule);
+    }
+    lowering.unused_definitions(files);
+    lowering.hit_cycles(&rules);
+    let rule_set = RuleSet {
+        schema: lowering.schema.clone(),
+        rules,
+        lists: lowering.lists,
+        parameters: lowering.parameters,
+    };
+    (rule_set, lowering.diagnostics)
+}
+
+pub struct Lowering<'a> {
+    pub(in crate::ir) sources: &'a Sources,
+    pub(in crate::ir) schema: Arc<Schema>,
+    pub(in crate::ir) derived: BTreeMap<(RecordId, &'a str), &'a Derived>,
+    pub(in crate::ir) lists: Vec<List>,
+    pub(in crate::ir) parameters: Vec<Parameter>,
+    pub(in crate::ir) defines: BTreeMap<&'a str, &'a ast::Block>,
+    pub(in crate::ir) rule_ids: BTreeMap<String, RuleId>,
+    pub(in crate::ir) levels: Vec<Option<RecordId>>,
+    pub(in crate::ir) diagnostics: Vec<Diagnostic>,
+    /// Definitions and derived fields being lowered, to find cycles.
+    pub(in crate::ir) open: Vec<String>,
+    /// Negated tests of the rule at hand: the place, and the words of what is tested.
+    pub(in crate::ir) negated: Vec<(E, Span)>,
+    /// How many nodes definitions have expanded to: a limit on doubling.
+    pub(in crate::ir) expanded: usize,
+    used: std::collections::BTreeSet<String>,
+}
+
+/// Where an expression stands.
+#[derive(Clone)]
+pub struct Scope {
+    pub record: RecordId,
+    pub arguments: BTreeMap<String, E>,
+    /// Days, both included: codes must be in force then.
+    pub valid: (Option<i32>, Option<i32>),
+}
+
+const EXPANSION_LIMIT: usize = 20_000;
+
+impl<'a> Lowering<'a> {
+    fn new(files: &'a [ast::File], context: Context<'a>) -> Lowering<'a> {
+        let derived = context.derived.iter().map(|it| ((it.record, it.name.text.as_str()), it));
+        let mut lowering = Lowering {
+            sources: context.sources,
+            schema: context.schema,
+            derived: derived.collect(),
+            lists: context.lists,
+            parameters: Vec::new(),
+            defines: BTreeMap::new(),
+            rule_ids: BTreeMap::new(),
+            levels: Vec::new(),
+            diagnostics: Vec::new(),
+            open: Vec::new(),
+            negated: Vec::new(),
+            expanded: 0,
+            used: std::collections::BTreeSet::new(),
+        };
+        for block in files.iter().flat_map(|it| &it.blocks).filter(|it| !it.broken) {
+            if let ast::Head::Define { name, .. } = &block.head
+                && lowering.defines.insert(&name.text, block).is_some()
+            {
+                lowering.twice(name);
+            }
+        }
+        lowering
+    }
+
+    fn twice(&mut self, name: &ast::Name) {
+        let message = format!("`{}` is declared twice", name.text);
+        self.diagnostics.push(
+            Diagnostic::new(Code::T2104, name.span, message).help("give one of them another name"),
+        );
+    }
+
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn rule_blocks(&mut self, files: &'a [ast::File]) -> Vec<(&'a ast::Name, &'a ast::Block)> {
+        let mut seen: BTreeMap<&str, ()> = BTreeMap::new();
+        let mut res = Vec::new();
+        for block in files.iter().flat_map(|it| &it.blocks) {
+            let ast::Head::Rule { name, .. } = &block.head else { continue };
+            if seen.insert(&name.text, ()).is_some() {
+                self.twice(name);
+            } else if !block.broken {
+                res.push((name, block));
+            }
+        }
+        res
+    }
+
+    /// The level of a rule, without remarks: `rule` makes them.
+    fn quiet_level(&self, block: &ast::Block) -> Option<RecordId> {
+        let named = block.lines.iter().find_map(|line| match &line.kind {
+            ast::LineKind::For { record, .. } => Some(self.schema.find_record(&record.text)),
+            _ => None,
+        });
+        match named {
+            Some(found) => found,
+            None if self.schema.records.len() == 1 => Some(RecordId(0)),
+            None => None,
+        }
+    }
+
+    fn level(&mut self, name: &ast::Name, block: &ast::Block) -> Option<RecordId> {
+        for line in &block.lines {
+            let ast::LineKind::For { record, of, .. } = &line.kind else { continue };
+            let id = self.record(record)?;
+            if let Some(of) = of {
+                let outer = self.record(of)?;
+                if self.schema.record(id).parent != Some(outer) {
+                    let message = format!("`{}` is not a part of `{}`", record.text, of.text);
+                    self.push(
+                        Diagnostic::new(Code::T2108, of.span, message)
+                            .help("name the record that the schema puts around it"),
+                    );
+                }
+            }
+            return Some(id);
+        }
+        if self.schema.records.len() == 1 {
+            return Some(RecordId(0));
+        }
+        let names: Vec<String> =
+            self.schema.records.iter().map(|it| format!("`for each {}`", it.name)).collect();
+        let message = format!("rule {} does not say what it judges", name.text);
+        self.push(
+            Diagnostic::new(Code::T1108, name.span, message)
+                .help(format!("add one of {}", names.join(", "))),
+        );
+        None
+    }
+
+    pub fn record(&mut self, name: &ast::Name) -> Option<RecordId> {
+        let found = self.schema.find_record(&name.text);
+        if found.is_none() {
+            let names: Vec<&str> = self.schema.records.iter().map(|it| it.name.as_str()).collect();
+            let help = crate::diagnostic::did_you_mean(&name.text, names.iter().copied())
+                .unwrap_or_else(|| format!("the schema declares {}", names.join(", ")));
+            let message = format!("unknown record `{}`", name.text);
+            self.push(Diagnostic::new(Code::T2108, name.span, message).help(help));
+        }
+        found
+    }
+
+    fn parameters(&mut self, files: &'a [ast::File]) {
+        let mut seen: BTreeMap<&str, ()> = BTreeMap::new();
+        for block in files.iter().flat_map(|it| &it.blocks).filter(|it| !it.broken) {
+            let ast::Head::Parameter { name, ty } = &block.head else { continue };
+            if seen.insert(&name.text, ()).is_some() {
+                self.twice(name);
+                continue;
+            }
+            let ty = from_schema::ty(ty, &self.schema.clone(), &mut self.diagnostics);
+            let mut values = Vec::new();
+            for line in &block.lines {
+                let ast::LineKind::Bullet(bullet) = &line.kind else { continue };
+                let ast::Body::Expr(expr) = &bullet.body else { continue };
+                let since = bullet.since.as_ref().and_then(|it| calendar::days(it.date));
+                if let Some(value) = self.constant(expr, &ty) {
+                    values.push((since, value));
+                }
+            }
+            values.sort_by_key(|it| it.0);
+            if values.is_empty() {
+                let message = format!("parameter {} has no value", name.text);
+                self.push(
+                    Diagnostic::new(Code::T1108, name.span, message)
+                        .help("add a line such as `- 50 % since 2026-01-01`"),
+                );
+            }
+            if let Some(pair) = values.windows(2).find(|it| it[0].0 == it[1].0) {
+                let day = pair[0].0.map_or("every date".to_owned(), calendar::date_text);
+                let message = format!("parameter {} has two values since {day}", name.text);
+                self.push(Diagnostic::new(Code::T2104, name.span, message).help("keep one"));
+            }
+            self.parameters.push(Parameter { name: Arc::from(name.text.as_str()), ty, values });
+        }
+    }
+
+    /// The value of a literal of a type.
+    fn constant(&mut self, expr: &ast::Expr, ty: &Type) -> Option<Value> {
+        let scope =
+            Scope { record: RecordId(0), arguments: BTreeMap::new(), valid: (None, None) };
+        let it = self.value(expr, Some(ty), &scope);
+        if it.ty == Type::Error || *ty == Type::Error {
+            return None;
+        }
+        let typed = Arc::new(Expr {
+            kind: Kind::Literal(Value::Missing(crate::value::Reason::NotGiven)),
+            ty: ty.clone(),
+            span: expr.span,
+        });
+        if let Some(problem) = typing::comparable(&self.schema, &typed, &it) {
+            let message = format!("a value of this parameter is {}", ty.words());
+            self.push(Diagnostic { labels: vec![crate::diagnostic::Label { span: expr.span, text: it.ty.words() }], message, ..problem });
+            return None;
+        }
+        match fold(&it) {
+            Some(value) => Some(value),
+            None => {
+                let message = "a parameter has a fixed value";
+                self.push(Diagnostic::new(Code::T3005, expr.span, message).help("write a literal"));
+                None
+            }
+        }
+    }
+
+    fn rule(&mut self, name: &ast::Name, block: &ast::Block) -> Rule {
+        let error = self.error(name.span);
+        let mut rule = Rule {
+            id: Arc::from(name.text.as_str()),
+            title: match &block.head {
+                ast::Head::Rule { title: Some(title), .. } => title.text.clone(),
+                _ => String::new(),
+            },
+            owner: meta(block, ast::MetaKey::Owner).join(", "),
+            status: meta(block, ast::MetaKey::Status).join(", "),
+            tags: meta(block, ast::MetaKey::Tags),
+            channel: None,
+            level: RecordId(0),
+            outcome: error.clone(),
+            condition: error,
+            exceptions: Vec::new(),
+            score: None,
+            show: Vec::new(),
+            because: Vec::new(),
+            span: block.span,
+        };
+        let Some(level) = self.level(name, block) else { return rule };
+        rule.level = level;
+        let valid = self.validity(block);
+        let scope = Scope { record: level, arguments: BTreeMap::new(), valid };
+        self.negated.clear();
+        self.expanded = 0;
+        self.rule_lines(block, &scope, &mut rule);
+        self.warn_negated(&rule.condition);
+        rule.outcome = self.outcome(&rule, &scope, name.span);
+        rule
+    }
+
+    fn rule_lines(&mut self, block: &ast::Block, scope: &Scope, rule: &mut Rule) {
+        for (at, line) in block.lines.iter().enumerate() {
+            let bullets = &block.lines[at + 1..];
+            match &line.kind {
+                ast::LineKind::When(body) => rule.condition = self.body(body, bullets, 1, scope),
+                ast::LineKind::Unless(body) => {
+                    let negated = std::mem::take(&mut self.negated);
+                    rule.exceptions = self.exceptions(body, bullets, scope);
+                    self.negated = negated;
+                }
+                ast::LineKind::Score(expr) => rule.score = self.score(expr, scope),
+                ast::LineKind::Channel { name, .. } => rule.channel = Some(name.text.clone()),
+                ast::LineKind::Show(shown) => {
+                    for expr in shown {
+                        let words: Vec<&str> =
+                            self.sources.slice(expr.span).split_whitespace().collect();
+                        let words = words.join(" ");
+                        let value = self.value(expr, None, scope);
+                        rule.show.push((words, value));
+                    }
+                }
+                ast::LineKind::Because(message) => rule.because = self.message(message, scope),
+                _ => {}
+            }
+        }
+    }
+
+    fn message(&mut self, message: &ast::Message, scope: &Scope) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        for piece in &message.pieces {
+            pieces.push(match piece {
+                ast::Piece::Text(text) => Piece::Text(text.clone()),
+                ast::Piece::Value(expr) => Piece::Value(self.value(expr, None, scope)),
+            });
+        }
+        pieces
+    }
+
+    fn score(&mut self, expr: &ast::Expr, scope: &Scope) -> Option<E> {
+        let it = self.value(expr, None, scope);
+        if it.ty == Type::Error {
+            return None;
+        }
+        let number = typing::number(&it.ty);
+        if !it.ty.is_numeric() || !number.dimension.is_pure() || number.percent {
+            let message = format!("a score is a number, not {}", it.ty.words());
+            self.push(Diagnostic::new(Code::T3005, it.span, message).help("write `score 60`"));
+            return None;
+        }
+        if typing::may_be_missing(&self.schema, &it) {
+            self.push(
+                Diagnostic::new(Code::T4102, it.span, "this score may have no value")
+                    .help("say what counts then: `… or else 0`"),
+            );
+        }
+        Some(it)
+    }
+
+    fn validity(&mut self, block: &ast::Block) -> (Option<i32>, Option<i32>) {
+        for line in &block.lines {
+            let ast::LineKind::Valid { from, to } = &line.kind else { continue };
+            let day = |it: &Option<ast::Date>| it.as_ref().and_then(|it| calendar::days(it.date));
+            let (first, last) = (day(from), day(to));
+            if let (Some(a), Some(b)) = (first, last)
+                && b < a
+            {
+                self.push(
+                    Diagnostic::new(Code::T5102, line.span, "this period ends before it begins")
+                        .help("exchange the two dates"),
+                );
+            }
+            return (first, last);
+        }
+        (None, None)
+    }
+
+    /// In force, and the condition, and no established exception.
+    fn outcome(&mut self, rule: &Rule, scope: &Scope, span: Span) -> E {
+        let mut all = Vec::new();
+        all.extend(self.period(scope.valid.0, scope.valid.1, scope, span));
+        all.push(rule.condition.clone());
+        if !rule.exceptions.is_empty() {
+            let exceptions: Vec<E> = rule.exceptions.iter().map(|it| it.condition.clone()).collect();
+            let any = truth(Kind::Or(exceptions), span);
+            all.push(truth(Kind::Not(truth(Kind::Established(any), span)), span));
+        }
+        if all.len() == 1 { all.remove(0) } else { truth(Kind::And(all), span) }
+    }
+
+    /// Only a cycle through `hit(…)` is possible here: definitions report theirs when expanded.
+    fn hit_cycles(&mut self, rules: &[Rule]) {
+        let hits: Vec<Vec<RuleId>> = rules.iter().map(|it| hits_of(&it.outcome)).collect();
+        let mut state = vec![0_u8; rules.len()];
+        for start in 0..rules.len() {
+            let mut path = vec![(start, 0_usize)];
+            while let Some((at, next)) = path.pop() {
+                if next == 0 {
+                    if state[at] == 2 {
+                        continue;
+                    }
+                    state[at] = 1;
+                }
+                let Some(target) = hits[at].get(next) else {
+                    state[at] = 2;
+                    continue;
+                };
+                path.push((at, next + 1));
+                match state[target.0] {
+                    0 => path.push((target.0, 0)),
+                    1 => {
+                        let message = format!("rule {} needs its own outcome", rules[at].id);
+                        let it = Diagnostic::new(Code::T2105, rules[at].span, message)
+                            .help("take one `hit(…)` of the circle out");
+                        self.push(it);
+                        return;
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    pub fn mark_used(&mut self, name: &str) {
+        self.used.insert(name.to_owned());
+    }
+
+    /// A definition that no rule uses is checked all the same.
+    fn unused_definitions(&mut self, files: &'a [ast::File]) {
+        let blocks = files.iter().flat_map(|it| &it.blocks).filter(|it| !it.broken);
+        for block in blocks {
+            let ast::Head::Define { name, formals } = &block.head else { continue };
+            if self.used.contains(&name.text) {
+                continue;
+            }
+            let Some(record) = self.quiet_level(block).or(self.deepest()) else { continue };
+            let mut arguments = BTreeMap::new();
+            for formal in formals {
+                let ty = from_schema::ty(&formal.ty, &self.schema.clone(), &mut self.diagnostics);
+                let kind = Kind::Literal(Value::Missing(crate::value::Reason::NotGiven));
+                let it = Expr { kind, ty, span: formal.name.span };
+                arguments.insert(formal.name.text.clone(), Arc::new(it));
+            }
+            let scope = Scope { record, arguments, valid: (None, None) };
+            self.expanded = 0;
+            self.definition_body(block, &scope);
+        }
+    }
+
+    fn deepest(&self) -> Option<RecordId> {
+        (0..self.schema.records.len())
+            .map(RecordId)
+            .max_by_key(|it| (self.schema.lineage(*it).len(), std::cmp::Reverse(it.0)))
+    }
+
+    /// Whether expansion has gone too far; says so once.
+    pub fn too_large(&mut self, span: Span) -> bool {
+        self.expanded += 1;
+        if self.expanded == EXPANSION_LIMIT {
+            self.push(
+                Diagnostic::new(Code::T1005, span, "the definitions used here expand too far")
+                    .help("name fewer definitions inside one another"),
+            );
+        }
+        EXPANSION_LIMIT <= self.expanded
+    }
+
+    pub fn error(&self, span: Span) -> E {
+        Arc::new(Expr {
+            kind: Kind::Literal(Value::Missing(crate::value::Reason::NotGiven)),
+            ty: Type::Error,
+            span,
+        })
+    }
+
+    pub fn exceptions(&mut self, body: &ast::Body, lines: &[ast::Line], scope: &Scope) -> Vec<Exception> {
+        match body {
+            ast::Body::Combiner(ast::Combiner::Any, _) => self
+                .bullets(lines, 1, scope)
+                .into_iter()
+                .map(|(name, condition)| Exception { name, condition })
+                .collect(),
+            _ => vec![Exception { name: String::new(), condition: self.body(body, lines, 1, scope) }],
+        }
+    }
+}
+
+pub fn truth(kind: Kind, span: Span) -> E {
+    Arc::new(Expr { kind, ty: Type::Truth, span })
+}
+
+/// The value of a literal, negated or not.
+pub fn fold(it: &E) -> Option<Value> {
+    match &it.kind {
+        Kind::Literal(value) => Some(value.clone()),
+        Kind::Widen(inner) => fold(inner),
+        Kind::Negate(inner) => match fold(inner)? {
+            Value::Whole(n) => n.checked_neg().map(Value::Whole),
+            Value::Decimal(n) => Some(Value::Decimal(n.negated())),
+            Value::Duration(n) => calendar::negated(n).map(Value::Duration),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn hits_of(it: &E) -> Vec<RuleId> {
+    let mut res = Vec::new();
+    let mut todo = vec![it];
+    while let Some(it) = todo.pop() {
+        if let Kind::Hit(rule) = &it.kind {
+            res.push(*rule);
+        }
+        todo.extend(it.parts());
+    }
+    res
+}
+
+fn meta(block: &ast::Block, wanted: ast::MetaKey) -> Vec<String> {
+    let values = block.lines.iter().filter_map(|line| match &line.kind {
+        ast::LineKind::Meta { key, values } if *key == wanted => Some(values),
+        _ => None,
+    });
+    values
+        .flatten()
+        .map(|it| match it {
+            ast::MetaValue::Text(it) => it.text.clone(),
+            ast::MetaValue::Date(it) => it.date.to_string(),
+            ast::MetaValue::Name(it) => it.text.clone(),
+        })
+        .collect()
+}

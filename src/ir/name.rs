@@ -1,0 +1,470 @@
+//! Names: fields, derived fields, parameters, definitions, functions, words of choices.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::diagnostic::Code;
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::did_you_mean;
+use crate::ir::E;
+use crate::ir::Expr;
+use crate::ir::Function;
+use crate::ir::Kind;
+use crate::ir::Lookup;
+use crate::ir::from_schema;
+use crate::ir::function;
+use crate::ir::function::Takes;
+use crate::ir::literal::literal;
+use crate::ir::lower::Lowering;
+use crate::ir::lower::Scope;
+use crate::ir::typing;
+use crate::schema::Choice;
+use crate::schema::Number;
+use crate::schema::RecordId;
+use crate::schema::Type;
+use crate::source::Span;
+use crate::syntax::ast;
+use crate::value::Value;
+use crate::value::calendar;
+use crate::value::country;
+use crate::value::unit;
+
+/// `monday` to `sunday`, in this order.
+pub fn weekdays() -> Type {
+    Type::Choice(Arc::new(Choice {
+        name: "weekday".to_owned(),
+        values: calendar::WEEKDAYS.iter().map(|it| (*it).to_owned()).collect(),
+        ordered: true,
+    }))
+}
+
+impl Lowering<'_> {
+    pub fn path(
+        &mut self,
+        path: &[ast::Name],
+        expected: Option<&Type>,
+        scope: &Scope,
+        span: Span,
+    ) -> E {
+        match path {
+            [name] => self.single(name, expected, scope),
+            [record, name] => self.qualified(record, name, scope, span),
+            _ => self.not_yet(span),
+        }
+    }
+
+    fn not_yet(&mut self, span: Span) -> E {
+        let message = "relations and profiles are not in this version yet";
+        let help = "use a field of the declaration or the item";
+        self.push(Diagnostic::new(Code::T1109, span, message).help(help));
+        self.error(span)
+    }
+
+    fn qualified(&mut self, record: &ast::Name, name: &ast::Name, scope: &Scope, span: Span) -> E {
+        if record.text == "this" {
+            return self.single(name, None, scope);
+        }
+        let Some(id) = self.schema.find_record(&record.text) else { return self.not_yet(span) };
+        if !self.schema.lineage(scope.record).contains(&id) {
+            return self.wrong_level(name, id, scope);
+        }
+        match self.own_field(id, name, span) {
+            Some(it) => it,
+            None => self.unknown(name, None, scope),
+        }
+    }
+
+    fn single(&mut self, name: &ast::Name, expected: Option<&Type>, scope: &Scope) -> E {
+        if let Some(it) = scope.arguments.get(&name.text) {
+            return it.clone();
+        }
+        let word = expected.and_then(|it| self.word(name, it));
+        let field = self
+            .schema
+            .lineage(scope.record)
+            .into_iter()
+            .find_map(|record| self.own_field(record, name, name.span));
+        match (word, field) {
+            (Some(_), Some(_)) => {
+                let message = format!("`{}` is a value here, and a field", name.text);
+                let record = self.schema.record(scope.record).name.clone();
+                self.push(
+                    Diagnostic::new(Code::T2103, name.span, message)
+                        .help(format!("for the field, write `{record}.{}`", name.text)),
+                );
+                self.error(name.span)
+            }
+            (Some(it), None) | (None, Some(it)) => it,
+            (None, None) => self.shared(name, expected, scope),
+        }
+    }
+
+    /// A parameter or a definition without arguments.
+    fn shared(&mut self, name: &ast::Name, expected: Option<&Type>, scope: &Scope) -> E {
+        if let Some(at) = self.parameters.iter().position(|it| *it.name == name.text) {
+            let ty = self.parameters[at].ty.clone();
+            let dated = self.parameters[at].values.iter().any(|it| it.0.is_some());
+            let date = if dated { self.acceptance(scope, name.span) } else { None };
+            if dated && date.is_none() {
+                return self.error(name.span);
+            }
+            return Arc::new(Expr { kind: Kind::Parameter(at, date), ty, span: name.span });
+        }
+        if let Some(block) = self.defines.get(name.text.as_str()).copied() {
+            return self.define(name, &[], block, scope, name.span);
+        }
+        if let Some(record) = self.elsewhere(name, scope) {
+            return self.wrong_level(name, record, scope);
+        }
+        self.unknown(name, expected, scope)
+    }
+
+    /// A stored or derived field of this very record.
+    fn own_field(&mut self, record: RecordId, name: &ast::Name, span: Span) -> Option<E> {
+        if let Some(id) = self.schema.find_field(record, &name.text) {
+            let ty = self.schema.field(id).ty.clone();
+            return Some(Arc::new(Expr { kind: Kind::Field(id), ty, span }));
+        }
+        let derived = *self.derived.get(&(record, name.text.as_str()))?;
+        let key = format!("derived {}", name.text);
+        if self.open.contains(&key) {
+            let message = format!("`{}` needs itself", name.text);
+            let it = Diagnostic::new(Code::T2105, derived.name.span, message);
+            self.push(it.help("take one of the derived fields of the circle out"));
+            return Some(self.error(span));
+        }
+        if self.too_large(span) {
+            return Some(self.error(span));
+        }
+        self.open.push(key);
+        let scope = Scope { record, arguments: BTreeMap::new(), valid: (None, None) };
+        let negated = std::mem::take(&mut self.negated);
+        let it = self.either(&derived.value, &scope);
+        self.negated = negated;
+        self.open.pop();
+        if let Some(unit) = &derived.unit {
+            self.check_unit(&it, unit);
+        }
+        let kind = Kind::Named(Arc::from(name.text.as_str()), it.clone());
+        Some(Arc::new(Expr { kind, ty: it.ty.clone(), span }))
+    }
+
+    fn check_unit(&mut self, it: &E, unit: &ast::Text) {
+        if it.ty == Type::Error {
+            return;
+        }
+        let declared = unit::parse(&unit.text).map(|it| it.0);
+        let found = typing::number(&it.ty).dimension;
+        if declared.as_ref() != Some(&found) {
+            let message = format!("this is {}, not {}", found.words(), unit.text);
+            let it = Diagnostic::new(Code::T3001, unit.span, message);
+            self.push(it.help(format!("write `in {}`", found.unit_text())));
+        }
+    }
+
+    /// The country, currency or choice that a bare name is where one is expected.
+    fn word(&mut self, name: &ast::Name, expected: &Type) -> Option<E> {
+        let known = match expected {
+            Type::Country => country::is_country(&name.text),
+            Type::Currency => country::is_currency(&name.text),
+            Type::Choice(choice) => choice.rank(&name.text).is_some(),
+            _ => false,
+        };
+        known.then(|| literal(Value::text(&name.text), expected.clone(), name.span))
+    }
+
+    fn elsewhere(&self, name: &ast::Name, scope: &Scope) -> Option<RecordId> {
+        let visible = self.schema.lineage(scope.record);
+        (0..self.schema.records.len()).map(RecordId).filter(|it| !visible.contains(it)).find(|it| {
+            self.schema.find_field(*it, &name.text).is_some()
+                || self.derived.contains_key(&(*it, name.text.as_str()))
+        })
+    }
+
+    fn wrong_level(&mut self, name: &ast::Name, record: RecordId, scope: &Scope) -> E {
+        let there = self.schema.record(record).name.clone();
+        let here = self.schema.record(scope.record).name.clone();
+        let message = format!("`{}` belongs to {there}, this rule judges each {here}", name.text);
+        self.push(
+            Diagnostic::new(Code::T2109, name.span, message)
+                .help(format!("write `for each {there}` in the rule")),
+        );
+        self.error(name.span)
+    }
+
+    fn unknown(&mut self, name: &ast::Name, expected: Option<&Type>, scope: &Scope) -> E {
+        if let Some(it) = expected.and_then(|it| unknown_word(name, it)) {
+            self.push(it);
+            return self.error(name.span);
+        }
+        let lineage = self.schema.lineage(scope.record);
+        let fields: Vec<String> = lineage
+            .iter()
+            .flat_map(|it| self.schema.record(*it).fields.iter().map(|it| it.name.clone()))
+            .chain(self.derived.keys().filter(|it| lineage.contains(&it.0)).map(|it| it.1.to_owned()))
+            .chain(self.parameters.iter().map(|it| it.name.to_string()))
+            .chain(self.defines.keys().map(|it| (*it).to_owned()))
+            .chain(scope.arguments.keys().cloned())
+            .collect();
+        let record = &self.schema.record(scope.record).name;
+        let renamed = lineage.iter().flat_map(|it| &self.schema.record(*it).fields).find(|it| {
+            it.formerly.as_deref() == Some(name.text.as_str())
+        });
+        let help = match renamed {
+            Some(field) => format!("it is called `{}` now", field.name),
+            None => did_you_mean(&name.text, fields.iter().map(String::as_str))
+                .unwrap_or_else(|| format!("declare it as a field of `{record}` in the schema")),
+        };
+        let message = format!("unknown name `{}`", name.text);
+        self.push(
+            Diagnostic::new(Code::T2101, name.span, message)
+                .here(format!("not a field of `{record}`"))
+                .help(help),
+        );
+        self.error(name.span)
+    }
+
+    pub fn call(
+        &mut self,
+        name: &ast::Name,
+        arguments: &[ast::Expr],
+        scope: &Scope,
+        span: Span,
+    ) -> E {
+        if let Some(block) = self.defines.get(name.text.as_str()).copied() {
+            return self.define(name, arguments, block, scope, span);
+        }
+        if name.text == "hit" {
+            return self.hit(arguments, scope, span);
+        }
+        if name.text == "lookup" {
+            let message = "a lookup gives a whole entry: name the column";
+            let help = "write `lookup(list, key).column`";
+            self.push(Diagnostic::new(Code::T2106, span, message).help(help));
+            return self.error(span);
+        }
+        let Some(row) = function::find(&name.text) else {
+            let names = function::FUNCTIONS.iter().map(|it| it.name).chain(["hit", "lookup"]);
+            let names = names.chain(self.defines.keys().copied());
+            let help = did_you_mean(&name.text, names)
+                .unwrap_or_else(|| "name the idea with a `define` block".into());
+            let message = format!("unknown function `{}`", name.text);
+            self.push(Diagnostic::new(Code::T2110, name.span, message).help(help));
+            return self.error(span);
+        };
+        self.builtin(row, arguments, scope, span)
+    }
+
+    fn builtin(
+        &mut self,
+        row: &'static function::Row,
+        arguments: &[ast::Expr],
+        scope: &Scope,
+        span: Span,
+    ) -> E {
+        let (least, most) = row.arguments;
+        if arguments.len() < least || most < arguments.len() {
+            let message = format!("`{}` is {}", row.name, row.summary);
+            let count = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            self.push(
+                Diagnostic::new(Code::T2106, span, message)
+                    .help(format!("give it {count} values in parentheses")),
+            );
+            return self.error(span);
+        }
+        let given: Vec<E> = arguments.iter().map(|it| self.value(it, None, scope)).collect();
+        if given.iter().any(|it| it.ty == Type::Error) {
+            return self.error(span);
+        }
+        if let Some(problem) = self.misfit(row, &given) {
+            self.push(problem);
+            return self.error(span);
+        }
+        let ty = self.result(row.function, &given);
+        let given = match row.function {
+            Function::Min | Function::Max => {
+                given.into_iter().map(|it| self.widen(it, &ty)).collect()
+            }
+            _ => given,
+        };
+        Arc::new(Expr { kind: Kind::Call(row.function, given), ty, span })
+    }
+
+    fn misfit(&self, row: &function::Row, given: &[E]) -> Option<Diagnostic> {
+        let wrong = |it: &E, wanted: &str| {
+            let message = format!("`{}` takes {wanted}, not {}", row.name, it.ty.words());
+            let help = format!("`{}` is {}", row.name, row.summary);
+            Some(Diagnostic::new(Code::T2106, it.span, message).help(help))
+        };
+        let first = &given[0];
+        match row.takes {
+            Takes::Number => {
+                if let Some(it) = given.iter().find(|it| !it.ty.is_numeric()) {
+                    return wrong(it, "numbers");
+                }
+                given[1..].iter().find_map(|it| typing::same_dimension(first, it, "compared"))
+            }
+            Takes::NumberAndDigits if !first.ty.is_numeric() => wrong(first, "a number"),
+            Takes::NumberAndDigits => match &given[1].kind {
+                Kind::Literal(Value::Whole(0..=9)) => None,
+                _ => wrong(&given[1], "0 to 9 decimals"),
+            },
+            Takes::Date if first.ty != Type::Date => wrong(first, "a date"),
+            Takes::DateTime if first.ty != Type::DateTime => wrong(first, "a date-time"),
+            Takes::Text if !matches!(first.ty, Type::Text(_)) => wrong(first, "text"),
+            Takes::Date | Takes::DateTime | Takes::Text => None,
+        }
+    }
+
+    fn result(&self, function: Function, given: &[E]) -> Type {
+        match function {
+            Function::Abs => given[0].ty.clone(),
+            Function::Round => match (&given[0].ty, &given[1].kind) {
+                (Type::Number(it), Kind::Literal(Value::Whole(n))) => {
+                    let decimals = u8::try_from(*n).unwrap_or(it.scale);
+                    Type::Number(Number { scale: it.scale.min(decimals), ..it.clone() })
+                }
+                (ty, _) => ty.clone(),
+            },
+            Function::Min | Function::Max => {
+                let first = given[0].ty.clone();
+                given[1..].iter().fold(first, |ty, it| self.common(&ty, &it.ty))
+            }
+            Function::Year | Function::Month | Function::Day => Type::Whole,
+            Function::Hour | Function::Minute | Function::Length => Type::Whole,
+            Function::Weekday => weekdays(),
+            Function::DateOf => Type::Date,
+        }
+    }
+
+    /// `hit(R0201)`
+    fn hit(&mut self, arguments: &[ast::Expr], scope: &Scope, span: Span) -> E {
+        let name = match arguments {
+            [ast::Expr { kind: ast::ExprKind::Path(path), .. }] if path.len() == 1 => &path[0],
+            _ => {
+                let message = "`hit` takes the identifier of one rule";
+                let it = Diagnostic::new(Code::T2106, span, message);
+                self.push(it.help("write `hit(R0201)`"));
+                return self.error(span);
+            }
+        };
+        let Some(id) = self.rule_ids.get(&name.text).copied() else {
+            let message = format!("unknown rule `{}`", name.text);
+            let help = did_you_mean(&name.text, self.rule_ids.keys().map(String::as_str))
+                .unwrap_or_else(|| "use the identifier after `rule`".into());
+            self.push(Diagnostic::new(Code::T2101, name.span, message).help(help));
+            return self.error(span);
+        };
+        let Some(level) = self.levels[id.0] else { return self.error(span) };
+        if !self.schema.lineage(scope.record).contains(&level) {
+            let message = format!("rule {} judges each {}", name.text, self.schema.record(level).name);
+            let it = Diagnostic::new(Code::T1109, span, message);
+            self.push(it.help("a rule of an inner level cannot be asked about in this version yet"));
+            return self.error(span);
+        }
+        Arc::new(Expr { kind: Kind::Hit(id), ty: Type::Truth, span })
+    }
+
+    /// `lookup(reference_prices, hs).price`
+    pub fn member(&mut self, base: &ast::Expr, name: &ast::Name, scope: &Scope, span: Span) -> E {
+        let (call, arguments) = match &base.kind {
+            ast::ExprKind::Call { name, arguments } if name.text == "lookup" => (name, arguments),
+            _ => return self.not_yet(span),
+        };
+        let list_name = match arguments.first().map(|it| &it.kind) {
+            Some(ast::ExprKind::Path(path)) if path.len() == 1 => path[0].clone(),
+            Some(ast::ExprKind::List(name)) => name.clone(),
+            _ => {
+                let it = Diagnostic::new(Code::T2106, call.span, "`lookup` begins with a list");
+                self.push(it.help("write `lookup(list, key).column`"));
+                return self.error(span);
+            }
+        };
+        let Some(list) = self.find_list(&list_name) else { return self.error(span) };
+        let Some(column) = self.lists[list].columns.iter().position(|it| it.name == name.text)
+        else {
+            let names = self.lists[list].columns.iter().map(|it| it.name.as_str());
+            let help = did_you_mean(&name.text, names)
+                .unwrap_or_else(|| "name a column that the list declares".into());
+            let message = format!("list `{}` has no column `{}`", list_name.text, name.text);
+            self.push(Diagnostic::new(Code::T2101, name.span, message).help(help));
+            return self.error(span);
+        };
+        let Some(keys) = self.lookup_keys(list, &arguments[1..], scope, span) else {
+            return self.error(span);
+        };
+        let date = if self.lists[list].dated { self.acceptance(scope, span) } else { None };
+        let ty = self.lists[list].columns[column].ty.clone();
+        Arc::new(Expr { kind: Kind::Lookup(Lookup { list, keys, column, date }), ty, span })
+    }
+
+    fn lookup_keys(
+        &mut self,
+        list: usize,
+        arguments: &[ast::Expr],
+        scope: &Scope,
+        span: Span,
+    ) -> Option<Vec<E>> {
+        let it = &self.lists[list];
+        let columns: Vec<(String, Type)> =
+            it.key.iter().map(|at| (it.columns[*at].name.clone(), it.columns[*at].ty.clone())).collect();
+        if columns.len() != arguments.len() {
+            let names: Vec<&str> = columns.iter().map(|it| it.0.as_str()).collect();
+            let message = format!("list `{}` has the key {}", it.name, names.join(", "));
+            self.push(
+                Diagnostic::new(Code::T2106, span, message)
+                    .help("give one value for each column of the key, in their order"),
+            );
+            return None;
+        }
+        let mut keys = Vec::new();
+        for ((_, ty), argument) in columns.iter().zip(arguments) {
+            let key = self.value(argument, Some(ty), scope);
+            let wanted = literal(Value::Missing(crate::value::Reason::NotGiven), ty.clone(), key.span);
+            if let Some(problem) = typing::comparable(&self.schema, &key, &wanted) {
+                self.push(problem);
+                return None;
+            }
+            if key.ty == Type::Error {
+                return None;
+            }
+            keys.push(key);
+        }
+        Some(keys)
+    }
+
+    pub fn find_list(&mut self, name: &ast::Name) -> Option<usize> {
+        let found = self.lists.iter().position(|it| *it.name == name.text);
+        if found.is_none() {
+            let message = format!("unknown list `{}`", name.text);
+            let help = did_you_mean(&name.text, self.lists.iter().map(|it| &*it.name))
+                .unwrap_or_else(|| format!("declare it: `list {} file \"…\"`", name.text));
+            self.push(Diagnostic::new(Code::T2102, name.span, message).help(help));
+        }
+        found
+    }
+
+    /// The type that is written, for callers that only have the tree.
+    pub fn written_type(&mut self, it: &ast::TypeRef) -> Type {
+        from_schema::ty(it, &self.schema.clone(), &mut self.diagnostics)
+    }
+}
+
+fn unknown_word(name: &ast::Name, expected: &Type) -> Option<Diagnostic> {
+    match expected {
+        Type::Country => Some(from_schema::unknown_country(name)),
+        Type::Currency => {
+            let message = format!("unknown currency `{}`", name.text);
+            let help = did_you_mean(&name.text, country::CURRENCIES.iter().copied())
+                .unwrap_or_else(|| "write the three letters of ISO 4217, such as `EUR`".into());
+            Some(Diagnostic::new(Code::T2107, name.span, message).help(help))
+        }
+        Type::Choice(choice) => {
+            let message = format!("`{}` is not one of {}", name.text, choice.name);
+            let help = did_you_mean(&name.text, choice.values.iter().map(String::as_str))
+                .unwrap_or_else(|| format!("its values are {}", choice.values.join(", ")));
+            Some(Diagnostic::new(Code::T2107, name.span, message).help(help))
+        }
+        _ => None,
+    }
+}
