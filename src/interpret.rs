@@ -6,6 +6,7 @@
 pub mod explain;
 pub mod function;
 pub mod list;
+pub mod row;
 
 use std::cmp::Ordering;
 

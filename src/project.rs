@@ -1,0 +1,461 @@
+//! A project on disk: `tamis.toml`, schema, rules and lists, read and lowered together.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::data::list;
+use crate::data::list::ListSpec;
+use crate::data::manifest;
+use crate::data::manifest::Manifest;
+use crate::diagnostic;
+use crate::diagnostic::Code;
+use crate::diagnostic::Diagnostic;
+use crate::ir;
+use crate::ir::from_schema;
+use crate::ir::from_schema::Parts;
+use crate::ir::from_schema::Wanted;
+use crate::ir::from_schema::WantedKind;
+use crate::ir::lower;
+use crate::schema::Schema;
+use crate::schema::Type;
+use crate::source::SourceFile;
+use crate::source::Sources;
+use crate::source::Span;
+use crate::syntax;
+use crate::syntax::ast;
+use crate::trouble::Trouble;
+use crate::value::Decimal;
+use crate::value::text::Form;
+use crate::value::unit;
+
+/// What to load: everything from `tamis.toml` unless rules or a schema are named.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// Files or folders; empty for those of the manifest.
+    pub rules: Vec<PathBuf>,
+    /// `--schema`
+    pub schema: Option<PathBuf>,
+    /// `-C`: where to look for `tamis.toml`.
+    pub dir: PathBuf,
+}
+
+pub struct Project {
+    pub sources: Sources,
+    /// Sorted; suppressed ones left out.
+    pub diagnostics: Vec<Diagnostic>,
+    pub rule_set: ir::RuleSet,
+    pub files: Vec<ast::File>,
+    pub manifest: Option<Manifest>,
+    /// Without a schema only the syntax is checked.
+    pub schema_found: bool,
+}
+
+/// Reads and checks a project. Faults in rules are diagnostics of it; a missing or unreadable
+/// `tamis.toml` is trouble.
+pub fn load(request: &Request) -> Result<Project, Trouble> {
+    let manifest = find_manifest(request)?;
+    let root = manifest.as_ref().map_or_else(|| request.dir.clone(), |it| it.root.clone());
+    let mut reader = Reader::default();
+    for path in rule_paths(request, manifest.as_ref(), &root)? {
+        reader.read(&path);
+    }
+    for path in schema_paths(request, manifest.as_ref(), &root)? {
+        reader.read(&path);
+    }
+    Ok(assemble(reader, manifest, &root))
+}
+
+/// A project whose files are given as texts: lists and nomenclatures are looked for in `root`.
+pub fn from_texts(files: &[(&str, &str)], root: &Path) -> Project {
+    let mut reader = Reader::default();
+    for (path, text) in files {
+        reader.parse(path, text.as_bytes());
+    }
+    assemble(reader, None, root)
+}
+
+fn find_manifest(request: &Request) -> Result<Option<Manifest>, Trouble> {
+    if let Some(path) = &request.config {
+        return manifest::load(path).map(Some);
+    }
+    let from = request.rules.first().unwrap_or(&request.dir);
+    match manifest::discover(&request.dir).or_else(|| manifest::discover(from)) {
+        Some(path) => manifest::load(&path).map(Some),
+        None => Ok(None),
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    sources: Sources,
+    files: Vec<ast::File>,
+    diagnostics: Vec<Diagnostic>,
+    read: Vec<PathBuf>,
+}
+
+impl Reader {
+    fn read(&mut self, path: &Path) {
+        let canonical = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        if self.read.contains(&canonical) {
+            return;
+        }
+        self.read.push(canonical);
+        let shown = path.to_string_lossy().replace('\\', "/");
+        let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
+        let bytes = if path.is_dir() {
+            Err("it is a folder".to_owned())
+        } else {
+            fs::read(path).map_err(|it| reason(&it))
+        };
+        match bytes {
+            Ok(bytes) => self.parse(&shown, &bytes),
+            Err(reason) => {
+                let id = self.sources.add(SourceFile::new(shown.clone(), ""));
+                let message = format!("`{shown}` cannot be read: {reason}");
+                self.diagnostics.push(
+                    Diagnostic::new(Code::T1001, Span::file(id), message)
+                        .help("name a file of rules, or a folder that holds some"),
+                );
+            }
+        }
+    }
+
+    fn parse(&mut self, shown: &str, bytes: &[u8]) {
+        let (file, diagnostics) = syntax::read(shown, bytes, &mut self.sources);
+        self.files.push(file);
+        self.diagnostics.extend(diagnostics);
+    }
+}
+
+/// The system's reason in our words.
+pub fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// The `.tamis` files of a folder and its folders, sorted; hidden ones left out.
+pub fn tamis_files(dir: &Path) -> Vec<PathBuf> {
+    let mut res = Vec::new();
+    let mut todo = vec![dir.to_path_buf()];
+    while let Some(dir) = todo.pop() {
+        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            if hidden {
+                continue;
+            }
+            if path.is_dir() {
+                todo.push(path);
+            } else if path.extension().is_some_and(|it| it == "tamis") {
+                res.push(path);
+            }
+        }
+    }
+    res.sort();
+    res
+}
+
+fn rule_paths(
+    request: &Request,
+    manifest: Option<&Manifest>,
+    root: &Path,
+) -> Result<Vec<PathBuf>, Trouble> {
+    if !request.rules.is_empty() {
+        let expand = |path: &PathBuf| match path.is_dir() {
+            true => {
+                let files = tamis_files(path);
+                if files.is_empty() { vec![path.clone()] } else { files }
+            }
+            false => vec![path.clone()],
+        };
+        return Ok(request.rules.iter().flat_map(expand).collect());
+    }
+    let Some(manifest) = manifest else {
+        let message = format!("no tamis.toml in `{}` or above it", request.dir.display());
+        return Err(Trouble::usage(message)
+            .help("name files of rules, or make a project with `tamis init`"));
+    };
+    let mut paths = globbed(root, &manifest.rules)?;
+    let excluded = globbed(root, &manifest.exclude)?;
+    paths.retain(|it| !excluded.contains(it));
+    Ok(paths)
+}
+
+fn globbed(root: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, Trouble> {
+    let mut res = Vec::new();
+    for pattern in patterns {
+        let full = root.join(pattern);
+        let found = glob::glob(&full.to_string_lossy()).map_err(|it| {
+            Trouble::usage(format!("`{pattern}` is not a pattern of paths: {}", it.msg))
+        })?;
+        res.extend(found.flatten());
+    }
+    res.sort();
+    res.dedup();
+    Ok(res)
+}
+
+fn schema_paths(
+    request: &Request,
+    manifest: Option<&Manifest>,
+    root: &Path,
+) -> Result<Vec<PathBuf>, Trouble> {
+    if let Some(path) = &request.schema {
+        return Ok(vec![path.clone()]);
+    }
+    let named: Vec<PathBuf> =
+        manifest.iter().flat_map(|it| &it.schema).map(|it| root.join(it)).collect();
+    if let Some(missing) = named.iter().find(|it| !it.is_file()) {
+        let message = format!("the schema `{}` cannot be read", missing.display());
+        return Err(Trouble::usage(message).help("correct `[schema]` in tamis.toml"));
+    }
+    Ok(named)
+}
+
+fn assemble(reader: Reader, manifest: Option<Manifest>, root: &Path) -> Project {
+    let Reader { sources, files, mut diagnostics, .. } = reader;
+    let Parts { mut schema, derived, wanted } = from_schema::schema(&files, &mut diagnostics);
+    for it in &wanted {
+        let path = locate(&it.file, root, &sources);
+        read_wanted(it, &path, &mut schema, &mut diagnostics);
+    }
+    acceptance_from_manifest(&mut schema, manifest.as_ref());
+    let schema = Arc::new(schema);
+    let schema_found = !schema.records.is_empty();
+    let mut rule_set = ir::RuleSet { schema: schema.clone(), ..Default::default() };
+    if schema_found {
+        let lists = lists(&files, &schema, manifest.as_ref(), root, &sources, &mut diagnostics);
+        let context = lower::Context { sources: &sources, schema, derived: &derived, lists };
+        let (lowered, found) = lower::lower(&files, context);
+        rule_set = lowered;
+        diagnostics.extend(found);
+    }
+    let mut diagnostics = suppressed(diagnostics, &files);
+    diagnostic::sort(&mut diagnostics);
+    Project { sources, diagnostics, rule_set, files, manifest, schema_found }
+}
+
+/// A file named in a project: from its root, or beside the file that names it.
+fn locate(file: &ast::Text, root: &Path, sources: &Sources) -> PathBuf {
+    let from_root = root.join(&file.text);
+    if from_root.exists() {
+        return from_root;
+    }
+    let beside = Path::new(&sources.get(file.span.file).path).parent().map(|it| it.join(&file.text));
+    beside.filter(|it| it.exists()).unwrap_or(from_root)
+}
+
+fn read_wanted(
+    it: &Wanted,
+    path: &Path,
+    schema: &mut Schema,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let failed = match it.kind {
+        WantedKind::Codes => match list::nomenclature(path, it.dated.clone()) {
+            Ok(codes) => {
+                if let Some(nomenclature) = schema.nomenclatures.get_mut(&it.name) {
+                    nomenclature.codes = Some(codes);
+                }
+                None
+            }
+            Err(message) => Some(message),
+        },
+        WantedKind::Group => match list::group(path, it.dated.clone()) {
+            Ok(members) => {
+                if let Some(group) = schema.groups.get_mut(&it.name) {
+                    group.members.extend(members);
+                }
+                None
+            }
+            Err(message) => Some(message),
+        },
+    };
+    if let Some(message) = failed {
+        let it = Diagnostic::new(Code::T9001, it.file.span, message);
+        diagnostics.push(it.help("correct the path or the file"));
+    }
+}
+
+/// `time = "accepted_date"` of a data set, where the schema does not say.
+fn acceptance_from_manifest(schema: &mut Schema, manifest: Option<&Manifest>) {
+    let times: Vec<&str> =
+        manifest.iter().flat_map(|it| it.data.values()).filter_map(|it| it.time.as_deref()).collect();
+    for record in &mut schema.records {
+        if record.acceptance.is_none() {
+            record.acceptance = record
+                .fields
+                .iter()
+                .position(|it| it.ty == Type::Date && times.contains(&it.name.as_str()));
+        }
+    }
+}
+
+fn lists(
+    files: &[ast::File],
+    schema: &Schema,
+    manifest: Option<&Manifest>,
+    root: &Path,
+    sources: &Sources,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<ir::List> {
+    let mut res: BTreeMap<Arc<str>, ir::List> = BTreeMap::new();
+    let blocks = files.iter().flat_map(|it| &it.blocks).filter(|it| !it.broken);
+    for block in blocks {
+        let ast::Head::List { name, file } = &block.head else { continue };
+        let Some(file) = file else {
+            let message = format!("list `{}` names no file", name.text);
+            let it = Diagnostic::new(Code::T1108, name.span, message);
+            diagnostics.push(it.help(format!("write `list {} file \"…\"`", name.text)));
+            continue;
+        };
+        let path = locate(file, root, sources);
+        let spec = spec(name, file, path, block, schema, diagnostics);
+        let (list, found) = list::load(&spec);
+        diagnostics.extend(found);
+        let list = list.unwrap_or_else(|| empty_list(&spec));
+        if res.insert(list.name.clone(), list).is_some() {
+            let message = format!("list `{}` is declared twice", name.text);
+            let it = Diagnostic::new(Code::T2104, name.span, message);
+            diagnostics.push(it.help("give one of them another name"));
+        }
+    }
+    for it in manifest.iter().flat_map(|it| &it.lists) {
+        let mut quiet = Vec::new();
+        let span = Span::file(crate::source::FileId(0));
+        let ty = simple_type(&it.ty, schema);
+        let spec = ListSpec {
+            name: it.name.clone(),
+            path: root.join(&it.path),
+            shown_path: it.path.clone(),
+            sheet: it.sheet.clone(),
+            columns: vec![list::ColumnSpec {
+                name: it.column.clone(),
+                ty,
+                is_key: true,
+                is_prefix: false,
+                factor: None,
+            }],
+            dated: None,
+            span,
+        };
+        let (list, found) = list::load(&spec);
+        quiet.extend(found.into_iter().filter(|it| it.code != Code::T9006));
+        diagnostics.extend(quiet);
+        let list = list.unwrap_or_else(|| empty_list(&spec));
+        res.entry(list.name.clone()).or_insert(list);
+    }
+    res.into_values().collect()
+}
+
+fn simple_type(name: &str, schema: &Schema) -> Type {
+    match name.strip_prefix("code of ").map(str::trim) {
+        Some(nomenclature) => Type::Code(Arc::from(nomenclature)),
+        None => match name {
+            "country" => Type::Country,
+            "currency" => Type::Currency,
+            "date" => Type::Date,
+            "name" => Type::Text(Form::Name),
+            other => match schema.choices.get(other) {
+                Some(choice) => Type::Choice(choice.clone()),
+                None => Type::Text(Form::Folded),
+            },
+        },
+    }
+}
+
+fn spec(
+    name: &ast::Name,
+    file: &ast::Text,
+    path: PathBuf,
+    block: &ast::Block,
+    schema: &Schema,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> ListSpec {
+    let mut columns = Vec::new();
+    let mut dated = None;
+    for line in &block.lines {
+        match &line.kind {
+            ast::LineKind::Column { name, ty, key } => columns.push(list::ColumnSpec {
+                name: name.text.clone(),
+                ty: from_schema::ty(ty, schema, diagnostics),
+                is_key: *key != ast::ColumnKey::None,
+                is_prefix: *key == ast::ColumnKey::PrefixKey,
+                factor: factor(ty),
+            }),
+            ast::LineKind::Dated(it) => dated = Some((it.from.text.clone(), it.to.text.clone())),
+            _ => {}
+        }
+    }
+    if let Some(first) = columns.first_mut().filter(|_| !block.lines.iter().any(is_key)) {
+        first.is_key = true;
+    }
+    ListSpec {
+        name: name.text.clone(),
+        path,
+        shown_path: file.text.clone(),
+        sheet: None,
+        columns,
+        dated,
+        span: file.span,
+    }
+}
+
+fn is_key(line: &ast::Line) -> bool {
+    matches!(&line.kind, ast::LineKind::Column { key, .. } if *key != ast::ColumnKey::None)
+}
+
+/// How many base units one unit of the column is, as a fraction.
+fn factor(ty: &ast::TypeRef) -> Option<(Decimal, Decimal)> {
+    let (_, factor, divisor) = unit::parse(&ty.unit.as_ref()?.text)?;
+    let one = Decimal::new(1, 0);
+    (factor != one || divisor != one).then_some((factor, divisor))
+}
+
+/// In the place of a list that could not be loaded: the rules that use it are checked all the same.
+fn empty_list(spec: &ListSpec) -> ir::List {
+    let column =
+        |it: &list::ColumnSpec| ir::Column { name: it.name.clone(), ty: it.ty.clone() };
+    ir::List {
+        name: Arc::from(spec.name.as_str()),
+        columns: spec.columns.iter().map(column).collect(),
+        key: (0..spec.columns.len()).filter(|it| spec.columns[*it].is_key).collect(),
+        prefix: spec.columns.iter().any(|it| it.is_prefix),
+        dated: spec.dated.is_some(),
+        rows: Vec::new(),
+    }
+}
+
+/// Leaves out what `# allow` covers, and reports suppressions that cover nothing.
+fn suppressed(diagnostics: Vec<Diagnostic>, files: &[ast::File]) -> Vec<Diagnostic> {
+    let all: Vec<&ast::Suppression> = files.iter().flat_map(|it| &it.suppressions).collect();
+    let covers = |it: &ast::Suppression, other: &Diagnostic| {
+        let span = other.span();
+        it.code == other.code.number()
+            && it.covers.file == span.file
+            && it.covers.start <= span.start
+            && span.start <= it.covers.end
+    };
+    let mut unused: Vec<Diagnostic> = all
+        .iter()
+        .filter(|it| !diagnostics.iter().any(|other| covers(it, other)))
+        .map(|it| {
+            let message = format!("nothing here raises {}", it.code);
+            Diagnostic::new(Code::T1302, it.span, message).help("take this comment out")
+        })
+        .collect();
+    let mut res: Vec<Diagnostic> = diagnostics
+        .into_iter()
+        .filter(|it| it.is_error() || !all.iter().any(|other| covers(other, it)))
+        .collect();
+    res.append(&mut unused);
+    res
+}

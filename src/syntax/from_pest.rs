@@ -1,0 +1,439 @@
+//! Pairs of the grammar to expressions.
+
+use std::sync::LazyLock;
+
+use pest::iterators::Pair;
+use pest::iterators::Pairs;
+use pest::pratt_parser::Assoc;
+use pest::pratt_parser::Op;
+use pest::pratt_parser::PrattParser;
+
+use crate::diagnostic::Code;
+use crate::diagnostic::Diagnostic;
+use crate::source::FileId;
+use crate::source::Span;
+use crate::syntax::ast;
+use crate::syntax::ast::BinaryOp;
+use crate::syntax::ast::Expr;
+use crate::syntax::ast::ExprKind;
+use crate::syntax::ast::TestOp;
+
+#[derive(pest_derive::Parser)]
+#[grammar = "../grammar/tamis.pest"]
+pub struct Grammar;
+
+static PRATT: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
+    let left = |rule| Op::infix(rule, Assoc::Left);
+    let tests = [
+        Rule::is_one_of, Rule::is_not, Rule::is, Rule::not_under, Rule::under, Rule::not_in,
+        Rule::in_, Rule::starts_with, Rule::ends_with, Rule::contains, Rule::bad_op, Rule::le,
+        Rule::ge, Rule::ne, Rule::lt, Rule::gt, Rule::eq,
+    ];
+    let tests = tests.into_iter().fold(left(Rule::is_not_one_of), |all, it| all | left(it));
+    let after = Op::postfix(Rule::is_missing)
+        | Op::postfix(Rule::is_given)
+        | Op::postfix(Rule::between)
+        | Op::postfix(Rule::not_between);
+    PrattParser::new()
+        .op(left(Rule::or))
+        .op(left(Rule::and))
+        .op(Op::prefix(Rule::not))
+        .op(tests | after)
+        .op(left(Rule::or_else))
+        .op(left(Rule::add) | left(Rule::subtract))
+        .op(left(Rule::multiply) | left(Rule::divide))
+        .op(left(Rule::of))
+        .op(Op::prefix(Rule::negative))
+        .op(Op::postfix(Rule::member)
+            | Op::postfix(Rule::at_digits)
+            | Op::postfix(Rule::later_postfix))
+});
+
+const TERMS_MAX: usize = 250;
+
+/// Builds the nodes of one logical line.
+pub struct Builder<'a> {
+    pub id: FileId,
+    /// Where the parsed text starts in the file.
+    pub base: usize,
+    pub diagnostics: &'a mut Vec<Diagnostic>,
+    /// Something was reported as an error: the block is not lowered.
+    pub failed: bool,
+}
+
+/// An expression, and whether it stood in parentheses of its own.
+struct Node {
+    expr: Expr,
+    parentheses: bool,
+}
+
+fn node(kind: ExprKind, span: Span) -> Node {
+    Node { expr: Expr { kind, span }, parentheses: false }
+}
+
+impl Builder<'_> {
+    pub fn span(&self, pair: &Pair<Rule>) -> Span {
+        let it = pair.as_span();
+        let end = it.start() + it.as_str().trim_end().len();
+        Span::new(self.id, self.base + it.start(), self.base + end)
+    }
+
+    pub fn fail(&mut self, diagnostic: Diagnostic) {
+        self.failed |= diagnostic.is_error();
+        self.diagnostics.push(diagnostic);
+    }
+
+    pub fn name(&self, pair: &Pair<Rule>) -> ast::Name {
+        ast::Name { text: pair.as_str().to_owned(), span: self.span(pair) }
+    }
+
+    pub fn text(&self, pair: Pair<Rule>) -> ast::Text {
+        let span = self.span(&pair);
+        let text = pair.into_inner().next().map(|it| it.as_str().trim()).unwrap_or_default();
+        ast::Text { text: text.to_owned(), span }
+    }
+
+    /// `expr` and `sum`.
+    pub fn expr(&mut self, pair: Pair<Rule>) -> Expr {
+        let span = self.span(&pair);
+        let pairs = pair.into_inner();
+        let terms = pairs.clone().filter(|it| is_arithmetic(it.as_rule())).count();
+        if TERMS_MAX < terms {
+            let message = format!("an expression of {terms} operations; at most {TERMS_MAX}");
+            let it = Diagnostic::new(Code::T1005, span, message);
+            self.fail(it.help("name the parts with `define`"));
+            return Expr { kind: ExprKind::Error, span };
+        }
+        let it = self.pratt(pairs);
+        Expr { span: if it.parentheses { span } else { it.expr.span }, ..it.expr }
+    }
+
+    fn pratt(&mut self, pairs: Pairs<Rule>) -> Node {
+        let this = std::cell::RefCell::new(self);
+        PRATT
+            .map_primary(|it| this.borrow_mut().primary(it))
+            .map_prefix(|op, it| this.borrow_mut().prefix(op, it))
+            .map_postfix(|it, op| this.borrow_mut().postfix(it, op))
+            .map_infix(|left, op, right| this.borrow_mut().infix(left, op, right))
+            .parse(pairs)
+    }
+
+    fn primary(&mut self, pair: Pair<Rule>) -> Node {
+        let span = self.span(&pair);
+        match pair.as_rule() {
+            Rule::literal => self.literal(pair),
+            Rule::string => {
+                let text = self.text(pair);
+                node(ExprKind::Text(text.text), span)
+            }
+            Rule::code => {
+                let mut parts = pair.into_inner().map(|it| it.as_str().to_owned());
+                let nomenclature = parts.next().unwrap_or_default();
+                let code = parts.next().unwrap_or_default();
+                node(ExprKind::Code { nomenclature, code }, span)
+            }
+            Rule::list_ref => match pair.into_inner().last() {
+                Some(name) => node(ExprKind::List(self.name(&name)), span),
+                None => node(ExprKind::Error, span),
+            },
+            Rule::truth => node(ExprKind::Truth(pair.as_str().starts_with("true")), span),
+            Rule::no_value => node(ExprKind::Missing, span),
+            Rule::call => self.call(pair, span),
+            Rule::path => {
+                node(ExprKind::Path(pair.into_inner().map(|it| self.name(&it)).collect()), span)
+            }
+            Rule::group => self.group(pair, span),
+            _ => self.later(span),
+        }
+    }
+
+    fn later(&mut self, span: Span) -> Node {
+        let message = "history, quantifiers and conversions are not in this version yet";
+        let it = Diagnostic::new(Code::T1109, span, message);
+        self.fail(it.help("use the fields of the declaration or the item"));
+        node(ExprKind::Error, span)
+    }
+
+    fn call(&mut self, pair: Pair<Rule>, span: Span) -> Node {
+        let mut parts = pair.into_inner();
+        let Some(name) = parts.next() else { return node(ExprKind::Error, span) };
+        let name = self.name(&name);
+        let arguments = parts.map(|it| self.expr(it)).collect();
+        node(ExprKind::Call { name, arguments }, span)
+    }
+
+    fn group(&mut self, pair: Pair<Rule>, span: Span) -> Node {
+        let mut parts: Vec<Expr> = pair.into_inner().map(|it| self.expr(it)).collect();
+        if parts.len() == 1 {
+            let expr = parts.remove(0);
+            return Node { expr: Expr { span, ..expr }, parentheses: true };
+        }
+        node(ExprKind::Set(parts), span)
+    }
+
+    fn prefix(&mut self, op: Pair<Rule>, it: Node) -> Node {
+        let span = self.span(&op).to(it.expr.span);
+        match op.as_rule() {
+            Rule::not => node(ExprKind::Not(Box::new(it.expr)), span),
+            _ => node(ExprKind::Negate(Box::new(it.expr)), span),
+        }
+    }
+
+    fn postfix(&mut self, it: Node, op: Pair<Rule>) -> Node {
+        let op_span = self.span(&op);
+        let span = it.expr.span.to(op_span);
+        let rule = op.as_rule();
+        if !matches!(rule, Rule::member | Rule::at_digits | Rule::later_postfix) {
+            self.refuse_chain(&it, span);
+        }
+        let value = Box::new(it.expr);
+        match rule {
+            Rule::member => match op.into_inner().next() {
+                Some(name) => {
+                    let name = self.name(&name);
+                    node(ExprKind::Member { base: value, name }, span)
+                }
+                None => node(ExprKind::Error, span),
+            },
+            Rule::is_missing => node(ExprKind::IsMissing(value), span),
+            Rule::is_given => node(ExprKind::IsGiven(value), span),
+            Rule::between | Rule::not_between => {
+                let negated = rule == Rule::not_between;
+                let bounds: Vec<Pair<Rule>> =
+                    op.into_inner().filter(|it| it.as_rule() == Rule::sum).collect();
+                let mut bounds = bounds.into_iter().map(|it| self.expr(it));
+                match (bounds.next(), bounds.next()) {
+                    (Some(low), Some(high)) => {
+                        let (low, high) = (Box::new(low), Box::new(high));
+                        node(ExprKind::Between { negated, value, low, high }, span)
+                    }
+                    _ => node(ExprKind::Error, span),
+                }
+            }
+            Rule::at_digits => {
+                let digits = op.into_inner().find(|it| it.as_rule() == Rule::int);
+                let digits = digits.and_then(|it| it.as_str().parse().ok()).unwrap_or(0);
+                node(ExprKind::AtDigits { value, digits }, span)
+            }
+            _ => self.later(op_span),
+        }
+    }
+
+    fn infix(&mut self, left: Node, op: Pair<Rule>, right: Node) -> Node {
+        let span = left.expr.span.to(right.expr.span);
+        let rule = op.as_rule();
+        if let Some(op) = binary(rule) {
+            let (left, right) = (Box::new(left.expr), Box::new(right.expr));
+            return node(ExprKind::Binary { op, left, right }, span);
+        }
+        match rule {
+            Rule::and | Rule::or => self.combined(left, &op, right, span),
+            Rule::bad_op => self.bad_operator(left, &op, right, span),
+            _ => {
+                self.refuse_chain(&left, span);
+                let op = settled(test(rule), &right.expr);
+                let (left, right) = (Box::new(left.expr), Box::new(as_set(op, right)));
+                node(ExprKind::Test { op, left, right }, span)
+            }
+        }
+    }
+
+    fn refuse_chain(&mut self, left: &Node, span: Span) {
+        let chained = matches!(
+            left.expr.kind,
+            ExprKind::Test { .. } | ExprKind::Between { .. } | ExprKind::IsMissing(_) | ExprKind::IsGiven(_)
+        );
+        if chained && !left.parentheses && !self.failed {
+            let it = Diagnostic::new(Code::T1207, span, "comparisons cannot be chained");
+            self.fail(it.help("write `x between 1 and 5`, or join two comparisons with `and`"));
+        }
+    }
+
+    /// Flat: `a and b and c` is one node of three.
+    fn combined(&mut self, left: Node, op: &Pair<Rule>, right: Node, span: Span) -> Node {
+        let is_and = op.as_rule() == Rule::and;
+        for side in [&left, &right] {
+            let other = matches!(
+                (&side.expr.kind, is_and),
+                (ExprKind::Or(_), true) | (ExprKind::And(_), false)
+            );
+            if other && !side.parentheses {
+                let place = self.span(op);
+                let it = Diagnostic::new(Code::T1208, place, "`and` and `or` are mixed here");
+                self.fail(it.help("put parentheses around the part that belongs together"));
+            }
+        }
+        let mut parts = match (left.expr.kind, left.parentheses, is_and) {
+            (ExprKind::And(parts), false, true) | (ExprKind::Or(parts), false, false) => parts,
+            (kind, _, _) => vec![Expr { kind, span: left.expr.span }],
+        };
+        parts.push(right.expr);
+        node(if is_and { ExprKind::And(parts) } else { ExprKind::Or(parts) }, span)
+    }
+
+    fn bad_operator(&mut self, left: Node, op: &Pair<Rule>, right: Node, span: Span) -> Node {
+        let place = self.span(op);
+        let instead = match op.as_str().trim() {
+            "==" => "=",
+            "&&" => "and",
+            "||" => "or",
+            _ => "!=",
+        };
+        let message = format!("`{}` is not an operator of tamis", op.as_str().trim());
+        let it = Diagnostic::new(Code::T1201, place, message);
+        self.fail(it.help(format!("write `{instead}`")).fix(place, instead));
+        drop((left, right));
+        node(ExprKind::Error, span)
+    }
+
+    fn literal(&mut self, pair: Pair<Rule>) -> Node {
+        let span = self.span(&pair);
+        let mut parts = pair.into_inner();
+        let Some(first) = parts.next() else { return node(ExprKind::Error, span) };
+        let written = first.as_str();
+        match first.as_rule() {
+            Rule::number => node(ExprKind::Number(written.to_owned()), span),
+            Rule::quantity => {
+                let mut parts = first.into_inner();
+                let number = parts.next().map(|it| it.as_str().to_owned()).unwrap_or_default();
+                let unit = parts.next().map(|it| ast::Text {
+                    text: it.as_str().to_owned(),
+                    span: self.span(&it),
+                });
+                match unit {
+                    Some(unit) => node(ExprKind::Quantity { number, unit }, span),
+                    None => node(ExprKind::Number(number), span),
+                }
+            }
+            Rule::date => self.date_literal(written, span),
+            Rule::bad_comma => self.bad(Code::T1203, "write decimals with a point", written.replace(',', "."), span, &first),
+            Rule::bad_space => {
+                let fixed: String = written.split_whitespace().collect::<Vec<_>>().join("_");
+                self.bad(Code::T1202, "write groups of digits with `_`", fixed, span, &first)
+            }
+            Rule::bad_date => {
+                let parts: Vec<&str> = written.split(['/', '.']).collect();
+                let fixed = match parts.as_slice() {
+                    [day, month, year] => format!("{year}-{month:0>2}-{day:0>2}"),
+                    _ => "2026-12-31".to_owned(),
+                };
+                let it = Diagnostic::new(Code::T1204, span, "write dates as year-month-day");
+                self.fail(it.help(format!("if the day stands first, write `{fixed}`")));
+                node(ExprKind::Error, span)
+            }
+            _ => {
+                let it = Diagnostic::new(Code::T1205, span, "a code of which nomenclature?");
+                self.fail(it.help(format!("write the nomenclature before it: `HS {written}`")));
+                node(ExprKind::Error, span)
+            }
+        }
+    }
+
+    fn bad(&mut self, code: Code, message: &str, fixed: String, span: Span, at: &Pair<Rule>) -> Node {
+        let place = self.span(at);
+        let it = Diagnostic::new(code, place, message).here(format!("`{fixed}`"));
+        self.fail(it.help(format!("write `{fixed}`")).fix(place, fixed));
+        node(ExprKind::Error, span)
+    }
+
+    fn date_literal(&mut self, written: &str, span: Span) -> Node {
+        let found = if written.contains('T') {
+            written.parse().ok().map(ExprKind::DateTime)
+        } else {
+            written.parse().ok().map(ExprKind::Date)
+        };
+        match found {
+            Some(kind) => node(kind, span),
+            None => {
+                self.impossible_date(written, span);
+                node(ExprKind::Error, span)
+            }
+        }
+    }
+
+    fn impossible_date(&mut self, written: &str, span: Span) {
+        let message = format!("`{written}` is not in the calendar");
+        let it = Diagnostic::new(Code::T1206, span, message);
+        self.fail(it.help("correct the month or the day"));
+    }
+
+    /// A civil date of a line such as `valid` or `until`.
+    pub fn date(&mut self, pair: &Pair<Rule>) -> Option<ast::Date> {
+        let span = self.span(pair);
+        let date = pair.as_str().trim().parse().ok();
+        if date.is_none() {
+            self.impossible_date(pair.as_str().trim(), span);
+        }
+        date.map(|date| ast::Date { date, span })
+    }
+}
+
+fn is_arithmetic(rule: Rule) -> bool {
+    binary(rule).is_some()
+}
+
+fn binary(rule: Rule) -> Option<BinaryOp> {
+    Some(match rule {
+        Rule::or_else => BinaryOp::OrElse,
+        Rule::add => BinaryOp::Add,
+        Rule::subtract => BinaryOp::Subtract,
+        Rule::multiply => BinaryOp::Multiply,
+        Rule::divide => BinaryOp::Divide,
+        Rule::of => BinaryOp::Of,
+        _ => return None,
+    })
+}
+
+fn test(rule: Rule) -> TestOp {
+    match rule {
+        Rule::lt => TestOp::Less,
+        Rule::le => TestOp::LessOrEqual,
+        Rule::gt => TestOp::Greater,
+        Rule::ge => TestOp::GreaterOrEqual,
+        Rule::ne => TestOp::NotEqual,
+        Rule::is => TestOp::Is,
+        Rule::is_not => TestOp::IsNot,
+        Rule::is_one_of => TestOp::IsOneOf,
+        Rule::is_not_one_of => TestOp::IsNotOneOf,
+        Rule::in_ => TestOp::In,
+        Rule::not_in => TestOp::NotIn,
+        Rule::under => TestOp::Under,
+        Rule::not_under => TestOp::NotUnder,
+        Rule::starts_with => TestOp::StartsWith,
+        Rule::ends_with => TestOp::EndsWith,
+        Rule::contains => TestOp::Contains,
+        _ => TestOp::Equal,
+    }
+}
+
+/// `is` beside codes, words, dates and texts, `=` beside numbers; else as written.
+pub fn settled(op: TestOp, right: &Expr) -> TestOp {
+    let quantity = match &right.kind {
+        ExprKind::Number(_) | ExprKind::Quantity { .. } => Some(true),
+        ExprKind::Text(_) | ExprKind::Code { .. } | ExprKind::Date(_) => Some(false),
+        ExprKind::DateTime(_) | ExprKind::Truth(_) => Some(false),
+        ExprKind::Path(path) if path.len() == 1 && is_capital(&path[0].text) => Some(false),
+        _ => None,
+    };
+    match (op, quantity) {
+        (TestOp::Is, Some(true)) => TestOp::Equal,
+        (TestOp::IsNot, Some(true)) => TestOp::NotEqual,
+        (TestOp::Equal, Some(false)) => TestOp::Is,
+        (TestOp::NotEqual, Some(false)) => TestOp::IsNot,
+        (op, _) => op,
+    }
+}
+
+fn is_capital(word: &str) -> bool {
+    word.chars().all(|it| it.is_ascii_uppercase())
+}
+
+/// The right side of `is one of` is a set, also of one.
+fn as_set(op: TestOp, right: Node) -> Expr {
+    let set = matches!(op, TestOp::IsOneOf | TestOp::IsNotOneOf);
+    if !set || matches!(right.expr.kind, ExprKind::Set(_)) {
+        return right.expr;
+    }
+    let span = right.expr.span;
+    Expr { kind: ExprKind::Set(vec![right.expr]), span }
+}
