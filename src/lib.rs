@@ -17,8 +17,10 @@ mod schema; // what a declaration looks like: records, fields, types
 
 // From text to meaning.
 mod syntax; // text → ast (never fails); ast → text (fmt)
-mod ir; // typed rules
+mod ir; // ast → typed rules, or diagnostics
 
 // From meaning to hits.
+mod data; // CSV, Parquet and Arrow → batches that fit the schema; lists; tamis.toml
+mod project; // a project on disk: schema, rules and lists, read and lowered together
 mod hit; // outcome, finding
 mod interpret; // typed rules, one row at a time → outcome: the definition of the language

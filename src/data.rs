@@ -1,0 +1,341 @@
+//! Declarations from files: CSV, Parquet and Arrow to canonical batches, faults counted.
+
+pub mod columnar;
+pub mod convert;
+pub mod list;
+pub mod manifest;
+pub mod tally;
+pub mod text;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::datatypes::Field as ArrowField;
+use arrow::datatypes::Schema as ArrowSchema;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+
+use crate::data::convert::Cell;
+use crate::data::convert::Column;
+use crate::data::convert::Reading;
+use crate::data::convert::data_type;
+use crate::data::manifest::DataSet;
+use crate::data::tally::Batch;
+use crate::data::tally::Tally;
+use crate::diagnostic::did_you_mean;
+use crate::schema::FieldId;
+use crate::schema::RecordId;
+use crate::schema::Schema;
+use crate::schema::Type;
+use crate::trouble::Trouble;
+
+/// The files of a data set, as rows of `record` and of the records around it.
+pub struct Table {
+    pub columns: Vec<FieldId>,
+    /// `item.hs`, `declaration.declaration_id` …
+    pub arrow: SchemaRef,
+    pub files: Vec<DataFile>,
+    pub tally: Arc<Tally>,
+    fields: Arc<Vec<Wanted>>,
+}
+
+/// A file, and where each wanted column stands in it; `None` when it is absent and may be.
+#[derive(Debug, Clone)]
+pub struct DataFile {
+    pub path: PathBuf,
+    pub shown: String,
+    pub format: Format,
+    pub separator: u8,
+    pub places: Vec<Option<usize>>,
+    pub header: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    Csv,
+    Parquet,
+    Arrow,
+}
+
+/// A field to read: how, and what depends on it.
+pub struct Wanted {
+    pub reading: Reading,
+    /// A row without it is rejected.
+    pub needed: bool,
+    pub name: String,
+    pub nomenclature: Option<(Arc<Schema>, String)>,
+}
+
+pub type Batches = Box<dyn Iterator<Item = Result<RecordBatch, Trouble>> + Send>;
+
+/// Opens and checks every file before anything runs. `used` fields are read, and keys and required
+/// fields with them.
+///
+/// Errors: a file that cannot be read, and columns that are missing, double or of a wrong type; all
+/// the faults of all the files together.
+pub fn open(
+    schema: &Arc<Schema>,
+    set: &DataSet,
+    files: &[PathBuf],
+    record: RecordId,
+    used: &[FieldId],
+) -> Result<Table, Trouble> {
+    let columns = wanted(schema, record, used);
+    let fields: Vec<Wanted> = columns.iter().map(|id| field(schema, set, *id)).collect();
+    let arrow: Vec<ArrowField> = columns
+        .iter()
+        .map(|id| {
+            let it = schema.field(*id);
+            let name = format!("{}.{}", schema.record(id.record).name, it.name);
+            ArrowField::new(name, data_type(&it.ty), true)
+        })
+        .collect();
+    let mut faults = Vec::new();
+    let mut opened = Vec::new();
+    for path in files {
+        match open_file(schema, set, path, record, &columns) {
+            Ok(file) => opened.push(file),
+            Err(found) => faults.extend(found),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Trouble::data(faults.join("\n")).help(
+            "correct the files, map their names in `columns` of tamis.toml, or list a field that \
+             may be absent in `optional`",
+        ));
+    }
+    Ok(Table {
+        columns,
+        arrow: Arc::new(ArrowSchema::new(arrow)),
+        files: opened,
+        tally: Arc::new(Tally::default()),
+        fields: Arc::new(fields),
+    })
+}
+
+fn is_needed(schema: &Schema, id: FieldId) -> bool {
+    schema.field(id).required || schema.record(id.record).key.contains(&id.field)
+}
+
+fn declared(schema: &Schema, record: RecordId) -> Vec<FieldId> {
+    let mut lineage = schema.lineage(record);
+    lineage.sort();
+    let of = |record: RecordId| {
+        (0..schema.record(record).fields.len()).map(move |field| FieldId { record, field })
+    };
+    lineage.into_iter().flat_map(of).collect()
+}
+
+fn wanted(schema: &Schema, record: RecordId, used: &[FieldId]) -> Vec<FieldId> {
+    let mut all = declared(schema, record);
+    all.retain(|it| used.contains(it) || is_needed(schema, *it));
+    all
+}
+
+fn field(schema: &Arc<Schema>, set: &DataSet, id: FieldId) -> Wanted {
+    let it = schema.field(id);
+    let mut reading = Reading::new(it);
+    reading.date_format = set.dates.get(&it.name).cloned();
+    reading.decimal_mark = set.decimal.as_ref().and_then(|it| it.chars().next()).unwrap_or('.');
+    reading.nulls.clone_from(&set.nulls);
+    if set.ratios.contains(&it.name) {
+        reading.factor = None;
+    }
+    let nomenclature = match &it.ty {
+        Type::Code(name) => {
+            let known = schema.nomenclatures.get(&**name).is_some_and(|it| it.codes.is_some());
+            known.then(|| (schema.clone(), name.to_string()))
+        }
+        _ => None,
+    };
+    Wanted { reading, needed: is_needed(schema, id), name: it.name.clone(), nomenclature }
+}
+
+fn open_file(
+    schema: &Schema,
+    set: &DataSet,
+    path: &Path,
+    record: RecordId,
+    columns: &[FieldId],
+) -> Result<DataFile, Vec<String>> {
+    let shown = path.display().to_string();
+    let fault = |what: &str| vec![format!("{shown}: {what}")];
+    let format = format(set, path).ok_or_else(|| fault("is neither .csv, .parquet nor .arrow"))?;
+    let metadata = std::fs::metadata(path).map_err(|_| fault("there is no such file"))?;
+    if metadata.is_dir() {
+        return Err(fault("is a folder, not a file"));
+    }
+    if metadata.len() == 0 {
+        return Err(fault("is empty"));
+    }
+    let separator = set.separator.as_ref().and_then(|it| it.bytes().next()).unwrap_or(b',');
+    let (header, types) = match format {
+        Format::Csv => (text::header(path, separator).map_err(|it| fault(&it))?, Vec::new()),
+        Format::Parquet | Format::Arrow => {
+            let it = columnar::schema(path, format).map_err(|it| fault(&it))?;
+            let names = it.fields().iter().map(|it| it.name().clone()).collect();
+            (names, it.fields().iter().map(|it| it.data_type().clone()).collect())
+        }
+    };
+    let mut faults = Vec::new();
+    let mut places = BTreeMap::new();
+    for id in declared(schema, record) {
+        let it = schema.field(id);
+        let names = foreign_names(set, it);
+        let found: Vec<usize> =
+            (0..header.len()).filter(|at| names.contains(&header[*at].as_str())).collect();
+        match found.as_slice() {
+            [at] => {
+                let wrong = types.get(*at).and_then(|ty| columnar::refusal(ty, &it.ty));
+                if let Some(found) = wrong {
+                    let column = &header[*at];
+                    let needed = it.ty.words();
+                    faults.push(format!("{shown}: column `{column}` is {found}, not {needed}"));
+                }
+                places.insert(id, *at);
+            }
+            [] if set.optional.contains(&it.name) => {}
+            [] => {
+                let near = did_you_mean(names[0], header.iter().map(String::as_str));
+                let near = near.map(|it| format!("; {it}")).unwrap_or_default();
+                let name = names[0];
+                faults.push(format!(
+                    "{shown}: column `{name}` is missing (field `{}`){near}",
+                    it.name
+                ));
+            }
+            _ => faults.push(format!("{shown}: column `{}` stands twice", names[0])),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let places = columns.iter().map(|it| places.get(it).copied()).collect();
+    Ok(DataFile { path: path.to_path_buf(), shown, format, separator, places, header })
+}
+
+/// The column names that feed a field: the mapped one, else its own, else its former one.
+fn foreign_names<'a>(set: &'a DataSet, field: &'a crate::schema::Field) -> Vec<&'a str> {
+    let mapped: Vec<&str> =
+        set.columns.iter().filter(|it| *it.1 == field.name).map(|it| it.0.as_str()).collect();
+    if !mapped.is_empty() {
+        return mapped;
+    }
+    std::iter::once(field.name.as_str()).chain(field.formerly.as_deref()).collect()
+}
+
+fn format(set: &DataSet, path: &Path) -> Option<Format> {
+    let named = set.format.clone();
+    let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
+    match named.or(extension)?.as_str() {
+        "csv" | "tsv" | "txt" => Some(Format::Csv),
+        "parquet" => Some(Format::Parquet),
+        "arrow" | "feather" | "ipc" => Some(Format::Arrow),
+        _ => None,
+    }
+}
+
+impl Table {
+    /// The canonical batches of one file; rejected rows are left out and counted.
+    pub fn read(&self, file: usize, batch_size: usize) -> Batches {
+        let file = self.files[file].clone();
+        let builder = Assembler {
+            fields: self.fields.clone(),
+            arrow: self.arrow.clone(),
+            tally: self.tally.clone(),
+            shown: file.shown.clone(),
+        };
+        match file.format {
+            Format::Csv => text::read(file, builder, batch_size),
+            Format::Parquet | Format::Arrow => columnar::read(file, builder, batch_size),
+        }
+    }
+}
+
+/// Makes canonical batches of cells of text.
+pub struct Assembler {
+    pub fields: Arc<Vec<Wanted>>,
+    pub arrow: SchemaRef,
+    tally: Arc<Tally>,
+    pub shown: String,
+}
+
+impl Assembler {
+    /// `cell(row, column)` is the text of a wanted column; `None` when absent, an error when it is
+    /// not UTF-8. `ragged(row)` rows are rejected whole. `first` is the number of the first row.
+    pub fn batch<'a>(
+        &self,
+        rows: usize,
+        first: u64,
+        cell: impl Fn(usize, usize) -> Result<Option<&'a str>, ()>,
+        ragged: impl Fn(usize) -> bool,
+    ) -> Result<RecordBatch, Trouble> {
+        let mut tally = Batch { read: rows as u64, ..Batch::default() };
+        let mut rejected: Vec<bool> = (0..rows).map(&ragged).collect();
+        let mut faulty = rejected.clone();
+        for (row, _) in rejected.iter().enumerate().filter(|it| *it.1) {
+            tally.faults.push((String::new(), "ragged row", first + row as u64));
+        }
+        let mut arrays = Vec::new();
+        for (at, field) in self.fields.iter().enumerate() {
+            let mut column = Column::new(&field.reading.ty);
+            for row in 0..rows {
+                if ragged(row) {
+                    column.missing();
+                    continue;
+                }
+                let found = match cell(row, at) {
+                    Ok(Some(text)) => self.count(field, text, &mut tally, column.read(text, &field.reading)),
+                    Ok(None) => {
+                        column.missing();
+                        Cell::Missing
+                    }
+                    Err(()) => {
+                        column.missing();
+                        Cell::NotReadable
+                    }
+                };
+                let reason = match found {
+                    Cell::Given => continue,
+                    Cell::Missing if !field.needed => continue,
+                    Cell::Missing => "missing",
+                    Cell::NotReadable => "not readable",
+                    Cell::OutOfRange => "out of range",
+                };
+                tally.faults.push((field.name.clone(), reason, first + row as u64));
+                faulty[row] = true;
+                rejected[row] |= field.needed;
+            }
+            arrays.push(column.finish());
+        }
+        tally.faulty = faulty.iter().filter(|it| **it).count() as u64;
+        tally.rejected = rejected.iter().filter(|it| **it).count() as u64;
+        let some_rejected = 0 < tally.rejected;
+        self.tally.add(&self.shown, tally);
+        let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(rows));
+        let broken = |_| Trouble::bug("a batch does not fit its own schema");
+        let batch = RecordBatch::try_new_with_options(self.arrow.clone(), arrays, &options).map_err(broken)?;
+        if !some_rejected {
+            return Ok(batch);
+        }
+        let keep: arrow::array::BooleanArray = rejected.iter().map(|it| Some(!it)).collect();
+        arrow::compute::filter_record_batch(&batch, &keep).map_err(broken)
+    }
+
+    /// Codes outside their nomenclature are kept and counted.
+    fn count(&self, field: &Wanted, text: &str, tally: &mut Batch, cell: Cell) -> Cell {
+        if let (Cell::Given, Some((schema, name))) = (cell, &field.nomenclature) {
+            let codes = schema.nomenclatures.get(name).and_then(|it| it.codes.as_ref());
+            let plain = text.trim();
+            let known = codes.is_some_and(|it| {
+                it.contains_key(plain) || it.contains_key(&plain.replace(['.', ' '], ""))
+            });
+            if !known {
+                *tally.outside.entry(field.name.clone()).or_default() += 1;
+            }
+        }
+        cell
+    }
+}

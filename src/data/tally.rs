@@ -1,0 +1,91 @@
+//! What was read, what was refused, and where: counted by file, column and reason.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+/// Shared by all the readers of a run.
+#[derive(Debug, Default)]
+pub struct Tally {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    read: u64,
+    rejected: u64,
+    faulty: u64,
+    faults: BTreeMap<(String, String, &'static str), (u64, u64)>,
+    outside: BTreeMap<String, u64>,
+}
+
+/// One kind of fault in one column of one file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    pub file: String,
+    /// Empty when the whole row is at fault.
+    pub column: String,
+    pub reason: &'static str,
+    pub count: u64,
+    /// From 1, the header not counted.
+    pub first_row: u64,
+}
+
+/// In a fixed order, whatever the order of reading.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    pub read: u64,
+    pub accepted: u64,
+    pub rejected: u64,
+    /// Rows with at least one fault, rejected or not.
+    pub faulty: u64,
+    pub faults: Vec<Fault>,
+    /// Codes that are not in their nomenclature, by field: kept and counted.
+    pub outside: Vec<(String, u64)>,
+}
+
+/// What a reader gathers for one batch before it is added.
+#[derive(Debug, Default)]
+pub struct Batch {
+    pub read: u64,
+    pub rejected: u64,
+    pub faulty: u64,
+    /// Column, reason, row.
+    pub faults: Vec<(String, &'static str, u64)>,
+    pub outside: BTreeMap<String, u64>,
+}
+
+impl Tally {
+    pub fn add(&self, file: &str, batch: Batch) {
+        let Ok(mut state) = self.state.lock() else { return };
+        state.read += batch.read;
+        state.rejected += batch.rejected;
+        state.faulty += batch.faulty;
+        for (column, reason, row) in batch.faults {
+            let entry =
+                state.faults.entry((file.to_owned(), column, reason)).or_insert((0, u64::MAX));
+            *entry = (entry.0 + 1, entry.1.min(row));
+        }
+        for (field, count) in batch.outside {
+            *state.outside.entry(field).or_default() += count;
+        }
+    }
+
+    pub fn report(&self) -> Report {
+        let Ok(state) = self.state.lock() else { return Report::default() };
+        let fault = |((file, column, reason), (count, first_row)): (&(String, String, &'static str), &(u64, u64))| Fault {
+            file: file.clone(),
+            column: column.clone(),
+            reason,
+            count: *count,
+            first_row: *first_row,
+        };
+        Report {
+            read: state.read,
+            accepted: state.read - state.rejected,
+            rejected: state.rejected,
+            faulty: state.faulty,
+            faults: state.faults.iter().map(fault).collect(),
+            outside: state.outside.iter().map(|(field, count)| (field.clone(), *count)).collect(),
+        }
+    }
+}
