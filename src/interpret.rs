@@ -33,11 +33,23 @@ use crate::value::text;
 #[derive(Debug, Clone, Default)]
 pub struct Row {
     values: std::collections::BTreeMap<FieldId, Value>,
+    disputed: std::collections::BTreeSet<FieldId>,
 }
 
 impl Row {
     pub fn set(&mut self, field: FieldId, value: Value) {
         self.values.insert(field, value);
+    }
+
+    /// A value that another row of the same declaration gives too: a different one takes it away.
+    pub fn agree(&mut self, field: FieldId, value: Value) {
+        let known = self.get(field);
+        if known.is_missing() && !self.disputed.contains(&field) {
+            self.set(field, value);
+        } else if !value.is_missing() && known != value {
+            self.disputed.insert(field);
+            self.set(field, NOT_GIVEN);
+        }
     }
 
     pub fn get(&self, field: FieldId) -> Value {

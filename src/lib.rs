@@ -24,3 +24,11 @@ mod data; // CSV, Parquet and Arrow → batches that fit the schema; lists; tami
 mod project; // a project on disk: schema, rules and lists, read and lowered together
 mod hit; // outcome, finding
 mod interpret; // typed rules, one row at a time → outcome: the definition of the language
+#[cfg(feature = "engine")]
+mod plan; // typed rules → DataFusion logical plan
+#[cfg(feature = "engine")]
+mod run; // plan + data → hits, sorted, written
+
+// To people.
+mod report; // diagnostics and summaries → text, JSON
+pub mod cli; // the pipeline, for the terminal

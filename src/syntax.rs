@@ -1,10 +1,16 @@
 //! Text to trees, and back. Parsing never fails: what cannot be read becomes a diagnostic.
 
 pub mod ast;
-pub mod from_pest;
-pub mod line;
-pub mod scan;
-pub mod structure;
+pub mod format;
+mod format_expr;
+mod from_pest;
+mod line;
+mod literal;
+pub mod print;
+mod refusal;
+mod scan;
+mod structure;
+mod word;
 
 use crate::diagnostic::Code;
 use crate::diagnostic::Diagnostic;

@@ -93,6 +93,11 @@ fn unit_text(set: &RuleSet, dimension: &crate::value::unit::Dimension, row: &Row
     text
 }
 
+/// A key as text; `None` when missing.
+pub fn plain_text(value: &Value) -> Option<String> {
+    if value.is_missing() { None } else { Some(plain(value)) }
+}
+
 fn plain(value: &Value) -> String {
     match value {
         Value::Missing(_) => "(no value)".to_owned(),

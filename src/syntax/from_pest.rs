@@ -49,7 +49,7 @@ static PRATT: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
             | Op::postfix(Rule::later_postfix))
 });
 
-const TERMS_MAX: usize = 250;
+const DEPTH_MAX: u16 = 256;
 
 /// Builds the nodes of one logical line.
 pub struct Builder<'a> {
@@ -61,14 +61,16 @@ pub struct Builder<'a> {
     pub failed: bool,
 }
 
-/// An expression, and whether it stood in parentheses of its own.
-struct Node {
-    expr: Expr,
+/// An expression, whether it stood in parentheses of its own, and how many nodes lie above a leaf.
+pub struct Node {
+    pub expr: Expr,
     parentheses: bool,
+    depth: u16,
 }
 
-fn node(kind: ExprKind, span: Span) -> Node {
-    Node { expr: Expr { kind, span }, parentheses: false }
+/// A leaf of the tree.
+pub fn node(kind: ExprKind, span: Span) -> Node {
+    Node { expr: Expr { kind, span }, parentheses: false, depth: 1 }
 }
 
 impl Builder<'_> {
@@ -89,23 +91,38 @@ impl Builder<'_> {
 
     pub fn text(&self, pair: Pair<Rule>) -> ast::Text {
         let span = self.span(&pair);
-        let text = pair.into_inner().next().map(|it| it.as_str().trim()).unwrap_or_default();
+        let inner = pair.into_inner().next();
+        // French marks stand off by a space that is not part of the text.
+        let text = inner.map_or("", |it| match it.as_rule() {
+            Rule::gtext => it.as_str().trim(),
+            _ => it.as_str(),
+        });
         ast::Text { text: text.to_owned(), span }
     }
 
     /// `expr` and `sum`.
     pub fn expr(&mut self, pair: Pair<Rule>) -> Expr {
+        self.tree(pair).expr
+    }
+
+    fn tree(&mut self, pair: Pair<Rule>) -> Node {
         let span = self.span(&pair);
-        let pairs = pair.into_inner();
-        let terms = pairs.clone().filter(|it| is_arithmetic(it.as_rule())).count();
-        if TERMS_MAX < terms {
-            let message = format!("an expression of {terms} operations; at most {TERMS_MAX}");
+        let it = self.pratt(pair.into_inner());
+        let span = if it.parentheses { span } else { it.expr.span };
+        Node { expr: Expr { span, ..it.expr }, ..it }
+    }
+
+    /// A node above others of `below` levels: too deep a tree would not fit the stack of its readers.
+    fn above(&mut self, below: u16, kind: ExprKind, span: Span) -> Node {
+        if below < DEPTH_MAX {
+            return Node { expr: Expr { kind, span }, parentheses: false, depth: below + 1 };
+        }
+        if !self.failed {
+            let message = format!("an expression of more than {DEPTH_MAX} operations in a row");
             let it = Diagnostic::new(Code::T1005, span, message);
             self.fail(it.help("name the parts with `define`"));
-            return Expr { kind: ExprKind::Error, span };
         }
-        let it = self.pratt(pairs);
-        Expr { span: if it.parentheses { span } else { it.expr.span }, ..it.expr }
+        node(ExprKind::Error, span)
     }
 
     fn pratt(&mut self, pairs: Pairs<Rule>) -> Node {
@@ -143,6 +160,8 @@ impl Builder<'_> {
                 node(ExprKind::Path(pair.into_inner().map(|it| self.name(&it)).collect()), span)
             }
             Rule::group => self.group(pair, span),
+            // Of a set of plain numbers.
+            Rule::quantity | Rule::number => self.number(pair, span),
             _ => self.later(span),
         }
     }
@@ -158,24 +177,39 @@ impl Builder<'_> {
         let mut parts = pair.into_inner();
         let Some(name) = parts.next() else { return node(ExprKind::Error, span) };
         let name = self.name(&name);
-        let arguments = parts.map(|it| self.expr(it)).collect();
-        node(ExprKind::Call { name, arguments }, span)
+        let (arguments, below) = self.trees(parts);
+        self.above(below, ExprKind::Call { name, arguments }, span)
     }
 
     fn group(&mut self, pair: Pair<Rule>, span: Span) -> Node {
-        let mut parts: Vec<Expr> = pair.into_inner().map(|it| self.expr(it)).collect();
-        if parts.len() == 1 {
-            let expr = parts.remove(0);
-            return Node { expr: Expr { span, ..expr }, parentheses: true };
+        let mut parts = pair.into_inner();
+        if parts.len() == 1
+            && let Some(only) = parts.next()
+        {
+            let it = self.tree(only);
+            return Node { expr: Expr { span, ..it.expr }, parentheses: true, ..it };
         }
-        node(ExprKind::Set(parts), span)
+        let (parts, below) = self.trees(parts);
+        self.above(below, ExprKind::Set(parts), span)
+    }
+
+    /// Several expressions, and the depth of the deepest.
+    fn trees(&mut self, pairs: Pairs<Rule>) -> (Vec<Expr>, u16) {
+        let mut below = 0;
+        let mut all = Vec::new();
+        for pair in pairs {
+            let it = self.tree(pair);
+            below = below.max(it.depth);
+            all.push(it.expr);
+        }
+        (all, below)
     }
 
     fn prefix(&mut self, op: Pair<Rule>, it: Node) -> Node {
         let span = self.span(&op).to(it.expr.span);
         match op.as_rule() {
-            Rule::not => node(ExprKind::Not(Box::new(it.expr)), span),
-            _ => node(ExprKind::Negate(Box::new(it.expr)), span),
+            Rule::not => self.above(it.depth, ExprKind::Not(Box::new(it.expr)), span),
+            _ => self.above(it.depth, ExprKind::Negate(Box::new(it.expr)), span),
         }
     }
 
@@ -186,34 +220,35 @@ impl Builder<'_> {
         if !matches!(rule, Rule::member | Rule::at_digits | Rule::later_postfix) {
             self.refuse_chain(&it, span);
         }
+        let below = it.depth;
         let value = Box::new(it.expr);
         match rule {
             Rule::member => match op.into_inner().next() {
                 Some(name) => {
                     let name = self.name(&name);
-                    node(ExprKind::Member { base: value, name }, span)
+                    self.above(below, ExprKind::Member { base: value, name }, span)
                 }
                 None => node(ExprKind::Error, span),
             },
-            Rule::is_missing => node(ExprKind::IsMissing(value), span),
-            Rule::is_given => node(ExprKind::IsGiven(value), span),
+            Rule::is_missing => self.above(below, ExprKind::IsMissing(value), span),
+            Rule::is_given => self.above(below, ExprKind::IsGiven(value), span),
             Rule::between | Rule::not_between => {
                 let negated = rule == Rule::not_between;
                 let bounds: Vec<Pair<Rule>> =
                     op.into_inner().filter(|it| it.as_rule() == Rule::sum).collect();
-                let mut bounds = bounds.into_iter().map(|it| self.expr(it));
-                match (bounds.next(), bounds.next()) {
-                    (Some(low), Some(high)) => {
-                        let (low, high) = (Box::new(low), Box::new(high));
-                        node(ExprKind::Between { negated, value, low, high }, span)
-                    }
-                    _ => node(ExprKind::Error, span),
-                }
+                let mut bounds = bounds.into_iter().map(|it| self.tree(it));
+                let (Some(low), Some(high)) = (bounds.next(), bounds.next()) else {
+                    return node(ExprKind::Error, span);
+                };
+                drop(bounds);
+                let below = below.max(low.depth).max(high.depth);
+                let (low, high) = (Box::new(low.expr), Box::new(high.expr));
+                self.above(below, ExprKind::Between { negated, value, low, high }, span)
             }
             Rule::at_digits => {
                 let digits = op.into_inner().find(|it| it.as_rule() == Rule::int);
                 let digits = digits.and_then(|it| it.as_str().parse().ok()).unwrap_or(0);
-                node(ExprKind::AtDigits { value, digits }, span)
+                self.above(below, ExprKind::AtDigits { value, digits }, span)
             }
             _ => self.later(op_span),
         }
@@ -222,18 +257,19 @@ impl Builder<'_> {
     fn infix(&mut self, left: Node, op: Pair<Rule>, right: Node) -> Node {
         let span = left.expr.span.to(right.expr.span);
         let rule = op.as_rule();
+        let below = left.depth.max(right.depth);
         if let Some(op) = binary(rule) {
             let (left, right) = (Box::new(left.expr), Box::new(right.expr));
-            return node(ExprKind::Binary { op, left, right }, span);
+            return self.above(below, ExprKind::Binary { op, left, right }, span);
         }
         match rule {
             Rule::and | Rule::or => self.combined(left, &op, right, span),
-            Rule::bad_op => self.bad_operator(left, &op, right, span),
+            Rule::bad_op => self.bad_operator(&op, span),
             _ => {
                 self.refuse_chain(&left, span);
                 let op = settled(test(rule), &right.expr);
                 let (left, right) = (Box::new(left.expr), Box::new(as_set(op, right)));
-                node(ExprKind::Test { op, left, right }, span)
+                self.above(below, ExprKind::Test { op, left, right }, span)
             }
         }
     }
@@ -263,15 +299,21 @@ impl Builder<'_> {
                 self.fail(it.help("put parentheses around the part that belongs together"));
             }
         }
-        let mut parts = match (left.expr.kind, left.parentheses, is_and) {
-            (ExprKind::And(parts), false, true) | (ExprKind::Or(parts), false, false) => parts,
-            (kind, _, _) => vec![Expr { kind, span: left.expr.span }],
+        let flat = match (&left.expr.kind, left.parentheses) {
+            (ExprKind::And(_), false) => is_and,
+            (ExprKind::Or(_), false) => !is_and,
+            _ => false,
+        };
+        let below = right.depth.max(if flat { left.depth - 1 } else { left.depth });
+        let mut parts = match left.expr.kind {
+            ExprKind::And(parts) | ExprKind::Or(parts) if flat => parts,
+            kind => vec![Expr { kind, span: left.expr.span }],
         };
         parts.push(right.expr);
-        node(if is_and { ExprKind::And(parts) } else { ExprKind::Or(parts) }, span)
+        self.above(below, if is_and { ExprKind::And(parts) } else { ExprKind::Or(parts) }, span)
     }
 
-    fn bad_operator(&mut self, left: Node, op: &Pair<Rule>, right: Node, span: Span) -> Node {
+    fn bad_operator(&mut self, op: &Pair<Rule>, span: Span) -> Node {
         let place = self.span(op);
         let instead = match op.as_str().trim() {
             "==" => "=",
@@ -282,94 +324,8 @@ impl Builder<'_> {
         let message = format!("`{}` is not an operator of tamis", op.as_str().trim());
         let it = Diagnostic::new(Code::T1201, place, message);
         self.fail(it.help(format!("write `{instead}`")).fix(place, instead));
-        drop((left, right));
         node(ExprKind::Error, span)
     }
-
-    fn literal(&mut self, pair: Pair<Rule>) -> Node {
-        let span = self.span(&pair);
-        let mut parts = pair.into_inner();
-        let Some(first) = parts.next() else { return node(ExprKind::Error, span) };
-        let written = first.as_str();
-        match first.as_rule() {
-            Rule::number => node(ExprKind::Number(written.to_owned()), span),
-            Rule::quantity => {
-                let mut parts = first.into_inner();
-                let number = parts.next().map(|it| it.as_str().to_owned()).unwrap_or_default();
-                let unit = parts.next().map(|it| ast::Text {
-                    text: it.as_str().to_owned(),
-                    span: self.span(&it),
-                });
-                match unit {
-                    Some(unit) => node(ExprKind::Quantity { number, unit }, span),
-                    None => node(ExprKind::Number(number), span),
-                }
-            }
-            Rule::date => self.date_literal(written, span),
-            Rule::bad_comma => self.bad(Code::T1203, "write decimals with a point", written.replace(',', "."), span, &first),
-            Rule::bad_space => {
-                let fixed: String = written.split_whitespace().collect::<Vec<_>>().join("_");
-                self.bad(Code::T1202, "write groups of digits with `_`", fixed, span, &first)
-            }
-            Rule::bad_date => {
-                let parts: Vec<&str> = written.split(['/', '.']).collect();
-                let fixed = match parts.as_slice() {
-                    [day, month, year] => format!("{year}-{month:0>2}-{day:0>2}"),
-                    _ => "2026-12-31".to_owned(),
-                };
-                let it = Diagnostic::new(Code::T1204, span, "write dates as year-month-day");
-                self.fail(it.help(format!("if the day stands first, write `{fixed}`")));
-                node(ExprKind::Error, span)
-            }
-            _ => {
-                let it = Diagnostic::new(Code::T1205, span, "a code of which nomenclature?");
-                self.fail(it.help(format!("write the nomenclature before it: `HS {written}`")));
-                node(ExprKind::Error, span)
-            }
-        }
-    }
-
-    fn bad(&mut self, code: Code, message: &str, fixed: String, span: Span, at: &Pair<Rule>) -> Node {
-        let place = self.span(at);
-        let it = Diagnostic::new(code, place, message).here(format!("`{fixed}`"));
-        self.fail(it.help(format!("write `{fixed}`")).fix(place, fixed));
-        node(ExprKind::Error, span)
-    }
-
-    fn date_literal(&mut self, written: &str, span: Span) -> Node {
-        let found = if written.contains('T') {
-            written.parse().ok().map(ExprKind::DateTime)
-        } else {
-            written.parse().ok().map(ExprKind::Date)
-        };
-        match found {
-            Some(kind) => node(kind, span),
-            None => {
-                self.impossible_date(written, span);
-                node(ExprKind::Error, span)
-            }
-        }
-    }
-
-    fn impossible_date(&mut self, written: &str, span: Span) {
-        let message = format!("`{written}` is not in the calendar");
-        let it = Diagnostic::new(Code::T1206, span, message);
-        self.fail(it.help("correct the month or the day"));
-    }
-
-    /// A civil date of a line such as `valid` or `until`.
-    pub fn date(&mut self, pair: &Pair<Rule>) -> Option<ast::Date> {
-        let span = self.span(pair);
-        let date = pair.as_str().trim().parse().ok();
-        if date.is_none() {
-            self.impossible_date(pair.as_str().trim(), span);
-        }
-        date.map(|date| ast::Date { date, span })
-    }
-}
-
-fn is_arithmetic(rule: Rule) -> bool {
-    binary(rule).is_some()
 }
 
 fn binary(rule: Rule) -> Option<BinaryOp> {
@@ -410,8 +366,8 @@ fn test(rule: Rule) -> TestOp {
 pub fn settled(op: TestOp, right: &Expr) -> TestOp {
     let quantity = match &right.kind {
         ExprKind::Number(_) | ExprKind::Quantity { .. } => Some(true),
-        ExprKind::Text(_) | ExprKind::Code { .. } | ExprKind::Date(_) => Some(false),
-        ExprKind::DateTime(_) | ExprKind::Truth(_) => Some(false),
+        ExprKind::Text(_) | ExprKind::Code { .. } | ExprKind::Truth(_) => Some(false),
+        ExprKind::Date(_) | ExprKind::DateTime(_) => Some(false),
         ExprKind::Path(path) if path.len() == 1 && is_capital(&path[0].text) => Some(false),
         _ => None,
     };
@@ -425,7 +381,8 @@ pub fn settled(op: TestOp, right: &Expr) -> TestOp {
 }
 
 fn is_capital(word: &str) -> bool {
-    word.chars().all(|it| it.is_ascii_uppercase())
+    word.starts_with(|it: char| it.is_ascii_uppercase())
+        && word.chars().all(|it| it.is_ascii_uppercase() || it.is_ascii_digit())
 }
 
 /// The right side of `is one of` is a set, also of one.

@@ -1,0 +1,189 @@
+//! Typed rules as one DataFusion plan: facts once, a three-valued Boolean column for every rule.
+//!
+//! Built by API, never from SQL text. *And*, *or* and *not* are the engine's own, which are
+//! Kleene's; everything else is a kernel of ours that is total and exact.
+
+pub mod cell;
+pub mod kernel;
+
+use std::sync::Arc;
+
+use datafusion::common::Column;
+use datafusion::common::ScalarValue;
+use datafusion::error::Result;
+use datafusion::functions_aggregate::min_max::max;
+use datafusion::functions_aggregate::min_max::min;
+use datafusion::logical_expr as df;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::logical_expr::ScalarUDF;
+
+use crate::data::convert::data_type;
+use crate::ir::E;
+use crate::ir::Kind;
+use crate::ir::RuleId;
+use crate::ir::RuleSet;
+use crate::plan::cell::Shape;
+use crate::plan::kernel::Kernel;
+use crate::plan::kernel::Op;
+use crate::schema::Type;
+use crate::value::Value;
+
+/// The column of a rule's outcome: true a hit, null undecided.
+pub fn outcome_column(set: &RuleSet, rule: RuleId) -> String {
+    format!("rule.{}", set.rules[rule.0].id)
+}
+
+/// A column by its exact name, dots and all.
+pub fn column(name: &str) -> df::Expr {
+    df::Expr::Column(Column::new_unqualified(name))
+}
+
+/// The rows of `input` with the columns `kept` and an outcome for each rule.
+pub fn outcomes(
+    set: &RuleSet,
+    rules: &[RuleId],
+    input: LogicalPlan,
+    kept: &[String],
+) -> Result<LogicalPlan> {
+    let mut columns: Vec<df::Expr> = kept.iter().map(|it| column(it)).collect();
+    for rule in rules {
+        let outcome = translate(set, &set.rules[rule.0].outcome);
+        columns.push(outcome.alias(outcome_column(set, *rule)));
+    }
+    LogicalPlanBuilder::from(input).project(columns)?.build()
+}
+
+/// One row a key: each other column its one given value, or missing where rows disagree.
+pub fn one_row_each(input: LogicalPlan, keys: &[String], others: &[String]) -> Result<LogicalPlan> {
+    let group: Vec<df::Expr> = keys.iter().map(|it| column(it)).collect();
+    let mut aggregates = Vec::new();
+    for name in others {
+        aggregates.push(min(column(name)).alias(format!("least {name}")));
+        aggregates.push(max(column(name)).alias(format!("greatest {name}")));
+    }
+    let mut columns = group.clone();
+    for name in others {
+        let (least, greatest) =
+            (column(&format!("least {name}")), column(&format!("greatest {name}")));
+        let agreed = df::when(least.clone().eq(greatest), least).end()?;
+        columns.push(agreed.alias(name));
+    }
+    LogicalPlanBuilder::from(input).aggregate(group, aggregates)?.project(columns)?.build()
+}
+
+fn translate(set: &RuleSet, expr: &E) -> df::Expr {
+    let part = |it: &E| translate(set, it);
+    match &expr.kind {
+        Kind::Literal(value) => literal(value, &expr.ty),
+        Kind::Field(id) => {
+            let record = &set.schema.record(id.record).name;
+            column(&format!("{record}.{}", set.schema.field(*id).name))
+        }
+        Kind::Named(_, it) => part(it),
+        Kind::Hit(rule) => translate(set, &set.rules[rule.0].outcome),
+        Kind::Not(it) => df::not(part(it)),
+        Kind::And(parts) => balanced(parts.iter().map(part).collect(), df::and, true),
+        Kind::Or(parts) => balanced(parts.iter().map(part).collect(), df::or, false),
+        Kind::IsMissing(it) => part(it).is_null(),
+        Kind::Parameter(..)
+        | Kind::Negate(_)
+        | Kind::Arithmetic(..)
+        | Kind::Widen(_)
+        | Kind::Call(..)
+        | Kind::OrElse(..)
+        | Kind::AtDigits(..)
+        | Kind::Lookup(_)
+        | Kind::Compare(..)
+        | Kind::Member(..)
+        | Kind::OneOf(..)
+        | Kind::Under(..)
+        | Kind::InGroup(..)
+        | Kind::InList(_)
+        | Kind::TextTest(..)
+        | Kind::Established(_)
+        | Kind::AtLeast(..) => call(set, expr),
+    }
+}
+
+/// A balanced tree: a long chain would be as deep as it is long.
+fn balanced(
+    mut parts: Vec<df::Expr>,
+    join: fn(df::Expr, df::Expr) -> df::Expr,
+    neutral: bool,
+) -> df::Expr {
+    while 1 < parts.len() {
+        let mut next = Vec::with_capacity(parts.len().div_ceil(2));
+        let mut rest = parts.into_iter();
+        while let Some(left) = rest.next() {
+            next.push(match rest.next() {
+                Some(right) => join(left, right),
+                None => left,
+            });
+        }
+        parts = next;
+    }
+    parts.pop().unwrap_or_else(|| df::lit(neutral))
+}
+
+fn call(set: &RuleSet, expr: &E) -> df::Expr {
+    let arguments = expr.parts();
+    let shapes: Vec<Shape> = arguments.iter().map(|it| Shape::of(set, it)).collect();
+    let op = op(set, expr);
+    let kernel = Kernel::new(op, shapes, Shape::of(set, expr));
+    let arguments = arguments.into_iter().map(|it| translate(set, it)).collect();
+    ScalarUDF::new_from_impl(kernel).call(arguments)
+}
+
+fn op(set: &RuleSet, expr: &E) -> Op {
+    match &expr.kind {
+        Kind::Parameter(at, date) => Op::Parameter(set.parameters[*at].clone(), date.is_some()),
+        Kind::Negate(_) => Op::Negate,
+        Kind::Arithmetic(it, ..) => Op::Arithmetic(*it),
+        Kind::Widen(_) => Op::Widen,
+        Kind::Call(it, _) => Op::Call(*it),
+        Kind::OrElse(..) => Op::OrElse,
+        Kind::AtDigits(_, digits) => Op::AtDigits(*digits),
+        Kind::Lookup(it) => {
+            Op::Lookup { list: Arc::new(set.lists[it.list].clone()), column: it.column }
+        }
+        Kind::Compare(it, ..) => Op::Compare(*it),
+        Kind::Member(_, words) => Op::Member(words.clone()),
+        Kind::OneOf(_, values) => Op::OneOf(values.clone()),
+        Kind::Under(_, prefixes) => Op::Under(prefixes.clone()),
+        Kind::InGroup(_, name, _) => Op::InGroup(Arc::new(set.schema.groups[&**name].clone())),
+        Kind::InList(it) => {
+            Op::InList { list: Arc::new(set.lists[it.list].clone()), matching: it.matching }
+        }
+        Kind::TextTest(it, ..) => Op::TextTest(*it),
+        Kind::Established(_) => Op::Established,
+        Kind::AtLeast(n, _) => Op::AtLeast(*n),
+        Kind::Literal(_)
+        | Kind::Field(_)
+        | Kind::Named(..)
+        | Kind::Hit(_)
+        | Kind::Not(_)
+        | Kind::And(_)
+        | Kind::Or(_)
+        | Kind::IsMissing(_) => Op::OrElse,
+    }
+}
+
+fn literal(value: &Value, ty: &Type) -> df::Expr {
+    let scalar = match (value, ty) {
+        (Value::Truth(it), _) => ScalarValue::Boolean(Some(*it)),
+        (Value::Whole(it), _) => ScalarValue::Int64(Some(*it)),
+        (Value::Decimal(it), Type::Number(number)) => {
+            let held = it.with_scale(number.scale).map(|it| it.unscaled);
+            ScalarValue::Decimal128(held, 38, i8::try_from(number.scale).unwrap_or(9))
+        }
+        (Value::Date(it), _) => ScalarValue::Date32(Some(*it)),
+        (Value::DateTime(it), _) => ScalarValue::TimestampMicrosecond(Some(*it), None),
+        (Value::Duration(it), _) => ScalarValue::Int64(Some(cell::duration_number(*it))),
+        (Value::Text(it), _) => ScalarValue::Utf8(Some(it.to_string())),
+        (Value::Missing(_) | Value::Decimal(_), ty) => {
+            ScalarValue::try_from(&data_type(ty)).unwrap_or(ScalarValue::Null)
+        }
+    };
+    df::Expr::Literal(scalar, None)
+}

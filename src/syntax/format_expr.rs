@@ -1,0 +1,146 @@
+//! Expressions as the formatter writes them: signs for tests, as few parentheses as the tree needs.
+
+use crate::source::SourceFile;
+use crate::source::Span;
+use crate::syntax::ast::BinaryOp;
+use crate::syntax::ast::Expr;
+use crate::syntax::ast::ExprKind;
+use crate::syntax::ast::TestOp;
+use crate::syntax::word;
+
+/// Where a long line may be broken. No file holds it: control characters are refused.
+pub const BREAK: char = '\u{1}';
+
+/// How tightly an expression holds together, loosest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Or,
+    And,
+    Not,
+    Test,
+    OrElse,
+    Sum,
+    Product,
+    Of,
+    Sign,
+    Postfix,
+    Atom,
+}
+
+fn level(it: &Expr) -> Level {
+    match &it.kind {
+        ExprKind::Or(_) => Level::Or,
+        ExprKind::And(_) => Level::And,
+        ExprKind::Not(_) => Level::Not,
+        ExprKind::Test { .. } | ExprKind::Between { .. } => Level::Test,
+        ExprKind::IsMissing(_) | ExprKind::IsGiven(_) => Level::Test,
+        ExprKind::Binary { op, .. } => binary_level(*op),
+        ExprKind::Negate(_) => Level::Sign,
+        ExprKind::AtDigits { .. } | ExprKind::Member { .. } => Level::Postfix,
+        _ => Level::Atom,
+    }
+}
+
+fn binary_level(op: BinaryOp) -> Level {
+    match op {
+        BinaryOp::OrElse => Level::OrElse,
+        BinaryOp::Add | BinaryOp::Subtract => Level::Sum,
+        BinaryOp::Multiply | BinaryOp::Divide => Level::Product,
+        BinaryOp::Of => Level::Of,
+    }
+}
+
+fn tighter(it: Level) -> Level {
+    match it {
+        Level::OrElse => Level::Sum,
+        Level::Sum => Level::Product,
+        Level::Product => Level::Of,
+        _ => Level::Sign,
+    }
+}
+
+/// `it` in a place that takes what is at least as tight as `least`.
+pub fn expr(it: &Expr, least: Level, source: &SourceFile) -> String {
+    let text = bare(it, source);
+    if level(it) < least { format!("({text})") } else { text }
+}
+
+/// A text in `"…"`; one that holds that sign stays as it was written.
+pub fn text(it: &str, span: Span, source: &SourceFile) -> String {
+    if it.contains('"') { source.slice(span).trim().to_owned() } else { format!("\"{it}\"") }
+}
+
+fn joined(all: &[Expr], source: &SourceFile) -> String {
+    let all: Vec<String> = all.iter().map(|it| expr(it, Level::Or, source)).collect();
+    all.join(&format!(",{BREAK}"))
+}
+
+fn bare(it: &Expr, source: &SourceFile) -> String {
+    match &it.kind {
+        ExprKind::Number(it) => it.clone(),
+        ExprKind::Quantity { number, unit } => format!("{number} {}", unit.text),
+        ExprKind::Date(it) => it.to_string(),
+        ExprKind::DateTime(it) => {
+            let long = it.to_string();
+            long.strip_suffix(":00").unwrap_or(&long).to_owned()
+        }
+        ExprKind::Text(text_of) => text(text_of, it.span, source),
+        ExprKind::Code { nomenclature, code } => format!("{nomenclature} {code}"),
+        ExprKind::Truth(it) => it.to_string(),
+        ExprKind::Missing => "missing".to_owned(),
+        ExprKind::Path(all) => word::path(all),
+        ExprKind::List(it) => format!("list {}", it.text),
+        ExprKind::Set(all) => format!("({})", joined(all, source)),
+        ExprKind::Call { name, arguments } => {
+            format!("{}({})", name.text, joined(arguments, source))
+        }
+        ExprKind::Member { base, name } => format!("{}.{}", member_base(base, source), name.text),
+        ExprKind::AtDigits { value, digits } => {
+            format!("{} at {digits} digits", expr(value, Level::Postfix, source))
+        }
+        ExprKind::Not(it) => format!("not {}", expr(it, Level::Not, source)),
+        ExprKind::Negate(it) => {
+            let inner = expr(it, Level::Sign, source);
+            if inner.starts_with('-') { format!("- {inner}") } else { format!("-{inner}") }
+        }
+        ExprKind::And(all) => combined(all, "and", source),
+        ExprKind::Or(all) => combined(all, "or", source),
+        ExprKind::Binary { op, left, right } => {
+            let own = binary_level(*op);
+            let right = expr(right, tighter(own), source);
+            format!("{} {} {right}", expr(left, own, source), word::binary(*op))
+        }
+        ExprKind::Test { op, left, right } => {
+            let left = expr(left, Level::OrElse, source);
+            format!("{left} {} {}", word::test(*op), right_side(*op, right, source))
+        }
+        ExprKind::IsMissing(it) => format!("{} is missing", expr(it, Level::OrElse, source)),
+        ExprKind::IsGiven(it) => format!("{} is given", expr(it, Level::OrElse, source)),
+        ExprKind::Between { negated, value, low, high } => {
+            let not = if *negated { "not " } else { "" };
+            let [value, low, high] =
+                [value, low, high].map(|it| expr(it, Level::OrElse, source));
+            format!("{value} {not}between {low} and {high}")
+        }
+        ExprKind::Error => source.slice(it.span).to_owned(),
+    }
+}
+
+/// `(a).b` is a member of a value, `a.b` a path.
+fn member_base(it: &Expr, source: &SourceFile) -> String {
+    let own = matches!(it.kind, ExprKind::Call { .. } | ExprKind::Member { .. });
+    if own { bare(it, source) } else { format!("({})", bare(it, source)) }
+}
+
+/// After `is`, `missing` and `given` would read as the end of the test.
+fn right_side(op: TestOp, it: &Expr, source: &SourceFile) -> String {
+    let text = expr(it, Level::OrElse, source);
+    let word = text.split(|it: char| !it.is_alphanumeric() && it != '_').next().unwrap_or("");
+    let is = matches!(op, TestOp::Is | TestOp::IsNot);
+    if is && matches!(word, "missing" | "given" | "one") { format!("({text})") } else { text }
+}
+
+fn combined(all: &[Expr], word: &str, source: &SourceFile) -> String {
+    let all: Vec<String> = all.iter().map(|it| expr(it, Level::Not, source)).collect();
+    all.join(&format!(" {word}{BREAK}"))
+}
