@@ -140,6 +140,10 @@ struct ListFile {
 
 /// The nearest `tamis.toml`, in `from` or above it.
 pub fn discover(from: &Path) -> Option<PathBuf> {
+    // Kept as the user wrote it where it is at hand, so that messages name short paths.
+    if from.join("tamis.toml").is_file() {
+        return Some(from.join("tamis.toml"));
+    }
     let from = from.canonicalize().ok()?;
     from.ancestors().map(|it| it.join("tamis.toml")).find(|it| it.is_file())
 }

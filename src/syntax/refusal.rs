@@ -32,66 +32,126 @@ pub fn parse<'a>(
                 ErrorVariant::ParsingError { positives, .. } => positives.clone(),
                 ErrorVariant::CustomError { .. } => Vec::new(),
             };
-            diagnostics.push(refusal(id, base, text, at, &positives));
+            diagnostics.push(refusal(Place { id, base, text }, rule, at, &positives));
             None
         }
     }
 }
 
-const TESTS: &[&str] = &["is", "in", "under", "and", "or", "not", "between", "contains", "of"];
+/// What may stand between two values.
+const BETWEEN: &[&str] = &[
+    "and", "or", "is", "in", "not", "under", "between", "contains", "starts", "ends", "of", "less",
+    "more", "at", "since", "until",
+];
+
+struct Place<'a> {
+    id: FileId,
+    base: usize,
+    text: &'a str,
+}
+
+impl Place<'_> {
+    fn span(&self, start: usize, end: usize) -> Span {
+        Span::new(self.id, self.base + start, self.base + end)
+    }
+
+    fn report(&self, start: usize, end: usize, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(Code::T1101, self.span(start, end), message)
+    }
+}
 
 /// What stands at the place where the line cannot be read further, in words.
-fn refusal(id: FileId, base: usize, text: &str, at: usize, positives: &[Rule]) -> Diagnostic {
-    let rest = text.get(at..).unwrap_or_default();
-    let skipped = rest.len() - rest.trim_start().len();
-    let (at, rest) = (at + skipped, rest.trim_start());
-    let before = text.get(..at).unwrap_or_default().trim_end();
-    let previous = before.rsplit(|it: char| it.is_whitespace() || it == '(').next().unwrap_or("");
-    let word = first_word(rest);
-    let length = word.len().max(rest.chars().next().map_or(0, char::len_utf8)).max(1);
-    let span = Span::new(id, base + at, base + at + length);
-    let make = |message: String, help: String| {
-        Diagnostic::new(Code::T1101, span, message).help(help)
-    };
+fn refusal(it: Place, rule: Rule, at: usize, positives: &[Rule]) -> Diagnostic {
+    let rest = it.text.get(at..).unwrap_or_default();
+    let at = at + rest.len() - rest.trim_start().len();
+    let rest = rest.trim_start();
+    let before = it.text.get(..at).unwrap_or_default().trim_end();
+    let cut = before.rfind(|it: char| it.is_whitespace() || it == '(').map_or(0, |at| {
+        at + before.get(at..).and_then(|it| it.chars().next()).map_or(1, char::len_utf8)
+    });
+    let previous = before.get(cut..).unwrap_or_default();
     if rest.is_empty() {
-        let end = Span::new(id, base + before.len().saturating_sub(previous.len()), base + before.len());
+        if previous.is_empty() {
+            return it.report(at, at, "an expression is missing").help(expectation(positives));
+        }
         let message = format!("something is missing after `{previous}`");
-        return Diagnostic::new(Code::T1101, end, message).help(expectation(positives));
+        return it.report(cut, before.len(), message).help(expectation(positives));
     }
+    let word = first_word(rest);
     if word.is_empty() {
-        let sign: String = rest.chars().take(1).collect();
-        return make(format!("`{sign}` cannot stand here"), expectation(positives));
+        let sign = rest.chars().next().unwrap_or(' ');
+        let help = match sign {
+            ')' if Grammar::parse(rule, before).is_ok() => "no parenthesis is open here".to_owned(),
+            _ => expectation(positives),
+        };
+        let end = at + sign.len_utf8();
+        return it.report(at, end, format!("`{sign}` cannot stand here")).help(help);
     }
+    let end = at + word.len();
     if word == previous {
-        return make(format!("`{word}` stands twice"), format!("take one `{word}` out"));
+        let with_space = it.span(before.len(), end);
+        return it
+            .report(at, end, format!("`{word}` stands twice"))
+            .help(format!("take one `{word}` out"))
+            .fix(with_space, "");
     }
-    let wants_operator = positives.contains(&Rule::and) || positives.contains(&Rule::or);
-    if wants_operator && let Some(near) = similar(word, TESTS.iter().copied()).first() && *near != word {
-        return make(format!("`{word}` is not a test"), format!("did you mean `{near}`?"));
+    // What stands before is whole: here something joins it to the next value, or the line ends.
+    if Grammar::parse(rule, before).is_ok() {
+        let near = similar(word, BETWEEN.iter().copied());
+        return match near.first() {
+            Some(near) if *near != word => it
+                .report(at, end, format!("`{word}` cannot stand here"))
+                .help(format!("did you mean `{near}`?"))
+                .fix(it.span(at, end), *near),
+            _ if positives.iter().any(|it| is_joint(*it)) => {
+                let message = format!("`and` or `or` seems to be missing before `{word}`");
+                it.report(at, end, message).help(format!("write `and {word} …` or `or {word} …`"))
+            }
+            _ => it
+                .report(at, end, format!("the line should end before `{word}`"))
+                .help("put each condition and each key word on a line of its own"),
+        };
     }
-    if wants_operator {
-        let help = format!("`and` or `or` seems to be missing before `{word}`");
-        return make(format!("`{word}` cannot stand here"), help);
-    }
-    make(format!("`{word}` cannot stand here"), expectation(positives))
+    it.report(at, end, format!("`{word}` cannot stand here")).help(expectation(positives))
+}
+
+/// Only where an expression ends can something join it to the next one.
+fn is_joint(it: Rule) -> bool {
+    !matches!(it, Rule::EOI | Rule::string | Rule::int | Rule::date | Rule::word | Rule::name)
 }
 
 fn expectation(positives: &[Rule]) -> String {
-    let mut words: Vec<&str> = positives
-        .iter()
-        .map(|it| match it {
-            Rule::and | Rule::or => "`and` or `or`",
-            Rule::string => "a text in quotation marks",
-            Rule::date => "a date such as `2026-03-10`",
-            Rule::int | Rule::int_bound => "a whole number",
-            Rule::type_ref | Rule::type_name => "a type such as `mass in kg`",
-            Rule::name | Rule::word | Rule::nomenclature => "a name",
-            Rule::EOI => "the end of the line",
-            _ => "a value",
-        })
-        .collect();
+    let mut words: Vec<&str> = positives.iter().map(|it| in_words(*it)).collect();
     words.sort_unstable();
     words.dedup();
     words.truncate(3);
-    if words.is_empty() { "write an expression".to_owned() } else { format!("expected here: {}", words.join(", ")) }
+    match words.as_slice() {
+        [] => "expected a value".to_owned(),
+        [only] => format!("expected {only}"),
+        [first @ .., last] => format!("expected {} or {last}", first.join(", ")),
+    }
+}
+
+fn in_words(it: Rule) -> &'static str {
+    match it {
+        Rule::and | Rule::or => "`and` or `or`",
+        Rule::string => "a text in quotation marks",
+        Rule::date | Rule::from_date | Rule::to_date => "a date such as `2026-03-10`",
+        Rule::int | Rule::int_bound => "a whole number",
+        Rule::type_ref | Rule::type_name => "a type such as `mass in kg`",
+        Rule::nomenclature => "a nomenclature such as `HS`",
+        Rule::name | Rule::word | Rule::choice_value | Rule::meta_value => "a name",
+        Rule::unit | Rule::unit_name => "a unit such as `kg`",
+        Rule::EOI => "the end of the line",
+        Rule::codes_part => "`levels`, `extends`, `file` or `dated`",
+        Rule::history_part => "`event`, `date`, `known from` or `complete since`",
+        Rule::has_one => "a record and how many, such as `item 1..999`",
+        Rule::K_from => "`from`",
+        Rule::K_to => "`to`",
+        Rule::K_of => "`of`",
+        Rule::K_by => "`by`",
+        Rule::K_in => "`in`",
+        Rule::K_file => "`file`",
+        _ => "a value",
+    }
 }

@@ -71,7 +71,7 @@ struct Scanner {
 impl Scanner {
     fn physical(&mut self, start: usize, line: &str) {
         if LINE_BYTES_MAX < line.len() {
-            return self.too_long(start, line.len());
+            return self.unreadable(start, line);
         }
         let comment_at = comment_start(line);
         let content = line.get(..comment_at).unwrap_or(line).trim_end();
@@ -90,31 +90,47 @@ impl Scanner {
             }
             return;
         }
-        let margin = !content.starts_with([' ', '\t', '\u{A0}', '\u{202F}']);
+        let margin = is_margin(content);
         if !margin && self.continues(content.trim_start()) {
             self.join(start, content, comment);
         } else {
-            self.close();
-            self.lines.push(Logical {
-                start,
-                text: content.to_owned(),
-                margin,
-                leading: std::mem::take(&mut self.pending),
-                trailing: comment,
-                blank_before: self.blank,
-                broken: false,
-                open: Vec::new(),
-            });
+            self.begin(start, content, comment);
             self.count(start, content);
         }
         self.blank = false;
+    }
+
+    fn begin(&mut self, start: usize, content: &str, trailing: Option<Comment>) {
+        self.close();
+        self.lines.push(Logical {
+            start,
+            text: content.to_owned(),
+            margin: is_margin(content),
+            leading: std::mem::take(&mut self.pending),
+            trailing,
+            blank_before: self.blank,
+            broken: false,
+            open: Vec::new(),
+        });
+    }
+
+    /// A physical line that is too long: only its first word is kept, for the kind of the block.
+    fn unreadable(&mut self, start: usize, line: &str) {
+        let content = line.trim_start();
+        let indent = line.len() - content.len();
+        let kept = line.get(..indent + first_word(content).len()).unwrap_or_default();
+        let kept = if LINE_BYTES_MAX < kept.len() { "" } else { kept };
+        self.begin(start, kept, None);
+        self.blank = false;
+        self.too_long(start, line.len());
     }
 
     fn continues(&self, content: &str) -> bool {
         let Some(last) = self.lines.last() else { return false };
         let bullet = content.starts_with("- ") || content.starts_with("--");
         let word = first_word(content);
-        if ["and", "or"].contains(&word) || content.starts_with([')', '<', '>', '=', '+', '*', '/', '≤', '≥', '≠', '×']) {
+        let signs = [')', '<', '>', '=', '+', '*', '/', '≤', '≥', '≠', '×'];
+        if ["and", "or"].contains(&word) || content.starts_with(signs) {
             return true;
         }
         if bullet || LINE_WORDS.contains(&word) {
@@ -149,8 +165,11 @@ impl Scanner {
     fn count(&mut self, start: usize, content: &str) {
         let Some(last) = self.lines.last_mut() else { return };
         let mut quote = None;
+        let mut opened = 0;
         for (at, letter) in content.char_indices() {
+            let outside = quote.is_none();
             if in_string(&mut quote, letter) {
+                opened = if outside { at } else { opened };
                 continue;
             }
             match letter {
@@ -172,8 +191,7 @@ impl Scanner {
         }
         if quote.is_some() && !last.broken {
             last.broken = true;
-            let at = content.find(['"', '\u{201C}', '\u{AB}']).unwrap_or(0);
-            let span = Span::new(self.id, start + at, start + content.len());
+            let span = Span::new(self.id, start + opened, start + content.len());
             self.diagnostics.push(
                 Diagnostic::new(Code::T1105, span, "this text is not closed")
                     .help("end it with a quotation mark on the same line"),
@@ -207,6 +225,10 @@ impl Scanner {
             last.broken = true;
         }
     }
+}
+
+fn is_margin(content: &str) -> bool {
+    !content.starts_with([' ', '\t', '\u{A0}', '\u{202F}'])
 }
 
 /// Where the comment of a physical line begins, or its end.
@@ -248,6 +270,7 @@ pub fn first_word(text: &str) -> &str {
 
 fn last_word(text: &str) -> &str {
     let from = text.rfind(|it: char| !it.is_alphanumeric() && it != '_');
-    let from = from.map_or(0, |it| it + text.get(it..).and_then(|it| it.chars().next()).map_or(1, char::len_utf8));
+    let from = from.and_then(|at| Some((at, text.get(at..)?.chars().next()?)));
+    let from = from.map_or(0, |(at, letter)| at + letter.len_utf8());
     text.get(from..).unwrap_or_default()
 }
