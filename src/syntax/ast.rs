@@ -78,11 +78,23 @@ pub enum Head {
     /// `list sensitive_goods file "lists/sensitive_goods.csv"`
     List { name: Name, file: Option<Text> },
     /// `codes HS levels 2, 4, 6 extends X file "hs.csv" dated valid_from, valid_to`
-    Codes { name: Name, levels: Vec<u32>, extends: Option<Name>, file: Option<Text>, dated: Option<Dated> },
+    Codes {
+        name: Name,
+        levels: Vec<u32>,
+        extends: Option<Name>,
+        file: Option<Text>,
+        dated: Option<Dated>,
+    },
     /// `choice risk_class low, medium, high ordered`
     Choice { name: Name, values: Vec<Name>, ordered: bool },
     /// `group EU "title" file "eu.csv" dated a, b`, `group G7 CA, FR, DE`, or bullets below it.
-    Group { name: Name, title: Option<Text>, members: Vec<Name>, file: Option<Text>, dated: Option<Dated> },
+    Group {
+        name: Name,
+        title: Option<Text>,
+        members: Vec<Name>,
+        file: Option<Text>,
+        dated: Option<Dated>,
+    },
     /// `record item "Goods item" in declaration`
     Record { name: Name, label: Option<Text>, parent: Option<Name> },
 }
@@ -122,16 +134,29 @@ pub struct Line {
 #[derive(Debug, Clone)]
 pub enum LineKind {
     // rule, define, parameter, list
-    Meta { key: MetaKey, values: Vec<MetaValue> },
-    Valid { from: Option<Date>, to: Option<Date> },
+    Meta {
+        key: MetaKey,
+        values: Vec<MetaValue>,
+    },
+    Valid {
+        from: Option<Date>,
+        to: Option<Date>,
+    },
     /// `for each item of declaration`, `for declaration`
-    For { each: bool, record: Name, of: Option<Name> },
+    For {
+        each: bool,
+        record: Name,
+        of: Option<Name>,
+    },
     When(Body),
     Unless(Body),
     Then,
     Score(Expr),
     /// `channel red`, `channel red mandatory`
-    Channel { name: Name, mandatory: bool },
+    Channel {
+        name: Name,
+        mandatory: bool,
+    },
     Show(Vec<Expr>),
     Because(Message),
     /// The value of a definition.
@@ -139,21 +164,46 @@ pub enum LineKind {
     Bullet(Bullet),
     // list
     /// `column hs : code of HS, prefix key`
-    Column { name: Name, ty: TypeRef, key: ColumnKey },
+    Column {
+        name: Name,
+        ty: TypeRef,
+        key: ColumnKey,
+    },
     Dated(Dated),
     // record
     /// `key declaration_id` or `key item_number, version`
     Key(Vec<Name>),
     /// `field hs : code of HS required formerly hs_code "Commodity code"`
-    Field { name: Name, ty: TypeRef, required: bool, formerly: Option<Name>, label: Option<Text> },
+    Field {
+        name: Name,
+        ty: TypeRef,
+        required: bool,
+        formerly: Option<Name>,
+        label: Option<Text>,
+    },
     /// `derived unit_value : value / net_mass in EUR/kg "Unit value"`
-    Derived { name: Name, value: Expr, unit: Option<Text>, label: Option<Text> },
+    Derived {
+        name: Name,
+        value: Expr,
+        unit: Option<Text>,
+        label: Option<Text>,
+    },
     /// `has item 1..999, document 0..99`
     Has(Vec<Has>),
     /// `refers importer by importer_id to operator as of accepted_date`
-    Refers { name: Name, by: Name, to: Name, as_of: Option<Name> },
+    Refers {
+        name: Name,
+        by: Name,
+        to: Name,
+        as_of: Option<Name>,
+    },
     /// `history event accepted_at, date accepted_date, known from accepted_at, complete since 2019-01-01`
-    History { event: Option<Name>, date: Option<Name>, known_from: Option<Name>, complete_since: Option<Date> },
+    History {
+        event: Option<Name>,
+        date: Option<Name>,
+        known_from: Option<Name>,
+        complete_since: Option<Date>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,12 +288,18 @@ pub enum ExprKind {
     /// Digits as written, `_` and all: `12_000`, `0.5`.
     Number(String),
     /// `100 kg`, `50 %`, `20 EUR/kg`, `90 days`: the number as written and the unit.
-    Quantity { number: String, unit: Text },
+    Quantity {
+        number: String,
+        unit: Text,
+    },
     Date(jiff::civil::Date),
     DateTime(jiff::civil::DateTime),
     Text(String),
     /// `HS 8517.13`: the nomenclature and the code as written.
-    Code { nomenclature: String, code: String },
+    Code {
+        nomenclature: String,
+        code: String,
+    },
     Truth(bool),
     /// `missing`, in tests and tables only.
     Missing,
@@ -254,22 +310,44 @@ pub enum ExprKind {
     /// `(CN, HK)`; of one element only after `is one of`.
     Set(Vec<Expr>),
     /// `weekday(accepted_date)`, `cheap(50 %)`, `hit(R0201)`, `lookup(prices, hs)`
-    Call { name: Name, arguments: Vec<Expr> },
+    Call {
+        name: Name,
+        arguments: Vec<Expr>,
+    },
     /// `lookup(prices, hs).price`
-    Member { base: Box<Expr>, name: Name },
+    Member {
+        base: Box<Expr>,
+        name: Name,
+    },
     /// `hs at 6 digits`
-    AtDigits { value: Box<Expr>, digits: u32 },
+    AtDigits {
+        value: Box<Expr>,
+        digits: u32,
+    },
     Not(Box<Expr>),
     Negate(Box<Expr>),
     /// Two or more, none of them an `And` itself unless parenthesised in the text.
     And(Vec<Expr>),
     Or(Vec<Expr>),
-    Binary { op: BinaryOp, left: Box<Expr>, right: Box<Expr> },
-    Test { op: TestOp, left: Box<Expr>, right: Box<Expr> },
+    Binary {
+        op: BinaryOp,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    Test {
+        op: TestOp,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
     /// `x is missing`, `x is given`
     IsMissing(Box<Expr>),
     IsGiven(Box<Expr>),
-    Between { negated: bool, value: Box<Expr>, low: Box<Expr>, high: Box<Expr> },
+    Between {
+        negated: bool,
+        value: Box<Expr>,
+        low: Box<Expr>,
+        high: Box<Expr>,
+    },
     /// Reported already: silences what would follow from it.
     Error,
 }

@@ -141,9 +141,12 @@ impl Writer<'_> {
 
     /// One logical line, broken where it may be when it is too long.
     fn line(&mut self, indent: usize, text: &str, trailing: Option<&Comment>) {
+        // At the limit of what can be read, not a space is added.
+        let tight = scan::LINE_BYTES_MAX < indent + text.len();
+        let text = if tight { &text.replace(&format!(",{BREAK}"), ",") } else { text };
         let parts: Vec<&str> = text.split(BREAK).collect();
         let width = |it: &str| it.chars().count();
-        let total = indent + width(text);
+        let total = if text.len() < scan::LINE_BYTES_MAX / 2 { indent + width(text) } else { 0 };
         let mut line = " ".repeat(indent);
         let mut at = 0;
         for part in parts {

@@ -118,8 +118,7 @@ fn bare(it: &Expr, source: &SourceFile) -> String {
         ExprKind::IsGiven(it) => format!("{} is given", expr(it, Level::OrElse, source)),
         ExprKind::Between { negated, value, low, high } => {
             let not = if *negated { "not " } else { "" };
-            let [value, low, high] =
-                [value, low, high].map(|it| expr(it, Level::OrElse, source));
+            let [value, low, high] = [value, low, high].map(|it| expr(it, Level::OrElse, source));
             format!("{value} {not}between {low} and {high}")
         }
         ExprKind::Error => source.slice(it.span).to_owned(),

@@ -25,9 +25,23 @@ pub struct Grammar;
 static PRATT: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
     let left = |rule| Op::infix(rule, Assoc::Left);
     let tests = [
-        Rule::is_one_of, Rule::is_not, Rule::is, Rule::not_under, Rule::under, Rule::not_in,
-        Rule::in_, Rule::starts_with, Rule::ends_with, Rule::contains, Rule::bad_op, Rule::le,
-        Rule::ge, Rule::ne, Rule::lt, Rule::gt, Rule::eq,
+        Rule::is_one_of,
+        Rule::is_not,
+        Rule::is,
+        Rule::not_under,
+        Rule::under,
+        Rule::not_in,
+        Rule::in_,
+        Rule::starts_with,
+        Rule::ends_with,
+        Rule::contains,
+        Rule::bad_op,
+        Rule::le,
+        Rule::ge,
+        Rule::ne,
+        Rule::lt,
+        Rule::gt,
+        Rule::eq,
     ];
     let tests = tests.into_iter().fold(left(Rule::is_not_one_of), |all, it| all | left(it));
     let after = Op::postfix(Rule::is_missing)
@@ -50,6 +64,7 @@ static PRATT: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
 });
 
 const DEPTH_MAX: u16 = 256;
+const PREFIXES_MAX: usize = 16;
 
 /// Builds the nodes of one logical line.
 pub struct Builder<'a> {
@@ -107,7 +122,14 @@ impl Builder<'_> {
 
     fn tree(&mut self, pair: Pair<Rule>) -> Node {
         let span = self.span(&pair);
-        let it = self.pratt(pair.into_inner());
+        let pairs = pair.into_inner();
+        if PREFIXES_MAX < longest_prefix(pairs.clone()) {
+            let message = format!("more than {PREFIXES_MAX} times `not` or `-` in a row");
+            let it = Diagnostic::new(Code::T1005, span, message);
+            self.fail(it.help("two of them cancel out"));
+            return node(ExprKind::Error, span);
+        }
+        let it = self.pratt(pairs);
         let span = if it.parentheses { span } else { it.expr.span };
         Node { expr: Expr { span, ..it.expr }, ..it }
     }
@@ -277,7 +299,10 @@ impl Builder<'_> {
     fn refuse_chain(&mut self, left: &Node, span: Span) {
         let chained = matches!(
             left.expr.kind,
-            ExprKind::Test { .. } | ExprKind::Between { .. } | ExprKind::IsMissing(_) | ExprKind::IsGiven(_)
+            ExprKind::Test { .. }
+                | ExprKind::Between { .. }
+                | ExprKind::IsMissing(_)
+                | ExprKind::IsGiven(_)
         );
         if chained && !left.parentheses && !self.failed {
             let it = Diagnostic::new(Code::T1207, span, "comparisons cannot be chained");
@@ -326,6 +351,15 @@ impl Builder<'_> {
         self.fail(it.help(format!("write `{instead}`")).fix(place, instead));
         node(ExprKind::Error, span)
     }
+}
+
+fn longest_prefix(pairs: Pairs<Rule>) -> usize {
+    let (mut run, mut longest) = (0, 0);
+    for pair in pairs {
+        run = if matches!(pair.as_rule(), Rule::not | Rule::negative) { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    longest
 }
 
 fn binary(rule: Rule) -> Option<BinaryOp> {

@@ -87,15 +87,15 @@ impl Builder<'_> {
                 name: name.next()?,
                 mandatory: Self::part(&pairs, Rule::mandatory).is_some(),
             },
-            Rule::show => {
-                LineKind::Show(pairs.into_iter().map(|it| self.expr(it)).collect())
-            }
+            Rule::show => LineKind::Show(pairs.into_iter().map(|it| self.expr(it)).collect()),
             Rule::because => LineKind::Because(self.message(Self::part(&pairs, Rule::string)?)),
             Rule::column => LineKind::Column {
                 name: name.next()?,
                 ty: self.type_ref(Self::part(&pairs, Rule::type_ref)?)?,
                 key: match () {
-                    () if Self::part(&pairs, Rule::prefix_key).is_some() => ast::ColumnKey::PrefixKey,
+                    () if Self::part(&pairs, Rule::prefix_key).is_some() => {
+                        ast::ColumnKey::PrefixKey
+                    }
                     () if Self::part(&pairs, Rule::key_column).is_some() => ast::ColumnKey::Key,
                     () => ast::ColumnKey::None,
                 },
@@ -120,7 +120,9 @@ impl Builder<'_> {
                 unit: self.unit(&pairs),
                 label: self.string_of(&pairs),
             },
-            Rule::has => LineKind::Has(pairs.into_iter().filter_map(|it| self.has_one(it)).collect()),
+            Rule::has => {
+                LineKind::Has(pairs.into_iter().filter_map(|it| self.has_one(it)).collect())
+            }
             Rule::refers => LineKind::Refers {
                 name: name.next()?,
                 by: name.next()?,
@@ -205,9 +207,8 @@ impl Builder<'_> {
     fn message(&mut self, pair: Pair<Rule>) -> ast::Message {
         let span = self.span(&pair);
         let inner = pair.into_inner().next();
-        let (raw, at) = inner.map_or((String::new(), 0), |it| {
-            (it.as_str().to_owned(), it.as_span().start())
-        });
+        let (raw, at) =
+            inner.map_or((String::new(), 0), |it| (it.as_str().to_owned(), it.as_span().start()));
         let mut pieces = Vec::new();
         let mut text = String::new();
         let mut rest = raw.as_str();
@@ -289,9 +290,7 @@ impl Builder<'_> {
                 let ty = self.type_ref(Self::part(&pairs, Rule::type_ref)?)?;
                 ast::Head::Parameter { name: name.next()?, ty }
             }
-            Rule::list_head => {
-                ast::Head::List { name: name.next()?, file: self.string_of(&pairs) }
-            }
+            Rule::list_head => ast::Head::List { name: name.next()?, file: self.string_of(&pairs) },
             Rule::codes_head => self.codes(codes_name?, pairs),
             Rule::choice_head => ast::Head::Choice {
                 name: name.next()?,

@@ -121,7 +121,11 @@ fn is_joint(it: Rule) -> bool {
 }
 
 fn expectation(positives: &[Rule]) -> String {
-    let mut words: Vec<&str> = positives.iter().map(|it| in_words(*it)).collect();
+    let value = positives.contains(&Rule::name) && positives.contains(&Rule::string);
+    let mut words: Vec<&str> = match value {
+        true => vec!["a value"],
+        false => positives.iter().map(|it| in_words(*it)).collect(),
+    };
     words.sort_unstable();
     words.dedup();
     words.truncate(3);

@@ -6,7 +6,7 @@ use crate::source::FileId;
 use crate::source::Span;
 use crate::syntax::ast::Comment;
 
-const LINE_BYTES_MAX: usize = 65_536;
+pub const LINE_BYTES_MAX: usize = 65_536;
 const NESTING_MAX: usize = 32;
 
 /// A line as it is parsed: several physical lines where an expression continues.
@@ -122,7 +122,7 @@ impl Scanner {
         let kept = if LINE_BYTES_MAX < kept.len() { "" } else { kept };
         self.begin(start, kept, None);
         self.blank = false;
-        self.too_long(start, line.len());
+        self.too_long(start + indent, line.len());
     }
 
     fn continues(&self, content: &str) -> bool {
@@ -144,9 +144,10 @@ impl Scanner {
         let Some(last) = self.lines.last_mut() else { return };
         let gap = start.saturating_sub(last.start + last.text.len());
         if LINE_BYTES_MAX < last.text.len() + gap + content.len() {
-            let (at, length) = (last.start, last.text.len());
+            let length = last.text.len() + gap + content.len();
             if !last.broken {
                 last.broken = true;
+                let at = last.start + last.text.len() - last.text.trim_start().len();
                 self.too_long(at, length);
             }
             return;

@@ -20,7 +20,9 @@ const META: &[&str] = &["owner", "status", "tags", "see", "note"];
 /// The words that may begin a line of this kind of block.
 fn line_words(block: &str) -> Vec<&'static str> {
     let own: &[&str] = match block {
-        "rule" => &["valid", "for", "when", "unless", "then", "score", "channel", "show", "because"],
+        "rule" => {
+            &["valid", "for", "when", "unless", "then", "score", "channel", "show", "because"]
+        }
         "define" => &["for", "as"],
         "list" => &["column", "dated"],
         "record" => &["key", "field", "derived", "has", "refers", "history"],
@@ -92,7 +94,8 @@ impl Reader {
     /// `# allow T4101: reason`
     fn suppression(&mut self, comment: &ast::Comment, covers: Span) {
         let Some(rest) = comment.text.strip_prefix("allow ") else { return };
-        let (code, reason) = rest.split_once(':').unwrap_or((rest, ""));
+        let (code, reason) = rest.split_once([':', ' ']).unwrap_or((rest, ""));
+        let reason = reason.trim_start_matches([':', ' ']);
         if Code::parse(code.trim()).is_none() {
             return;
         }
@@ -286,7 +289,7 @@ fn bullets(block: &ast::Block, found: &mut Vec<Diagnostic>) {
             _ => (None, 0),
         };
         if let Some((wanted, span)) = waiting.take()
-            && wanted != own
+            && own < wanted
         {
             let it = Diagnostic::new(Code::T1106, span, "no bullets follow");
             found.push(it.help("add lines that begin with `-`, or write one expression"));
@@ -297,7 +300,11 @@ fn bullets(block: &ast::Block, found: &mut Vec<Diagnostic>) {
                 2 => "a second-level bullet stands below a bullet such as `- any of`",
                 _ => "there is no third level",
             };
-            let help = if own > 2 { "name the idea with `define`" } else { "end the line above with `all of`" };
+            let help = if own > 2 {
+                "name the idea with `define`"
+            } else {
+                "end the line above with `all of`"
+            };
             found.push(Diagnostic::new(Code::T1106, line.span, message).help(help));
             return;
         }
