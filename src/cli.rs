@@ -137,8 +137,10 @@ fn colour(wish: &str) -> Result<bool, Trouble> {
 
 fn explain(code: Option<&str>) -> Result<Exit, Trouble> {
     let Some(wanted) = code else {
-        let all: String =
-            Code::ALL.iter().map(|it| format!("{it}  {:22} {}\n", it.name(), it.summary())).collect();
+        let all: String = Code::ALL
+            .iter()
+            .map(|it| format!("{it}  {:22} {}\n", it.name(), it.summary()))
+            .collect();
         product(&all);
         return Ok(Exit::Ok);
     };

@@ -298,7 +298,9 @@ impl Assembler {
                     continue;
                 }
                 let found = match cell(row, at) {
-                    Ok(Some(text)) => self.count(field, text, &mut tally, column.read(text, &field.reading)),
+                    Ok(Some(text)) => {
+                        self.count(field, text, &mut tally, column.read(text, &field.reading))
+                    }
                     Ok(None) => {
                         column.missing();
                         Cell::Missing
@@ -327,7 +329,8 @@ impl Assembler {
         self.tally.add(&self.shown, tally);
         let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(rows));
         let broken = |_| Trouble::bug("a batch does not fit its own schema");
-        let batch = RecordBatch::try_new_with_options(self.arrow.clone(), arrays, &options).map_err(broken)?;
+        let batch = RecordBatch::try_new_with_options(self.arrow.clone(), arrays, &options)
+            .map_err(broken)?;
         if !some_rejected {
             return Ok(batch);
         }

@@ -83,9 +83,7 @@ impl Diagnostic {
 
 /// In the order of files and places, each once.
 pub fn sort(diagnostics: &mut Vec<Diagnostic>) {
-    diagnostics.sort_by(|a, b| {
-        (a.span(), a.code, &a.message).cmp(&(b.span(), b.code, &b.message))
-    });
+    diagnostics.sort_by(|a, b| (a.span(), a.code, &a.message).cmp(&(b.span(), b.code, &b.message)));
     diagnostics.dedup();
 }
 
@@ -111,6 +109,7 @@ pub fn did_you_mean<'a>(
     let near = similar(word, candidates);
     let quoted: Vec<String> = near.iter().map(|it| format!("`{it}`")).collect();
     let (last, first) = quoted.split_last()?;
-    let list = if first.is_empty() { last.clone() } else { format!("{} or {last}", first.join(", ")) };
+    let list =
+        if first.is_empty() { last.clone() } else { format!("{} or {last}", first.join(", ")) };
     Some(format!("did you mean {list}?"))
 }

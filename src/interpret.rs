@@ -84,7 +84,9 @@ pub fn eval(set: &RuleSet, expr: &Expr, row: &Row) -> Value {
         Kind::Literal(it) => it.clone(),
         Kind::Field(it) => row.get(*it),
         Kind::Named(_, it) => value(it),
-        Kind::Parameter(at, date) => list::parameter(&set.parameters[*at], date.as_ref().map(value)),
+        Kind::Parameter(at, date) => {
+            list::parameter(&set.parameters[*at], date.as_ref().map(value))
+        }
         Kind::Negate(it) => negate(value(it)),
         Kind::Arithmetic(op, left, right) => arithmetic(*op, value(left), value(right)),
         Kind::Widen(it) => widen(value(it), &expr.ty),
@@ -112,9 +114,9 @@ pub fn eval(set: &RuleSet, expr: &Expr, row: &Row) -> Value {
             it if it.is_missing() => it,
             it => Value::Truth(values.iter().any(|other| equal(&it, other))),
         },
-        Kind::Under(it, prefixes) => {
-            on_text(value(it), it.ty.form(), |text| prefixes.iter().any(|it| text.starts_with(&**it)))
-        }
+        Kind::Under(it, prefixes) => on_text(value(it), it.ty.form(), |text| {
+            prefixes.iter().any(|it| text.starts_with(&**it))
+        }),
         Kind::InGroup(it, name, date) => {
             list::in_group(&set.schema.groups[&**name], &value(it), date.as_ref().map(value))
         }
@@ -130,7 +132,9 @@ pub fn eval(set: &RuleSet, expr: &Expr, row: &Row) -> Value {
         Kind::Established(it) => Value::Truth(test(it) == Some(true)),
         Kind::Not(it) => of_truth(test(it).map(|it| !it)),
         Kind::And(parts) => of_truth(all(parts.iter().map(test))),
-        Kind::Or(parts) => of_truth(all(parts.iter().map(|it| test(it).map(|it| !it))).map(|it| !it)),
+        Kind::Or(parts) => {
+            of_truth(all(parts.iter().map(|it| test(it).map(|it| !it))).map(|it| !it))
+        }
         Kind::AtLeast(n, parts) => of_truth(at_least(*n, parts.iter().map(test))),
         Kind::Hit(rule) => value(&set.rules[rule.0].outcome),
     }

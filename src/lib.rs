@@ -32,3 +32,5 @@ mod run; // plan + data → hits, sorted, written
 // To people.
 mod report; // diagnostics and summaries → text, JSON
 pub mod cli; // the pipeline, for the terminal
+#[cfg(feature = "engine")]
+pub mod probe; // the pipeline, for the tests

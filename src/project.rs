@@ -249,16 +249,12 @@ fn locate(file: &ast::Text, root: &Path, sources: &Sources) -> PathBuf {
     if from_root.exists() {
         return from_root;
     }
-    let beside = Path::new(&sources.get(file.span.file).path).parent().map(|it| it.join(&file.text));
+    let beside =
+        Path::new(&sources.get(file.span.file).path).parent().map(|it| it.join(&file.text));
     beside.filter(|it| it.exists()).unwrap_or(from_root)
 }
 
-fn read_wanted(
-    it: &Wanted,
-    path: &Path,
-    schema: &mut Schema,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
+fn read_wanted(it: &Wanted, path: &Path, schema: &mut Schema, diagnostics: &mut Vec<Diagnostic>) {
     let failed = match it.kind {
         WantedKind::Codes => match list::nomenclature(path, it.dated.clone()) {
             Ok(codes) => {
@@ -287,8 +283,11 @@ fn read_wanted(
 
 /// `time = "accepted_date"` of a data set, where the schema does not say.
 fn acceptance_from_manifest(schema: &mut Schema, manifest: Option<&Manifest>) {
-    let times: Vec<&str> =
-        manifest.iter().flat_map(|it| it.data.values()).filter_map(|it| it.time.as_deref()).collect();
+    let times: Vec<&str> = manifest
+        .iter()
+        .flat_map(|it| it.data.values())
+        .filter_map(|it| it.time.as_deref())
+        .collect();
     for record in &mut schema.records {
         if record.acceptance.is_none() {
             record.acceptance = record
@@ -422,8 +421,7 @@ fn factor(ty: &ast::TypeRef) -> Option<(Decimal, Decimal)> {
 
 /// In the place of a list that could not be loaded: the rules that use it are checked all the same.
 fn empty_list(spec: &ListSpec) -> ir::List {
-    let column =
-        |it: &list::ColumnSpec| ir::Column { name: it.name.clone(), ty: it.ty.clone() };
+    let column = |it: &list::ColumnSpec| ir::Column { name: it.name.clone(), ty: it.ty.clone() };
     ir::List {
         name: Arc::from(spec.name.as_str()),
         columns: spec.columns.iter().map(column).collect(),

@@ -132,8 +132,12 @@ pub fn run(
         key_names: key_names(set, inner),
     };
     match options.engine {
-        Engine::DataFusion => engine::run(set, &rules, &table, inner, with_lines, options, &mut done)?,
-        Engine::Interpreter => interpreted(set, &rules, &table, inner, with_lines, options, &mut done)?,
+        Engine::DataFusion => {
+            engine::run(set, &rules, &table, inner, with_lines, options, &mut done)?
+        }
+        Engine::Interpreter => {
+            interpreted(set, &rules, &table, inner, with_lines, options, &mut done)?
+        }
     }
     done.lines.sort_by(|a, b| (&a.keys, a.rule).cmp(&(&b.keys, b.rule)).then_with(|| tie(a, b)));
     done.report = table.tally.report();
@@ -145,7 +149,12 @@ pub fn run(
 /// Rows that share a key are put in the order of what is said of them.
 fn tie(a: &Line, b: &Line) -> std::cmp::Ordering {
     let parts = |it: &Line| {
-        (it.finding.outcome, it.finding.because.clone(), it.finding.evidence.clone(), it.finding.open.clone())
+        (
+            it.finding.outcome,
+            it.finding.because.clone(),
+            it.finding.evidence.clone(),
+            it.finding.open.clone(),
+        )
     };
     parts(a).cmp(&parts(b))
 }
@@ -155,8 +164,7 @@ fn enough(report: &Report, max_rejected: u64) -> Result<(), Trouble> {
     if !share {
         return Ok(());
     }
-    let mut message =
-        format!("{} of {} rows do not fit the schema", report.faulty, report.read);
+    let mut message = format!("{} of {} rows do not fit the schema", report.faulty, report.read);
     for it in &report.faults {
         let column = if it.column.is_empty() { String::new() } else { format!(" `{}`", it.column) };
         message += &format!(
@@ -215,10 +223,17 @@ pub fn lines_of(
     let row = row::row(&set.schema, columns, batch, at);
     let line = |rule: RuleId| {
         let level = set.schema.lineage(set.rules[rule.0].level);
-        let keys = key_fields(set, inner)
-            .into_iter()
-            .map(|id| if level.contains(&id.record) { explain::plain_text(&row.get(id)) } else { None })
-            .collect();
+        let keys =
+            key_fields(set, inner)
+                .into_iter()
+                .map(|id| {
+                    if level.contains(&id.record) {
+                        explain::plain_text(&row.get(id))
+                    } else {
+                        None
+                    }
+                })
+                .collect();
         Line { keys, rule, finding: explain::finding(set, rule, &row) }
     };
     rules.iter().copied().map(line).collect()

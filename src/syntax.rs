@@ -25,7 +25,8 @@ pub fn read(path: &str, bytes: &[u8], sources: &mut Sources) -> (ast::File, Vec<
         Ok(text) => text,
         Err(error) => {
             let id = sources.add(SourceFile::new(path, ""));
-            let line = 1 + bytes.iter().take(error.valid_up_to()).filter(|it| **it == b'\n').count();
+            let line =
+                1 + bytes.iter().take(error.valid_up_to()).filter(|it| **it == b'\n').count();
             let message = format!("line {line} of `{path}` is not UTF-8 text");
             let it = Diagnostic::new(Code::T1002, Span::file(id), message);
             return (empty(id), vec![it.help("save the file as UTF-8")]);

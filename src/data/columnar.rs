@@ -89,8 +89,7 @@ fn open(file: &DataFile, batch_size: usize) -> Result<Batches, Trouble> {
     let handle = File::open(&file.path).map_err(|_| broken(file))?;
     let shown = file.clone();
     if file.format == Format::Parquet {
-        let builder =
-            ParquetRecordBatchReaderBuilder::try_new(handle).map_err(|_| broken(file))?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(handle).map_err(|_| broken(file))?;
         let roots = file.places.iter().flatten().copied();
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
         let reader = builder.with_projection(mask).with_batch_size(batch_size).build();

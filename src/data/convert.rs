@@ -246,7 +246,9 @@ fn date_time(text: &str, reading: &Reading) -> Result<i64, Cell> {
         Some(format) => jiff::civil::DateTime::strptime(format, text).ok(),
         None => text.strip_suffix('Z').unwrap_or(text).parse().ok(),
     };
-    parsed.ok_or(Cell::NotReadable).and_then(|it| calendar::microseconds(it).ok_or(Cell::OutOfRange))
+    parsed
+        .ok_or(Cell::NotReadable)
+        .and_then(|it| calendar::microseconds(it).ok_or(Cell::OutOfRange))
 }
 
 fn textual(builder: &mut StringBuilder, text: &str, ty: &Type) -> Result<(), Cell> {
@@ -257,7 +259,8 @@ fn textual(builder: &mut StringBuilder, text: &str, ty: &Type) -> Result<(), Cel
                 .filter(|it| !matches!(it, '.' | ' '))
                 .map(|it| it.to_ascii_uppercase())
                 .collect();
-            if code.contains(['+', ',', '-']) || !code.bytes().all(|it| it.is_ascii_alphanumeric()) {
+            if code.contains(['+', ',', '-']) || !code.bytes().all(|it| it.is_ascii_alphanumeric())
+            {
                 return Err(Cell::NotReadable);
             }
             builder.append_value(code);

@@ -49,13 +49,17 @@ type Period = (Option<i32>, Option<i32>);
 
 /// The header and the rows of a file, as text. In Excel a number in a cell keeps a mark, so that a
 /// code that lost its zeros is found.
-pub fn read_table(path: &Path, sheet: Option<&str>) -> Result<(Vec<String>, Vec<Vec<String>>), String> {
+pub fn read_table(
+    path: &Path,
+    sheet: Option<&str>,
+) -> Result<(Vec<String>, Vec<Vec<String>>), String> {
     let shown = path.display();
     if path.extension().is_some_and(|it| it == "xlsx" || it == "xls" || it == "ods") {
         return read_sheet(path, sheet);
     }
     let bytes = fs::read(path).map_err(|_| format!("`{shown}` cannot be read"))?;
-    let content = std::str::from_utf8(&bytes).map_err(|_| format!("`{shown}` is not UTF-8 text"))?;
+    let content =
+        std::str::from_utf8(&bytes).map_err(|_| format!("`{shown}` is not UTF-8 text"))?;
     let content = content.strip_prefix('\u{FEFF}').unwrap_or(content);
     let mut reader = csv::ReaderBuilder::new().from_reader(content.as_bytes());
     let header = reader.headers().map_err(|_| format!("`{shown}` has no header"))?;
@@ -120,7 +124,11 @@ pub fn load(spec: &ListSpec) -> (Option<List>, Vec<Diagnostic>) {
     };
     let mut list = List {
         name: Arc::from(spec.name.as_str()),
-        columns: spec.columns.iter().map(|it| Column { name: it.name.clone(), ty: it.ty.clone() }).collect(),
+        columns: spec
+            .columns
+            .iter()
+            .map(|it| Column { name: it.name.clone(), ty: it.ty.clone() })
+            .collect(),
         key: (0..spec.columns.len()).filter(|it| spec.columns[*it].is_key).collect(),
         prefix: spec.columns.iter().any(|it| it.is_prefix),
         dated: spec.dated.is_some(),
@@ -134,7 +142,8 @@ pub fn load(spec: &ListSpec) -> (Option<List>, Vec<Diagnostic>) {
             Ok(row) => list.rows.push(row),
             Err((code, message)) => {
                 let message = format!("row {} of `{}`: {message}", at + 1, spec.shown_path);
-                diagnostics.push(Diagnostic::new(code, spec.span, message).help("correct the file"));
+                diagnostics
+                    .push(Diagnostic::new(code, spec.span, message).help("correct the file"));
             }
         }
     }
@@ -167,7 +176,8 @@ fn places(spec: &ListSpec, header: &[String], diagnostics: &mut Vec<Diagnostic>)
         Some((Some(from), Some(to))) => Some((from, to)),
         Some(_) => return None,
     };
-    let used = |at: usize| columns.contains(&at) || dated.is_some_and(|it| it.0 == at || it.1 == at);
+    let used =
+        |at: usize| columns.contains(&at) || dated.is_some_and(|it| it.0 == at || it.1 == at);
     for (at, name) in header.iter().enumerate().filter(|it| !used(it.0)) {
         let message = format!("column `{name}` of `{}` is not declared", spec.shown_path);
         let help = format!("declare it: `column {name} : text`");
@@ -186,7 +196,14 @@ fn list_row(spec: &ListSpec, places: &Places, row: &[String]) -> Result<ListRow,
             return Err((Code::T9003, format!("the key `{}` is blank", column.name)));
         }
         let value = value(column, text).map_err(|why| {
-            (Code::T9005, format!("`{}` in column `{}` {why}", text.trim_start_matches(NUMBER_MARK), column.name))
+            (
+                Code::T9005,
+                format!(
+                    "`{}` in column `{}` {why}",
+                    text.trim_start_matches(NUMBER_MARK),
+                    column.name
+                ),
+            )
         })?;
         values.push(value);
     }
@@ -259,16 +276,20 @@ fn code(text: &str) -> Result<String, &'static str> {
 }
 
 fn duplicates(spec: &ListSpec, list: &List, diagnostics: &mut Vec<Diagnostic>) {
-    let key = |row: &ListRow| -> Vec<Value> { list.key.iter().map(|it| row.values[*it].clone()).collect() };
+    let key = |row: &ListRow| -> Vec<Value> {
+        list.key.iter().map(|it| row.values[*it].clone()).collect()
+    };
     let mut seen: BTreeMap<Vec<Value>, Vec<Period>> = BTreeMap::new();
     for (at, row) in list.rows.iter().enumerate() {
         let periods = seen.entry(key(row)).or_default();
         let overlaps = |(from, to): &Period| {
-            let before = |a: Option<i32>, b: Option<i32>| matches!((a, b), (Some(a), Some(b)) if a < b);
+            let before =
+                |a: Option<i32>, b: Option<i32>| matches!((a, b), (Some(a), Some(b)) if a < b);
             !before(*to, row.from) && !before(row.to, *from)
         };
         if periods.iter().any(overlaps) {
-            let message = format!("row {} of `{}` repeats a key at the same date", at + 1, spec.shown_path);
+            let message =
+                format!("row {} of `{}` repeats a key at the same date", at + 1, spec.shown_path);
             let it = Diagnostic::new(Code::T9004, spec.span, message);
             diagnostics.push(it.help("keep one of the entries, or part their dates"));
         }
@@ -313,7 +334,8 @@ pub fn nomenclature(
             true => Err("is a number in the sheet: leading zeros are lost"),
             false => code(text),
         };
-        let code = code.map_err(|why| format!("row {} of `{}`: the code {why}", at + 1, path.display()))?;
+        let code =
+            code.map_err(|why| format!("row {} of `{}`: the code {why}", at + 1, path.display()))?;
         codes.entry(code).or_default().push(period(row, dated));
     }
     Ok(codes)

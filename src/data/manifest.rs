@@ -151,12 +151,13 @@ pub fn discover(from: &Path) -> Option<PathBuf> {
 /// Errors: the file cannot be read, is not TOML, or has a key that is not known.
 pub fn load(path: &Path) -> Result<Manifest, Trouble> {
     let shown = path.display();
-    let text = fs::read_to_string(path)
-        .map_err(|_| Trouble::usage(format!("{shown}: cannot be read")).help("name another file"))?;
+    let text = fs::read_to_string(path).map_err(|_| {
+        Trouble::usage(format!("{shown}: cannot be read")).help("name another file")
+    })?;
     let file: File = toml::from_str(&text).map_err(|error| {
-        let line = error.span().map_or(1, |it| {
-            1 + text.get(..it.start).unwrap_or_default().matches('\n').count()
-        });
+        let line = error
+            .span()
+            .map_or(1, |it| 1 + text.get(..it.start).unwrap_or_default().matches('\n').count());
         Trouble::usage(format!("{shown}:{line}: {}", error.message()))
     })?;
     let lists = file.lists.into_iter().map(|(name, it)| ListEntry {

@@ -72,7 +72,10 @@ impl Tally {
 
     pub fn report(&self) -> Report {
         let Ok(state) = self.state.lock() else { return Report::default() };
-        let fault = |((file, column, reason), (count, first_row)): (&(String, String, &'static str), &(u64, u64))| Fault {
+        let fault = |((file, column, reason), (count, first_row)): (
+            &(String, String, &'static str),
+            &(u64, u64),
+        )| Fault {
             file: file.clone(),
             column: column.clone(),
             reason,

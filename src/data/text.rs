@@ -78,10 +78,11 @@ impl Iterator for Rows {
         let first = self.next_row;
         self.next_row += records.len() as u64;
         let places = &self.file.places;
-        let cell = |row: usize, column: usize| match places[column].and_then(|it| records[row].get(it)) {
-            None => Ok(None),
-            Some(bytes) => std::str::from_utf8(bytes).map(Some).map_err(|_| ()),
-        };
+        let cell =
+            |row: usize, column: usize| match places[column].and_then(|it| records[row].get(it)) {
+                None => Ok(None),
+                Some(bytes) => std::str::from_utf8(bytes).map(Some).map_err(|_| ()),
+            };
         let width = self.file.header.len();
         let ragged = |row: usize| records[row].len() != width;
         Some(self.assembler.batch(records.len(), first, cell, ragged))

@@ -31,9 +31,7 @@ pub fn call(function: Function, arguments: &[Value]) -> Value {
             other => other.clone(),
         },
         Function::Length => match first {
-            Value::Text(it) => {
-                Value::Whole(i64::try_from(it.chars().count()).unwrap_or(i64::MAX))
-            }
+            Value::Text(it) => Value::Whole(i64::try_from(it.chars().count()).unwrap_or(i64::MAX)),
             other => other.clone(),
         },
     }

@@ -88,9 +88,7 @@ fn same(key: &Value, entry: &Value, form: Form) -> bool {
 
 fn begins(key: &Value, entry: &Value, form: Form) -> bool {
     match (key, entry) {
-        (Value::Text(a), Value::Text(b)) => {
-            text::form(a, form).starts_with(&text::form(b, form))
-        }
+        (Value::Text(a), Value::Text(b)) => text::form(a, form).starts_with(&text::form(b, form)),
         _ => same(key, entry, form),
     }
 }
@@ -115,7 +113,11 @@ pub fn lookup(
         keys.iter().zip(&list.key).zip(types).enumerate().all(|(at, ((key, entry), ty))| {
             let form = ty.form().max(list.columns[*entry].ty.form());
             let entry = &row.values[*entry];
-            if list.prefix && at == last { begins(key, entry, form) } else { same(key, entry, form) }
+            if list.prefix && at == last {
+                begins(key, entry, form)
+            } else {
+                same(key, entry, form)
+            }
         })
     };
     let length = |row: &&ListRow| match &row.values[list.key[last]] {

@@ -43,12 +43,7 @@ impl Lowering<'_> {
     }
 
     /// The bullets of `depth`, each with its name and its dates taken into account.
-    pub fn bullets(
-        &mut self,
-        lines: &[ast::Line],
-        depth: u8,
-        scope: &Scope,
-    ) -> Vec<(String, E)> {
+    pub fn bullets(&mut self, lines: &[ast::Line], depth: u8, scope: &Scope) -> Vec<(String, E)> {
         let mut res = Vec::new();
         for (at, line) in lines.iter().enumerate() {
             let ast::LineKind::Bullet(bullet) = &line.kind else { break };
@@ -85,9 +80,8 @@ impl Lowering<'_> {
             return None;
         }
         let date = self.acceptance(scope, span)?;
-        let day = |it: i32| {
-            Arc::new(Expr { kind: Kind::Literal(Value::Date(it)), ty: Type::Date, span })
-        };
+        let day =
+            |it: i32| Arc::new(Expr { kind: Kind::Literal(Value::Date(it)), ty: Type::Date, span });
         let bound = |op: Comparison, it: Option<i32>| {
             it.map(|it| truth(Kind::Compare(op, date.clone(), day(it)), span))
         };
@@ -139,10 +133,11 @@ impl Lowering<'_> {
             let wanted: Vec<&str> = formals.iter().map(|it| it.name.text.as_str()).collect();
             let message =
                 format!("`{}` takes {} values, not {}", name.text, wanted.len(), arguments.len());
-            self.push(
-                Diagnostic::new(Code::T2106, span, message)
-                    .help(format!("write `{}({})`", name.text, wanted.join(", "))),
-            );
+            self.push(Diagnostic::new(Code::T2106, span, message).help(format!(
+                "write `{}({})`",
+                name.text,
+                wanted.join(", ")
+            )));
             return self.error(span);
         }
         let key = format!("define {}", name.text);
@@ -224,10 +219,15 @@ impl Lowering<'_> {
             let Some(field) = optional.into_iter().next() else { continue };
             let name = self.schema.field(field).name.clone();
             let text = self.sources.slice(span);
-            let help = format!("to hit when {name} is missing, write `{text} or {name} is missing`");
+            let help =
+                format!("to hit when {name} is missing, write `{text} or {name} is missing`");
             self.push(
-                Diagnostic::new(Code::T4101, span, format!("without {name} this line is undecided"))
-                    .help(help),
+                Diagnostic::new(
+                    Code::T4101,
+                    span,
+                    format!("without {name} this line is undecided"),
+                )
+                .help(help),
             );
         }
     }

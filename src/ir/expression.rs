@@ -22,7 +22,12 @@ impl Lowering<'_> {
     /// A value; `expected` lets `CN` or `high` be read as what it is compared with.
     pub fn value(&mut self, expr: &ast::Expr, expected: Option<&Type>, scope: &Scope) -> E {
         let it = self.either_expected(expr, expected, scope);
-        if it.ty == Type::Truth && !matches!(it.kind, Kind::Field(_) | Kind::Literal(_) | Kind::Named(..) | Kind::OrElse(..)) {
+        if it.ty == Type::Truth
+            && !matches!(
+                it.kind,
+                Kind::Field(_) | Kind::Literal(_) | Kind::Named(..) | Kind::OrElse(..)
+            )
+        {
             self.push(
                 Diagnostic::new(Code::T3006, expr.span, "a value is needed here, not a condition")
                     .help("move the condition to a line of its own"),
@@ -67,9 +72,7 @@ impl Lowering<'_> {
             ast::ExprKind::Truth(it) => self.truth_literal(*it, span),
             ast::ExprKind::Missing => self.stray(span, "`missing` stands after `is`"),
             ast::ExprKind::Path(path) => self.path(path, expected, scope, span),
-            ast::ExprKind::List(_) => {
-                self.stray(span, "a list stands after `in` or `under`")
-            }
+            ast::ExprKind::List(_) => self.stray(span, "a list stands after `in` or `under`"),
             ast::ExprKind::Set(_) => self.stray(span, "a set stands after `is one of` or `in`"),
             ast::ExprKind::Call { name, arguments } => self.call(name, arguments, scope, span),
             ast::ExprKind::Member { base, name } => self.member(base, name, scope, span),
@@ -188,9 +191,7 @@ impl Lowering<'_> {
         if !typing::may_be_missing(&self.schema, &left) {
             let text = self.sources.slice(left.span);
             let message = format!("`{text}` is never missing");
-            self.push(
-                Diagnostic::new(Code::T4103, span, message).help("take `or else …` out"),
-            );
+            self.push(Diagnostic::new(Code::T4103, span, message).help("take `or else …` out"));
         }
         let ty = self.common(&left.ty, &right.ty);
         let (left, right) = (self.widen(left, &ty), self.widen(right, &ty));

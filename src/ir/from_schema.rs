@@ -217,12 +217,7 @@ fn declare(
     });
 }
 
-fn fields(
-    id: RecordId,
-    block: &ast::Block,
-    parts: &mut Parts,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
+fn fields(id: RecordId, block: &ast::Block, parts: &mut Parts, diagnostics: &mut Vec<Diagnostic>) {
     let mut seen: BTreeMap<String, ()> = BTreeMap::new();
     for line in &block.lines {
         match &line.kind {
@@ -359,8 +354,7 @@ pub fn ty(it: &ast::TypeRef, schema: &Schema, diagnostics: &mut Vec<Diagnostic>)
 fn code_type(it: &ast::TypeRef, schema: &Schema, diagnostics: &mut Vec<Diagnostic>) -> Type {
     let Some(of) = &it.of else {
         let message = "a code belongs to a nomenclature";
-        diagnostics
-            .push(Diagnostic::new(Code::T3005, it.span, message).help("write `code of HS`"));
+        diagnostics.push(Diagnostic::new(Code::T3005, it.span, message).help("write `code of HS`"));
         return Type::Error;
     };
     if !schema.nomenclatures.contains_key(&of.text) {
@@ -375,8 +369,25 @@ fn code_type(it: &ast::TypeRef, schema: &Schema, diagnostics: &mut Vec<Diagnosti
 }
 
 const TYPES: &[&str] = &[
-    "area", "code", "count", "country", "currency", "date", "date-time", "decimal", "duration",
-    "energy", "length", "mass", "money", "name", "percent", "quantity", "text", "truth", "volume",
+    "area",
+    "code",
+    "count",
+    "country",
+    "currency",
+    "date",
+    "date-time",
+    "decimal",
+    "duration",
+    "energy",
+    "length",
+    "mass",
+    "money",
+    "name",
+    "percent",
+    "quantity",
+    "text",
+    "truth",
+    "volume",
     "whole",
 ];
 
@@ -397,5 +408,6 @@ fn unknown_type(it: &ast::TypeRef, schema: &Schema) -> Diagnostic {
     let names = TYPES.iter().copied().chain(schema.choices.keys().map(String::as_str));
     let help = did_you_mean(&it.name.text, names)
         .unwrap_or_else(|| format!("the types are {}, or a declared choice", TYPES.join(", ")));
-    Diagnostic::new(Code::T2101, it.name.span, format!("unknown type `{}`", it.name.text)).help(help)
+    Diagnostic::new(Code::T2101, it.name.span, format!("unknown type `{}`", it.name.text))
+        .help(help)
 }

@@ -237,8 +237,7 @@ impl<'a> Lowering<'a> {
 
     /// The value of a literal of a type.
     fn constant(&mut self, expr: &ast::Expr, ty: &Type) -> Option<Value> {
-        let scope =
-            Scope { record: RecordId(0), arguments: BTreeMap::new(), valid: (None, None) };
+        let scope = Scope { record: RecordId(0), arguments: BTreeMap::new(), valid: (None, None) };
         let it = self.value(expr, Some(ty), &scope);
         if it.ty == Type::Error || *ty == Type::Error {
             return None;
@@ -250,7 +249,11 @@ impl<'a> Lowering<'a> {
         });
         if let Some(problem) = typing::comparable(&self.schema, &typed, &it) {
             let message = format!("a value of this parameter is {}", ty.words());
-            self.push(Diagnostic { labels: vec![crate::diagnostic::Label { span: expr.span, text: it.ty.words() }], message, ..problem });
+            self.push(Diagnostic {
+                labels: vec![crate::diagnostic::Label { span: expr.span, text: it.ty.words() }],
+                message,
+                ..problem
+            });
             return None;
         }
         match fold(&it) {
@@ -378,7 +381,8 @@ impl<'a> Lowering<'a> {
         all.extend(self.period(scope.valid.0, scope.valid.1, scope, span));
         all.push(rule.condition.clone());
         if !rule.exceptions.is_empty() {
-            let exceptions: Vec<E> = rule.exceptions.iter().map(|it| it.condition.clone()).collect();
+            let exceptions: Vec<E> =
+                rule.exceptions.iter().map(|it| it.condition.clone()).collect();
             let any = truth(Kind::Or(exceptions), span);
             all.push(truth(Kind::Not(truth(Kind::Established(any), span)), span));
         }
@@ -470,14 +474,21 @@ impl<'a> Lowering<'a> {
         })
     }
 
-    pub fn exceptions(&mut self, body: &ast::Body, lines: &[ast::Line], scope: &Scope) -> Vec<Exception> {
+    pub fn exceptions(
+        &mut self,
+        body: &ast::Body,
+        lines: &[ast::Line],
+        scope: &Scope,
+    ) -> Vec<Exception> {
         match body {
             ast::Body::Combiner(ast::Combiner::Any, _) => self
                 .bullets(lines, 1, scope)
                 .into_iter()
                 .map(|(name, condition)| Exception { name, condition })
                 .collect(),
-            _ => vec![Exception { name: String::new(), condition: self.body(body, lines, 1, scope) }],
+            _ => {
+                vec![Exception { name: String::new(), condition: self.body(body, lines, 1, scope) }]
+            }
         }
     }
 }

@@ -201,15 +201,18 @@ impl Lowering<'_> {
         let fields: Vec<String> = lineage
             .iter()
             .flat_map(|it| self.schema.record(*it).fields.iter().map(|it| it.name.clone()))
-            .chain(self.derived.keys().filter(|it| lineage.contains(&it.0)).map(|it| it.1.to_owned()))
+            .chain(
+                self.derived.keys().filter(|it| lineage.contains(&it.0)).map(|it| it.1.to_owned()),
+            )
             .chain(self.parameters.iter().map(|it| it.name.to_string()))
             .chain(self.defines.keys().map(|it| (*it).to_owned()))
             .chain(scope.arguments.keys().cloned())
             .collect();
         let record = &self.schema.record(scope.record).name;
-        let renamed = lineage.iter().flat_map(|it| &self.schema.record(*it).fields).find(|it| {
-            it.formerly.as_deref() == Some(name.text.as_str())
-        });
+        let renamed = lineage
+            .iter()
+            .flat_map(|it| &self.schema.record(*it).fields)
+            .find(|it| it.formerly.as_deref() == Some(name.text.as_str()));
         let help = match renamed {
             Some(field) => format!("it is called `{}` now", field.name),
             None => did_you_mean(&name.text, fields.iter().map(String::as_str))
@@ -265,7 +268,8 @@ impl Lowering<'_> {
         let (least, most) = row.arguments;
         if arguments.len() < least || most < arguments.len() {
             let message = format!("`{}` is {}", row.name, row.summary);
-            let count = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            let count =
+                if least == most { least.to_string() } else { format!("{least} to {most}") };
             self.push(
                 Diagnostic::new(Code::T2106, span, message)
                     .help(format!("give it {count} values in parentheses")),
@@ -357,9 +361,12 @@ impl Lowering<'_> {
         };
         let Some(level) = self.levels[id.0] else { return self.error(span) };
         if !self.schema.lineage(scope.record).contains(&level) {
-            let message = format!("rule {} judges each {}", name.text, self.schema.record(level).name);
+            let message =
+                format!("rule {} judges each {}", name.text, self.schema.record(level).name);
             let it = Diagnostic::new(Code::T1109, span, message);
-            self.push(it.help("a rule of an inner level cannot be asked about in this version yet"));
+            self.push(
+                it.help("a rule of an inner level cannot be asked about in this version yet"),
+            );
             return self.error(span);
         }
         Arc::new(Expr { kind: Kind::Hit(id), ty: Type::Truth, span })
@@ -406,8 +413,11 @@ impl Lowering<'_> {
         span: Span,
     ) -> Option<Vec<E>> {
         let it = &self.lists[list];
-        let columns: Vec<(String, Type)> =
-            it.key.iter().map(|at| (it.columns[*at].name.clone(), it.columns[*at].ty.clone())).collect();
+        let columns: Vec<(String, Type)> = it
+            .key
+            .iter()
+            .map(|at| (it.columns[*at].name.clone(), it.columns[*at].ty.clone()))
+            .collect();
         if columns.len() != arguments.len() {
             let names: Vec<&str> = columns.iter().map(|it| it.0.as_str()).collect();
             let message = format!("list `{}` has the key {}", it.name, names.join(", "));
@@ -420,7 +430,8 @@ impl Lowering<'_> {
         let mut keys = Vec::new();
         for ((_, ty), argument) in columns.iter().zip(arguments) {
             let key = self.value(argument, Some(ty), scope);
-            let wanted = literal(Value::Missing(crate::value::Reason::NotGiven), ty.clone(), key.span);
+            let wanted =
+                literal(Value::Missing(crate::value::Reason::NotGiven), ty.clone(), key.span);
             if let Some(problem) = typing::comparable(&self.schema, &key, &wanted) {
                 self.push(problem);
                 return None;

@@ -71,7 +71,10 @@ impl Lowering<'_> {
 
     /// Reports what is wrong on the right although the left is wrong already; bare words are not.
     fn quietly(&mut self, right: &ast::Expr, scope: &Scope) {
-        if !matches!(right.kind, ast::ExprKind::Path(_) | ast::ExprKind::Set(_) | ast::ExprKind::List(_)) {
+        if !matches!(
+            right.kind,
+            ast::ExprKind::Path(_) | ast::ExprKind::Set(_) | ast::ExprKind::List(_)
+        ) {
             self.either(right, scope);
         }
     }
@@ -131,16 +134,18 @@ impl Lowering<'_> {
     }
 
     fn either_as(&mut self, expr: &ast::Expr, expected: &Type, scope: &Scope) -> E {
-        if *expected == Type::Truth { self.test(expr, scope) } else { self.value(expr, Some(expected), scope) }
+        if *expected == Type::Truth {
+            self.test(expr, scope)
+        } else {
+            self.value(expr, Some(expected), scope)
+        }
     }
 
     /// `is one of (…)`, `in (…)`, `in EU`, `in list x`.
     fn within(&mut self, left: E, right: &ast::Expr, scope: &Scope, span: Span) -> E {
         match &right.kind {
             ast::ExprKind::Set(members) => self.one_of(left, members, scope, span),
-            ast::ExprKind::List(name) => {
-                self.in_list(left, name, Matching::Exact, scope, span)
-            }
+            ast::ExprKind::List(name) => self.in_list(left, name, Matching::Exact, scope, span),
             ast::ExprKind::Path(path) if path.len() == 1 => {
                 if self.schema.groups.contains_key(&path[0].text) {
                     return self.in_group(left, &path[0], scope, span);

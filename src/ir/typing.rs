@@ -39,11 +39,15 @@ fn mismatch(left: &E, right: &E, a: &Type, b: &Type) -> Diagnostic {
         .here(a.words())
         .label(right.span, b.words());
     match (a, b, &right.kind) {
-        (Type::Country | Type::Choice(_) | Type::Currency | Type::Code(_), Type::Text(_), Kind::Literal(Value::Text(text))) => {
-            it.help(format!("write it without quotation marks: `{}`", text.to_uppercase()))
-        }
+        (
+            Type::Country | Type::Choice(_) | Type::Currency | Type::Code(_),
+            Type::Text(_),
+            Kind::Literal(Value::Text(text)),
+        ) => it.help(format!("write it without quotation marks: `{}`", text.to_uppercase())),
         (Type::DateTime, Type::Date, _) => it.help("compare its date: `date(…)`"),
-        (Type::Date, Type::DateTime, _) => it.help("compare dates: put `date(…)` around the instant"),
+        (Type::Date, Type::DateTime, _) => {
+            it.help("compare dates: put `date(…)` around the instant")
+        }
         _ => it.help("compare two values of one kind"),
     }
 }
@@ -89,23 +93,22 @@ pub fn same_dimension(left: &E, right: &E, verb: &str) -> Option<Diagnostic> {
 }
 
 fn different(left: &E, right: &E, a: &Number, b: &Number, verb: &str) -> Diagnostic {
-    if let (Some(Base::Currency(x)), Some(Base::Currency(y))) = (a.dimension.single(), b.dimension.single()) {
+    if let (Some(Base::Currency(x)), Some(Base::Currency(y))) =
+        (a.dimension.single(), b.dimension.single())
+    {
         let message = format!("amounts in {x} and in {y} cannot be {verb}");
         return Diagnostic::new(Code::T3002, left.span, message)
             .here(format!("money in {x}"))
             .label(right.span, format!("money in {y}"))
             .help(format!("convert one: `… converted to {x}`"));
     }
-    let message = format!(
-        "{} and {} cannot be {verb}",
-        short(a),
-        short(b)
-    );
+    let message = format!("{} and {} cannot be {verb}", short(a), short(b));
     let it = Diagnostic::new(Code::T3001, left.span, message)
         .here(a.dimension.words())
         .label(right.span, b.dimension.words());
     match (a.dimension.single(), b.dimension.single()) {
-        (Some(Base::Mass), Some(Base::Currency(c))) | (Some(Base::Currency(c)), Some(Base::Mass)) => {
+        (Some(Base::Mass), Some(Base::Currency(c)))
+        | (Some(Base::Currency(c)), Some(Base::Mass)) => {
             it.help(format!("did you mean a value by mass, in {c}/kg?"))
         }
         _ => it.help("use one dimension on both sides"),
@@ -141,7 +144,8 @@ fn bare_percent(left: &E, right: &E, a: &Number, b: &Number) -> Option<Diagnosti
         (false, true) if is_literal(left) => left,
         _ => return None,
     };
-    if matches!(&it.kind, Kind::Literal(value) if value.as_decimal().is_some_and(|it| it.is_zero())) {
+    if matches!(&it.kind, Kind::Literal(value) if value.as_decimal().is_some_and(|it| it.is_zero()))
+    {
         return None;
     }
     let text = literal_text(it);
@@ -210,7 +214,9 @@ fn same_kind_of_duration(left: &E, right: &E) -> Option<Diagnostic> {
     };
     let message = format!("{} cannot be compared with {}", words(a), words(b));
     let help = match (a, b) {
-        (DurationKind::Months, _) | (_, DurationKind::Months) => "a month is not a number of days: write `90 days`",
+        (DurationKind::Months, _) | (_, DurationKind::Months) => {
+            "a month is not a number of days: write `90 days`"
+        }
         _ => "write both in one unit",
     };
     Some(
@@ -250,7 +256,12 @@ pub fn may_be_missing(schema: &Schema, it: &E) -> bool {
 /// Order: what `<` may compare.
 pub fn no_order(it: &E) -> Option<Diagnostic> {
     let help = match &it.ty {
-        Type::Error | Type::Whole | Type::Number(_) | Type::Date | Type::DateTime | Type::Duration => return None,
+        Type::Error
+        | Type::Whole
+        | Type::Number(_)
+        | Type::Date
+        | Type::DateTime
+        | Type::Duration => return None,
         Type::Choice(choice) if choice.ordered => return None,
         Type::Choice(choice) => format!("add `ordered` to `choice {}`, or use `is`", choice.name),
         Type::Code(_) => "use `under`, or `is one of (…)`".to_owned(),

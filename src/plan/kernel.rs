@@ -48,13 +48,19 @@ pub enum Op {
     Call(Function),
     OrElse,
     AtDigits(u32),
-    Lookup { list: Arc<List>, column: usize },
+    Lookup {
+        list: Arc<List>,
+        column: usize,
+    },
     Compare(Comparison),
     Member(Arc<[Arc<str>]>),
     OneOf(Arc<[Value]>),
     Under(Arc<[Arc<str>]>),
     InGroup(Arc<Group>),
-    InList { list: Arc<List>, matching: Matching },
+    InList {
+        list: Arc<List>,
+        matching: Matching,
+    },
     TextTest(TextTest),
     Established,
     AtLeast(usize),
@@ -162,8 +168,12 @@ impl Kernel {
             return None;
         }
         let test: Box<dyn Fn(&str) -> bool> = match &self.op {
-            Op::Member(words) => Box::new(|it| words.binary_search_by(|word| (**word).cmp(it)).is_ok()),
-            Op::Under(prefixes) => Box::new(|it| prefixes.iter().any(|prefix| it.starts_with(&**prefix))),
+            Op::Member(words) => {
+                Box::new(|it| words.binary_search_by(|word| (**word).cmp(it)).is_ok())
+            }
+            Op::Under(prefixes) => {
+                Box::new(|it| prefixes.iter().any(|prefix| it.starts_with(&**prefix)))
+            }
             _ => return None,
         };
         let texts = arrays[0].as_string::<i32>();
@@ -445,14 +455,12 @@ fn in_force(entry: &ListRow, date: Option<&Value>) -> bool {
 
 fn in_group(group: &Group, row: &[Value]) -> Value {
     let Value::Text(country) = &row[0] else { return MISSING };
-    let belongs = group.members.iter().filter(|it| it.country == **country).any(|it| {
-        match row.get(1) {
+    let belongs =
+        group.members.iter().filter(|it| it.country == **country).any(|it| match row.get(1) {
             Some(Value::Date(day)) => {
                 it.from.is_none_or(|from| from <= *day) && it.to.is_none_or(|to| *day <= to)
             }
             _ => it.to.is_none(),
-        }
-    });
+        });
     Value::Truth(belongs)
 }
-

@@ -22,7 +22,12 @@ pub enum Format {
     Json,
 }
 
-pub fn render(sources: &Sources, diagnostics: &[Diagnostic], format: Format, colour: bool) -> String {
+pub fn render(
+    sources: &Sources,
+    diagnostics: &[Diagnostic],
+    format: Format,
+    colour: bool,
+) -> String {
     match format {
         Format::Full => diagnostics.iter().map(|it| drawn(sources, it, colour)).collect(),
         Format::Plain => diagnostics.iter().map(|it| narrated(sources, it)).collect(),
@@ -150,7 +155,8 @@ impl miette::Diagnostic for Drawing<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        let drawable = !self.source.file.text.is_empty() && !has_long_line(self.source.file, self.it);
+        let drawable =
+            !self.source.file.text.is_empty() && !has_long_line(self.source.file, self.it);
         drawable.then_some(&self.source as &dyn SourceCode)
     }
 

@@ -53,7 +53,8 @@ pub fn table(set: &RuleSet, done: &Done) -> String {
     }
     for (field, count) in &done.report.outside {
         let count = grouped(*count);
-        text += &format!("  {field}: {count} codes are not in their nomenclature; they were kept\n");
+        text +=
+            &format!("  {field}: {count} codes are not in their nomenclature; they were kept\n");
     }
     text
 }

@@ -235,7 +235,8 @@ fn outcomes(
     part: &mut Part,
 ) -> Result<(), Trouble> {
     let columns = row::columns(&set.schema, &batch.schema());
-    let mut by_row: Vec<Vec<RuleId>> = vec![Vec::new(); if with_lines { batch.num_rows() } else { 0 }];
+    let mut by_row: Vec<Vec<RuleId>> =
+        vec![Vec::new(); if with_lines { batch.num_rows() } else { 0 }];
     for rule in rules {
         let name = plan::outcome_column(set, *rule);
         let column =

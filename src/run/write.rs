@@ -39,8 +39,8 @@ pub fn write(set: &RuleSet, done: &Done, path: &Path) -> Result<(), Trouble> {
         }
         Some("parquet") => {
             let batch = batch(set, done)?;
-            let mut writer =
-                parquet::arrow::ArrowWriter::try_new(&mut file, batch.schema(), None).map_err(|_| broken())?;
+            let mut writer = parquet::arrow::ArrowWriter::try_new(&mut file, batch.schema(), None)
+                .map_err(|_| broken())?;
             writer.write(&batch).map_err(|_| broken())?;
             writer.close().map_err(|_| broken())?;
         }
@@ -96,7 +96,11 @@ fn json(set: &RuleSet, done: &Done, line: &Line) -> Map<String, Json> {
 }
 
 fn evidence(line: &Line) -> Map<String, Json> {
-    line.finding.evidence.iter().map(|(name, it)| (name.clone(), Json::String(it.clone()))).collect()
+    line.finding
+        .evidence
+        .iter()
+        .map(|(name, it)| (name.clone(), Json::String(it.clone())))
+        .collect()
 }
 
 fn values(set: &RuleSet, line: &Line) -> [Option<String>; 7] {

@@ -107,12 +107,8 @@ pub fn date_text(days: i32) -> String {
 pub fn time_text(time: i64) -> String {
     let rest = time.rem_euclid(MICROSECONDS_PER_DAY);
     let (seconds, micros) = (rest / 1_000_000, rest % 1_000_000);
-    let mut text = format!(
-        "{}T{:02}:{:02}",
-        date_text(day_of_time(time)),
-        seconds / 3600,
-        seconds / 60 % 60
-    );
+    let mut text =
+        format!("{}T{:02}:{:02}", date_text(day_of_time(time)), seconds / 3600, seconds / 60 % 60);
     if seconds % 60 != 0 || micros != 0 {
         text += &format!(":{:02}", seconds % 60);
     }

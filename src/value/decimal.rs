@@ -95,7 +95,9 @@ pub fn subtract(left: Decimal, right: Decimal) -> Option<Decimal> {
 
 pub fn multiply(left: Decimal, right: Decimal) -> Option<Decimal> {
     let (exact, scale) = (left.scale + right.scale, product_scale(left.scale, right.scale));
-    if exact == scale && let Some(product) = left.unscaled.checked_mul(right.unscaled) {
+    if exact == scale
+        && let Some(product) = left.unscaled.checked_mul(right.unscaled)
+    {
         let fits = product.unsigned_abs() < LIMIT.unsigned_abs();
         return fits.then(|| Decimal::new(product, scale));
     }
@@ -111,7 +113,8 @@ pub fn divide(left: Decimal, right: Decimal) -> Option<Decimal> {
     let power = u32::from(SCALE_MAX + right.scale - left.scale.min(SCALE_MAX));
     let negative = (left.unscaled < 0) != (right.unscaled < 0);
     let (top, bottom) = (left.unscaled.unsigned_abs(), right.unscaled.unsigned_abs());
-    let quotient = narrow_division(top, bottom, power).or_else(|| wide_division(top, bottom, power))?;
+    let quotient =
+        narrow_division(top, bottom, power).or_else(|| wide_division(top, bottom, power))?;
     Some(Decimal::new(if negative { -quotient } else { quotient }, SCALE_MAX))
 }
 

@@ -1,0 +1,122 @@
+//! Case files: Markdown in which `## ` opens a case and fenced blocks are inputs and expectations.
+//!
+//! `tamis` rules, `csv` rows, `hits` what both engines must say, `diagnostics` what `check` must
+//! say; without that block there must be no error.
+
+use std::fs;
+use std::path::Path;
+
+use libtest_mimic::Failed;
+use libtest_mimic::Trial;
+use tamis::probe;
+use tamis::probe::By;
+
+use crate::tidy;
+
+struct Case {
+    heading: String,
+    blocks: Vec<(String, String)>,
+}
+
+pub fn trials() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    for path in tidy::files("tests/cases", "md") {
+        let text = fs::read_to_string(&path).expect("a listed file is readable");
+        for case in cases(&text) {
+            let name = format!("{} {}", path.display(), case.heading);
+            trials.push(Trial::test(name, move || run(&case)));
+        }
+    }
+    trials
+}
+
+fn cases(text: &str) -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    let mut shared: Vec<(String, String)> = Vec::new();
+    let mut open: Option<(String, String)> = None;
+    for line in text.lines() {
+        match open.take() {
+            Some(block) if line == "```" => match cases.last_mut() {
+                Some(case) => case.blocks.push(block),
+                None => shared.push(block),
+            },
+            Some((kind, body)) => open = Some((kind, format!("{body}{line}\n"))),
+            None => {
+                if let Some(kind) = line.strip_prefix("```") {
+                    open = Some((kind.to_owned(), String::new()));
+                } else if let Some(heading) = line.strip_prefix("## ") {
+                    cases.push(Case { heading: heading.to_owned(), blocks: shared.clone() });
+                }
+            }
+        }
+    }
+    cases
+}
+
+fn run(case: &Case) -> Result<(), Failed> {
+    let all = |kind: &str| -> String {
+        case.blocks.iter().filter(|it| it.0 == kind).map(|it| it.1.as_str()).collect()
+    };
+    let schema = fs::read_to_string("tests/suite/schema.tamis")?;
+    let root = Path::new("tests");
+    let said = probe::check(&schema, &all("tamis"), root);
+    let wanted = case.blocks.iter().find(|it| it.0 == "diagnostics");
+    match wanted {
+        Some((_, wanted)) => same("diagnostics", wanted, &said)?,
+        None if said.contains("error[") => return Err(said.into()),
+        None => {}
+    }
+    for (kind, body) in &case.blocks {
+        match kind.as_str() {
+            "tamis" | "csv" | "diagnostics" => {}
+            "hits" => hits(&schema, &all("tamis"), &all("csv"), body)?,
+            unknown => return Err(format!("no block is called `{unknown}`").into()),
+        }
+    }
+    Ok(())
+}
+
+/// Columns that a case does not give are added, empty.
+fn hits(schema: &str, rules: &str, csv: &str, wanted: &str) -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("rows.csv");
+    fs::write(&path, completed(schema, csv))?;
+    for by in [By::Interpreter, By::DataFusion(1, 8192, true), By::DataFusion(4, 1, false)] {
+        let said = probe::outcomes(schema, rules, Path::new("tests"), &[path.clone()], by)?;
+        same(&format!("hits by {by:?}"), wanted, &said)?;
+    }
+    Ok(())
+}
+
+pub fn completed(schema: &str, csv: &str) -> String {
+    let fields: Vec<&str> = schema
+        .lines()
+        .filter_map(|it| it.trim().strip_prefix("field "))
+        .filter_map(|it| it.split_whitespace().next())
+        .collect();
+    let mut lines = csv.lines();
+    let header = lines.next().unwrap_or_default();
+    let given: Vec<&str> = header.split(',').collect();
+    let absent: Vec<&str> = fields.into_iter().filter(|it| !given.contains(it)).collect();
+    let mut text =
+        format!("{header}{}\n", absent.iter().map(|it| format!(",{it}")).collect::<String>());
+    for (at, line) in lines.enumerate() {
+        let filled: String = absent
+            .iter()
+            .map(|it| match *it {
+                "accepted_date" => ",2026-03-10".to_owned(),
+                "item_number" => format!(",{}", at + 1),
+                _ => ",".to_owned(),
+            })
+            .collect();
+        text += &format!("{line}{filled}\n");
+    }
+    text
+}
+
+fn same(what: &str, wanted: &str, said: &str) -> Result<(), Failed> {
+    if wanted == said {
+        return Ok(());
+    }
+    Err(format!("{what}: expected\n{wanted}said\n{said}").into())
+}
