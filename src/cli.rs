@@ -1,6 +1,7 @@
 //! The `tamis` command: arguments, streams, exit codes. The only module that prints or exits.
 
 pub mod check;
+pub mod fmt;
 #[cfg(feature = "engine")]
 pub mod run;
 
@@ -51,6 +52,12 @@ enum Command {
     #[cfg(feature = "engine")]
     #[command(after_help = "Example: tamis plan P001 --data kcs")]
     Plan(run::Plan),
+    /// Put rule files into their one layout.
+    #[command(after_help = "Example: tamis fmt rules --check")]
+    Fmt(fmt::Fmt),
+    /// Print what a stage makes of a file.
+    #[command(after_help = "Example: tamis dump rules/shared.tamis --stage ast")]
+    Dump(fmt::Dump),
     /// Explain a diagnostic.
     #[command(after_help = "Example: tamis explain T4101")]
     Explain {
@@ -102,6 +109,8 @@ fn run_command(args: Args) -> Result<Exit, Trouble> {
         Command::Run(it) => run::run(it, &request(it.rules.clone()), colour),
         #[cfg(feature = "engine")]
         Command::Plan(it) => run::plan(it, &request(it.rules.clone()), colour),
+        Command::Fmt(it) => fmt::fmt(it),
+        Command::Dump(it) => fmt::dump(it),
         Command::Explain { code } => explain(code.as_deref()),
         Command::ExitCodes => {
             product(EXIT_CODES);

@@ -138,6 +138,9 @@ pub struct Member {
     pub to: Option<i32>,
 }
 
+/// Codes with their periods of validity, days both included; open ends are `None`.
+pub type Codes = BTreeMap<String, Vec<(Option<i32>, Option<i32>)>>;
+
 /// A nomenclature: the lengths its codes may have, and the codes with their validity.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Nomenclature {
@@ -146,7 +149,7 @@ pub struct Nomenclature {
     pub levels: Vec<u32>,
     pub extends: Option<String>,
     /// Periods of validity by code, days both included; `None` when the schema names no file.
-    pub codes: Option<BTreeMap<String, Vec<(Option<i32>, Option<i32>)>>>,
+    pub codes: Option<Codes>,
 }
 
 /// A record of the schema, by its place.

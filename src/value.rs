@@ -46,7 +46,6 @@ pub enum Reason {
     NotInList,
     /// The parameter has no value at that date.
     NotInForce,
-    UnitsDiffer,
 }
 
 impl Reason {
@@ -57,7 +56,6 @@ impl Reason {
             Reason::OutOfRange => "out of range",
             Reason::NotInList => "not in the list",
             Reason::NotInForce => "no value at that date",
-            Reason::UnitsDiffer => "units differ",
         }
     }
 }

@@ -48,7 +48,7 @@ pub fn in_group(group: &Group, country: &Value, date: Option<Value>) -> Value {
     Value::Truth(member)
 }
 
-fn in_force<'a>(list: &'a List, day: Option<i32>) -> impl Iterator<Item = &'a ListRow> {
+fn in_force(list: &List, day: Option<i32>) -> impl Iterator<Item = &ListRow> {
     list.rows.iter().filter(move |it| day.is_none_or(|day| covers(it.from, it.to, day)))
 }
 

@@ -228,10 +228,7 @@ impl Lowering<'_> {
         if near.is_empty() { String::new() } else { format!(", such as {}", near.join(", ")) }
     }
 
-    fn code_file(
-        &self,
-        nomenclature: &str,
-    ) -> Option<&std::collections::BTreeMap<String, Vec<(Option<i32>, Option<i32>)>>> {
+    fn code_file(&self, nomenclature: &str) -> Option<&crate::schema::Codes> {
         self.schema.nomenclatures.get(nomenclature)?.codes.as_ref()
     }
 

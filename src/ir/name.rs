@@ -454,11 +454,6 @@ impl Lowering<'_> {
         }
         found
     }
-
-    /// The type that is written, for callers that only have the tree.
-    pub fn written_type(&mut self, it: &ast::TypeRef) -> Type {
-        from_schema::ty(it, &self.schema.clone(), &mut self.diagnostics)
-    }
 }
 
 fn unknown_word(name: &ast::Name, expected: &Type) -> Option<Diagnostic> {

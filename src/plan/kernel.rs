@@ -239,7 +239,6 @@ impl Kernel {
             Comparison::Greater => order.is_gt(),
             Comparison::GreaterOrEqual => order.is_ge(),
             Comparison::Equal => order.is_eq(),
-            Comparison::NotEqual => order.is_ne(),
         })
     }
 

@@ -33,6 +33,7 @@ pub fn print(file: &ast::File) -> String {
 }
 
 /// `(< unit_value (of 50% peers.median))`
+#[expect(dead_code, reason = "for tests of single expressions")]
 pub fn print_expr(it: &Expr) -> String {
     expr(it)
 }
