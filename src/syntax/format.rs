@@ -32,11 +32,8 @@ pub fn format(file: &ast::File, source: &SourceFile) -> String {
             None => writer.verbatim(*start, end),
         }
     }
-    if let Some(first) = file.end_comments.first()
-        && (first.blank_before || !is_indented(first, source))
-        && !writer.out.is_empty()
-    {
-        writer.out.push('\n');
+    if !file.end_comments.is_empty() {
+        writer.blank();
     }
     for (at, comment) in file.end_comments.iter().enumerate() {
         writer.comment(comment, 0, at == 0);
@@ -61,11 +58,6 @@ fn segments(file: &ast::File, source: &SourceFile) -> Vec<(usize, usize)> {
 
 fn end_of_blocks(file: &ast::File, source: &SourceFile) -> usize {
     file.end_comments.first().map_or(source.text.len(), |it| it.span.start as usize)
-}
-
-fn is_indented(comment: &Comment, source: &SourceFile) -> bool {
-    let before = source.text.get(..comment.span.start as usize).unwrap_or_default();
-    !before.is_empty() && !before.ends_with('\n')
 }
 
 struct Writer<'a> {
@@ -198,7 +190,7 @@ impl Writer<'_> {
             Head::Codes { name, levels, extends, file, dated: period } => {
                 let levels = match levels.as_slice() {
                     [] => String::new(),
-                    all => format!(" levels {}", list(all, u32::to_string)),
+                    all => format!(" levels {}", list(all, u32::to_string).replace(BREAK, " ")),
                 };
                 let extends = name_after(" extends ", extends.as_ref());
                 let file = self.text_after(" file ", file.as_ref());

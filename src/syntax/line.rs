@@ -12,6 +12,7 @@ use crate::syntax::from_pest::Builder;
 use crate::syntax::from_pest::Rule;
 use crate::syntax::refusal::parse;
 use crate::syntax::scan::Logical;
+use crate::syntax::scan::first_word;
 
 /// The head of a block, or `None` with the reason reported.
 pub fn head(id: FileId, it: &Logical, diagnostics: &mut Vec<Diagnostic>) -> Option<ast::Head> {
@@ -24,11 +25,39 @@ pub fn head(id: FileId, it: &Logical, diagnostics: &mut Vec<Diagnostic>) -> Opti
 
 /// A line of a block, or `None` with the reason reported.
 pub fn line(id: FileId, it: &Logical, diagnostics: &mut Vec<Diagnostic>) -> Option<LineKind> {
-    let pair = parse(Rule::line, id, it.start, &it.text, diagnostics)?;
-    let mut builder = Builder { id, base: it.start, diagnostics, failed: false };
-    let inner = pair.into_inner().next()?;
-    let kind = builder.line(inner);
+    let text = it.text.trim_start();
+    let base = it.start + it.text.len() - text.len();
+    let pair = parse(rule_of(text)?, id, base, text, diagnostics)?;
+    let mut builder = Builder { id, base, diagnostics, failed: false };
+    let kind = builder.line(pair);
     if builder.failed { None } else { kind }
+}
+
+/// The rule that reads a line, by its first word.
+fn rule_of(text: &str) -> Option<Rule> {
+    Some(match first_word(text) {
+        "" => Rule::bullet,
+        "owner" | "status" | "tags" | "see" | "note" => Rule::meta,
+        "valid" => Rule::valid,
+        "for" => Rule::for_line,
+        "when" => Rule::when,
+        "unless" => Rule::unless,
+        "then" => Rule::then,
+        "score" => Rule::score,
+        "channel" => Rule::channel,
+        "show" => Rule::show,
+        "because" => Rule::because,
+        "as" => Rule::as_line,
+        "column" => Rule::column,
+        "dated" => Rule::dated,
+        "key" => Rule::key,
+        "field" => Rule::field,
+        "derived" => Rule::derived,
+        "has" => Rule::has,
+        "refers" => Rule::refers,
+        "history" => Rule::history,
+        _ => return None,
+    })
 }
 
 fn inner_of(pair: Pair<Rule>, rule: Rule) -> Option<Pair<Rule>> {

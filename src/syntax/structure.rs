@@ -42,8 +42,14 @@ pub fn file(id: FileId, scanned: Scanned) -> (ast::File, Vec<Diagnostic>) {
         suppressions: Vec::new(),
         end: 0,
     };
+    if let Some(first) = scanned.lines.first().and_then(|it| it.leading.first()) {
+        reader.language(first);
+    }
     for logical in scanned.lines {
         reader.comments(&logical);
+        if !logical.broken && !logical.text.is_ascii() {
+            reader.confusable(&logical);
+        }
         if logical.margin { reader.head(logical) } else { reader.line(logical) }
     }
     reader.complete();
@@ -81,13 +87,47 @@ impl Reader {
 
     fn first_word_span(&self, logical: &Logical, word: &str) -> Span {
         let span = self.span(logical);
-        Span { end: span.start + u32::try_from(word.len().max(1)).unwrap_or(1), ..span }
+        let first = logical.text.trim_start().chars().next().map_or(0, char::len_utf8);
+        let length = word.len().max(first);
+        Span { end: span.start + u32::try_from(length).unwrap_or(1), ..span }
     }
 
     fn comments(&mut self, logical: &Logical) {
         let covers = self.span(logical);
         for comment in logical.leading.iter().chain(&logical.trailing) {
             self.suppression(comment, covers);
+        }
+    }
+
+    /// `#lang fr` in the first line is kept for other sets of key words.
+    fn language(&mut self, first: &ast::Comment) {
+        let language = first.text.strip_prefix("lang ").map_or("", str::trim);
+        let short = language.len() == 2 && language.bytes().all(|it| it.is_ascii_lowercase());
+        if first.span.start == 0 && short && language != "en" {
+            let message = format!("key words in `{language}` are not in this version yet");
+            let it = Diagnostic::new(Code::T1109, first.span, message);
+            self.diagnostics.push(it.help("write the rules with English key words"));
+        }
+    }
+
+    /// A Cyrillic or Greek letter in a word of Latin letters looks right and is another name.
+    fn confusable(&mut self, logical: &Logical) {
+        let mut outside = true;
+        let mut at = logical.start;
+        for word in logical.text.split_inclusive(|it: char| !it.is_alphanumeric() && it != '_') {
+            let other = word.char_indices().find(|(_, it)| matches!(it, '\u{370}'..='\u{52F}'));
+            if outside
+                && let Some((offset, letter)) = other
+                && word.contains(|it: char| it.is_ascii_alphabetic())
+            {
+                let span = Span::new(self.id, at + offset, at + offset + letter.len_utf8());
+                let code = u32::from(letter);
+                let message = format!("`{letter}` (U+{code:04X}) is not a Latin letter");
+                let it = Diagnostic::new(Code::T1303, span, message);
+                self.diagnostics.push(it.help("type the word again with Latin letters"));
+            }
+            outside ^= word.ends_with(['"', '\u{201C}', '\u{201D}', '\u{AB}', '\u{BB}']);
+            at += word.len();
         }
     }
 
