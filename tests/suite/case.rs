@@ -27,7 +27,61 @@ pub fn trials() -> Vec<Trial> {
             trials.push(Trial::test(name, move || run(&case)));
         }
     }
+    for path in tidy::files("docs/diagnostics", "md") {
+        let name = format!("page {}", path.display());
+        trials.push(Trial::test(name, move || page(&path)));
+    }
+    for path in tidy::files("rules", "md") {
+        if path.with_extension("tamis").is_file() {
+            let name = format!("rule {}", path.display());
+            trials.push(Trial::test(name, move || rule(&path)));
+        }
+    }
     trials
+}
+
+/// What a page calls wrong raises its code; what it calls right raises nothing.
+fn page(path: &Path) -> Result<(), Failed> {
+    let text = fs::read_to_string(path)?;
+    let schema = fs::read_to_string("tests/schema.tamis")?;
+    let code = path.file_stem().and_then(|it| it.to_str()).unwrap_or_default().to_owned();
+    for case in cases(&text) {
+        for (_, body) in case.blocks.iter().filter(|it| it.0 == "tamis") {
+            let said = probe::check(&schema, body, Path::new("tests"));
+            let raised = said.contains(&format!("[{code}]"));
+            match case.heading.as_str() {
+                "Wrong" if !raised => return Err(format!("{body}says {said}").into()),
+                "Right" if !said.is_empty() => return Err(format!("{body}says {said}").into()),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The rows of a rule's page say what the page says, by both engines.
+fn rule(path: &Path) -> Result<(), Failed> {
+    let text = fs::read_to_string(path)?;
+    let schema = fs::read_to_string("rules/schema.tamis")?;
+    let id = path.file_stem().and_then(|it| it.to_str()).unwrap_or_default().to_owned();
+    let mut headings = Vec::new();
+    for case in cases(&text) {
+        let block = |kind: &str| case.blocks.iter().find(|it| it.0 == kind).map(|it| it.1.clone());
+        let (Some(csv), Some(wanted)) = (block("csv"), block("hits")) else { continue };
+        headings.push(case.heading.clone());
+        let folder = tempfile::tempdir()?;
+        let rows = folder.path().join("rows.csv");
+        fs::write(&rows, completed(&schema, &csv))?;
+        for by in [By::Interpreter, By::DataFusion(2, 7, true)] {
+            let said = probe::rule_outcomes(Path::new("rules"), &id, &rows, by)?;
+            same(&format!("{} by {by:?}", case.heading), &wanted, &said)?;
+        }
+    }
+    let wanted = ["It hits", "It does not hit", "It stays undecided"];
+    if wanted.iter().any(|it| !headings.iter().any(|heading| heading == it)) {
+        return Err(format!("a page needs the cases {wanted:?}").into());
+    }
+    Ok(())
 }
 
 fn cases(text: &str) -> Vec<Case> {
