@@ -1,184 +1,278 @@
 //! The `tamis` command: arguments, streams, exit codes. The only module that prints or exits.
 
 pub mod check;
+#[cfg(feature = "engine")]
+pub mod demo;
+pub mod dump;
+pub mod explain;
 pub mod fmt;
+pub mod init;
+pub mod output;
+pub mod progress;
 #[cfg(feature = "engine")]
 pub mod run;
 
-use std::io::IsTerminal;
-use std::io::Write;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Mutex;
 
 use clap::CommandFactory;
 use clap::Parser;
 use clap::Subcommand;
+use clap::ValueEnum;
 
-use crate::diagnostic::Code;
+use crate::cli::output::Terminal;
+use crate::data::manifest;
 use crate::project::Request;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
 
+const AFTER: &str = "\
+Begin with `tamis demo`. A diagnostic is explained by `tamis explain CODE`, a topic by
+`tamis help TOPIC`: `tamis topics` lists them. Every option can be set as TAMIS_OPTION too.";
+
 /// Targeting rules for customs declarations: checked, run, explained.
 #[derive(Parser)]
-#[command(name = "tamis", version, arg_required_else_help = true)]
-struct Args {
-    /// Work in this folder.
-    #[arg(short = 'C', long = "dir", global = true, default_value = ".", env = "TAMIS_DIR")]
-    dir: PathBuf,
-    /// This tamis.toml instead of the nearest one.
-    #[arg(long, global = true, env = "TAMIS_CONFIG")]
-    config: Option<PathBuf>,
-    /// This schema instead of the one of tamis.toml.
-    #[arg(long, global = true, env = "TAMIS_SCHEMA")]
-    schema: Option<PathBuf>,
-    /// auto, always or never.
-    #[arg(long, global = true, default_value = "auto", env = "TAMIS_COLOR")]
-    color: String,
+#[command(name = "tamis", version, arg_required_else_help = true, after_help = AFTER)]
+#[command(disable_help_subcommand = true)]
+pub struct Args {
+    #[command(flatten)]
+    global: Global,
     #[command(subcommand)]
     command: Command,
 }
 
+#[derive(clap::Args)]
+#[command(next_help_heading = "For every command")]
+pub struct Global {
+    /// Look for tamis.toml in this folder and above it
+    #[arg(short = 'C', long, value_name = "DIR", global = true, default_value = ".")]
+    #[arg(env = "TAMIS_DIR", hide_env = true)]
+    dir: PathBuf,
+    /// This tamis.toml instead of the nearest one
+    #[arg(long, value_name = "FILE", global = true, env = "TAMIS_CONFIG", hide_env = true)]
+    config: Option<PathBuf>,
+    /// This schema instead of the one of tamis.toml
+    #[arg(long, value_name = "FILE", global = true, env = "TAMIS_SCHEMA", hide_env = true)]
+    schema: Option<PathBuf>,
+    /// No notes, no progress: only the product and errors
+    #[arg(short, long, global = true, env = "TAMIS_QUIET", hide_env = true)]
+    quiet: bool,
+    /// More notes
+    #[arg(short, long, global = true, env = "TAMIS_VERBOSE", hide_env = true)]
+    verbose: bool,
+    /// Colours
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto")]
+    #[arg(env = "TAMIS_COLOR", hide_env = true)]
+    color: When,
+    /// Progress, on stderr
+    #[arg(long, value_name = "HOW", global = true, default_value = "auto")]
+    #[arg(env = "TAMIS_PROGRESS", hide_env = true)]
+    progress: progress::Mode,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    Auto,
+    Always,
+    Never,
+}
+
 #[derive(Subcommand)]
 enum Command {
-    /// Check rules: syntax, names, units, codes, missing values.
-    #[command(after_help = "Example: tamis check rules --output concise --output json=report.json")]
+    /// Unpack a sample project, check it, run it, and say what to type next
+    #[cfg(feature = "engine")]
+    #[command(after_help = demo::EXAMPLES)]
+    Demo(demo::Demo),
+    /// Make a project: tamis.toml, a schema, a first rule
+    #[command(after_help = init::EXAMPLES)]
+    Init(init::Init),
+    /// Check rules: syntax, names, units, codes, missing values
+    #[command(after_help = check::EXAMPLES)]
     Check(check::Check),
-    /// Run rules over declarations and write the hits.
-    #[cfg(feature = "engine")]
-    #[command(after_help = "Example: tamis run archive --rules rules --out hits.parquet")]
-    Run(run::Run),
-    /// Show how DataFusion runs the rules, or one rule.
-    #[cfg(feature = "engine")]
-    #[command(after_help = "Example: tamis plan P001 --data kcs")]
-    Plan(run::Plan),
-    /// Put rule files into their one layout.
-    #[command(after_help = "Example: tamis fmt rules --check")]
+    /// Write rules in the one form that all share
+    #[command(after_help = fmt::EXAMPLES)]
     Fmt(fmt::Fmt),
-    /// Print what a stage makes of a file.
-    #[command(after_help = "Example: tamis dump rules/shared.tamis --stage ast")]
-    Dump(fmt::Dump),
-    /// Explain a diagnostic.
-    #[command(after_help = "Example: tamis explain T4101")]
-    Explain {
-        /// Such as T3001; without it, all the codes.
-        code: Option<String>,
-    },
-    /// Print the exit codes.
+    /// Run rules over declarations, and write hits and undecided rows
+    #[cfg(feature = "engine")]
+    #[command(after_help = run::EXAMPLES)]
+    Run(run::Run),
+    /// Show how DataFusion runs the rules, or one rule
+    #[cfg(feature = "engine")]
+    #[command(after_help = run::PLAN_EXAMPLES)]
+    Plan(run::Plan),
+    /// Show what a stage makes of a file
+    #[command(after_help = dump::EXAMPLES)]
+    Dump(dump::Dump),
+    /// Explain a diagnostic
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(explain::Explain),
+    /// Explain a command or a topic
+    #[command(after_help = "Examples:\n  tamis help run\n  tamis help exit-codes")]
+    Help { topic: Vec<String> },
+    /// List the topics of `tamis help`, or print one
+    #[command(after_help = "Examples:\n  tamis topics\n  tamis topics missing-values")]
+    Topics { name: Option<String> },
+    /// Print the exit codes
+    #[command(hide = true)]
     ExitCodes,
-    /// Print a completion script.
-    #[command(after_help = "Example: tamis completions bash > tamis.bash")]
+    /// Print a completion script for a shell
+    #[command(after_help = "Examples:\n  tamis completions bash > tamis.bash")]
     Completions { shell: clap_complete::Shell },
+    /// Print the version
+    #[command(after_help = "Examples:\n  tamis version --json")]
+    Version {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
+
+/// What every command may ask for.
+pub struct Context {
+    pub global: Global,
+    pub terminal: Terminal,
+}
+
+/// Where the program broke, should it break: files and lines of ours only.
+static FAULT: Mutex<Option<String>> = Mutex::new(None);
 
 /// Parses the command line, does it, and gives the exit code.
 pub fn main() -> ExitCode {
+    remember_faults();
     // Rules and plans are trees: the stack of the first thread may be small.
     let worker = std::thread::Builder::new().stack_size(64 << 20).spawn(|| {
-        let args = match Args::try_parse() {
-            Ok(args) => args,
-            Err(error) => {
-                let code = if error.use_stderr() { Exit::Usage } else { Exit::Ok };
-                error.print().ok();
-                return code;
-            }
-        };
-        run_command(args).unwrap_or_else(|trouble| {
-            note(&format!("error: {trouble}"));
-            trouble.exit
-        })
+        std::panic::catch_unwind(work).unwrap_or(Exit::Bug)
     });
-    let exit = worker.ok().and_then(|it| it.join().ok()).unwrap_or_else(|| {
-        note(&format!("tamis {} has a fault: please report it", env!("CARGO_PKG_VERSION")));
-        Exit::Bug
-    });
+    let exit = match worker.map(|it| it.join()) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(_)) => Exit::Bug,
+        Err(_) => {
+            output::error("error: no thread can be started");
+            Exit::Resource
+        }
+    };
+    if exit == Exit::Bug {
+        apologise();
+    }
     ExitCode::from(exit as u8)
 }
 
-fn run_command(args: Args) -> Result<Exit, Trouble> {
-    let colour = colour(&args.color)?;
-    let request = |rules: Vec<PathBuf>| Request {
-        config: args.config.clone(),
-        rules,
-        schema: args.schema.clone(),
-        dir: args.dir.clone(),
-    };
-    match &args.command {
-        Command::Check(it) => check::check(it, &request(it.paths.clone()), colour),
-        #[cfg(feature = "engine")]
-        Command::Run(it) => run::run(it, &request(it.rules.clone()), colour),
-        #[cfg(feature = "engine")]
-        Command::Plan(it) => run::plan(it, &request(it.rules.clone()), colour),
-        Command::Fmt(it) => fmt::fmt(it),
-        Command::Dump(it) => fmt::dump(it),
-        Command::Explain { code } => explain(code.as_deref()),
-        Command::ExitCodes => {
-            product(EXIT_CODES);
-            Ok(Exit::Ok)
+fn work() -> Exit {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            error.print().ok();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
         }
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Args::command(), "tamis", &mut script);
-            product(&String::from_utf8_lossy(&script));
-            Ok(Exit::Ok)
+    };
+    let terminal = Terminal::new(args.global.color, args.global.quiet);
+    let context = Context { global: args.global, terminal };
+    match run_command(&context, &args.command) {
+        Ok(exit) => exit,
+        // A reader of ours that has seen enough.
+        Err(trouble) if trouble == output::gone() => Exit::Ok,
+        Err(trouble) => {
+            output::error(&format!("error: {trouble}"));
+            trouble.exit
         }
     }
 }
 
-const EXIT_CODES: &str = "\
-0    nothing to report
-1    findings: errors in rules
-2    usage: a wrong flag, a missing or unreadable file, a wrong configuration
-3    data: it does not fit the schema, is damaged, or has too many rejected rows
-4    resources: memory, disk
-101  a fault of tamis
-";
-
-fn colour(wish: &str) -> Result<bool, Trouble> {
-    match wish {
-        "always" => Ok(true),
-        "never" => Ok(false),
-        "auto" => Ok(std::io::stdout().is_terminal()
-            && std::env::var_os("NO_COLOR").is_none_or(|it| it.is_empty())),
-        _ => Err(Trouble::usage(format!("--color {wish}: write auto, always or never"))),
+fn run_command(context: &Context, command: &Command) -> Result<Exit, Trouble> {
+    match command {
+        #[cfg(feature = "engine")]
+        Command::Demo(it) => demo::demo(it, context),
+        Command::Init(it) => init::init(it, context),
+        Command::Check(it) => check::check(it, context),
+        Command::Fmt(it) => fmt::fmt(it, context),
+        #[cfg(feature = "engine")]
+        Command::Run(it) => run::run(it, context),
+        #[cfg(feature = "engine")]
+        Command::Plan(it) => run::plan(it, context),
+        Command::Dump(it) => dump::dump(it, context),
+        Command::Explain(it) => explain::explain(it),
+        Command::Help { topic } => explain::help(topic),
+        Command::Topics { name } => explain::topics(name.as_deref()),
+        Command::ExitCodes => explain::topics(Some("exit-codes")),
+        Command::Completions { shell } => completions(*shell),
+        Command::Version { json } => version(*json),
     }
 }
 
-fn explain(code: Option<&str>) -> Result<Exit, Trouble> {
-    let Some(wanted) = code else {
-        let all: String = Code::ALL
-            .iter()
-            .map(|it| format!("{it}  {:22} {}\n", it.name(), it.summary()))
-            .collect();
-        product(&all);
-        return Ok(Exit::Ok);
-    };
-    let Some(code) = Code::parse(wanted) else {
-        return Err(Trouble::usage(format!("no diagnostic is called `{wanted}`"))
-            .help("`tamis explain` lists them"));
-    };
-    product(code.page());
+fn completions(shell: clap_complete::Shell) -> Result<Exit, Trouble> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Args::command(), "tamis", &mut script);
+    output::product(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Ok)
 }
 
-/// What the command is for, on standard output. A reader that left is no error.
-pub fn product(text: &str) {
-    std::io::stdout().write_all(text.as_bytes()).ok();
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+fn version(json: bool) -> Result<Exit, Trouble> {
+    let text = if json {
+        let it = serde_json::json!({
+            "schema": "tamis.version/1", "version": VERSION, "os": std::env::consts::OS,
+            "arch": std::env::consts::ARCH, "engine": cfg!(feature = "engine"),
+        });
+        format!("{it:#}\n")
+    } else {
+        format!("tamis {VERSION}\n")
+    };
+    output::product(&text)?;
+    Ok(Exit::Ok)
 }
 
-/// Progress and notes, on standard error.
-pub fn note(text: &str) {
-    writeln!(std::io::stderr(), "{text}").ok();
-}
-
-/// `FORMAT` or `FORMAT=FILE`: where each report goes.
-pub fn deliver(text: &str, file: Option<&str>) -> Result<(), Trouble> {
-    match file {
-        None => {
-            product(text);
-            Ok(())
-        }
-        Some(path) => std::fs::write(path, text)
-            .map_err(|_| Trouble::resource(format!("{path}: cannot be written"))),
+impl Context {
+    /// Rules of these paths, or those of the project. The project is found here, so that its
+    /// paths are shown from where the user stands.
+    pub fn request(&self, rules: Vec<PathBuf>) -> Request {
+        let dir = &self.global.dir;
+        let from = rules.first().unwrap_or(dir);
+        let found = || manifest::discover(dir).or_else(|| manifest::discover(from));
+        let config = self.global.config.clone().or_else(|| found().map(|it| from_here(&it)));
+        let schema = self.global.schema.clone();
+        Request { config, rules, schema, dir: dir.clone() }
     }
+}
+
+/// An absolute path as seen from the current folder.
+fn from_here(path: &Path) -> PathBuf {
+    let Ok(here) = std::env::current_dir().and_then(|it| it.canonicalize()) else {
+        return path.to_path_buf();
+    };
+    let shared = here.ancestors().position(|it| path.starts_with(it));
+    let (Some(up), false) = (shared, path.is_relative()) else { return path.to_path_buf() };
+    // Nothing but the root in common: the whole path reads better.
+    let Some(ancestor) = here.ancestors().nth(up).filter(|it| it.parent().is_some()) else {
+        return path.to_path_buf();
+    };
+    let rest = path.strip_prefix(ancestor).unwrap_or(path);
+    std::iter::repeat_n("..", up).collect::<PathBuf>().join(rest)
+}
+
+/// Keeps the place of a fault for the message; the trace only for those who ask for it.
+fn remember_faults() {
+    let asked = std::env::var("RUST_BACKTRACE").is_ok_and(|it| it == "full");
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |fault| {
+        // The message of a fault may quote data: only its place is told.
+        let place = fault.location().map(|it| format!("{}:{}", it.file(), it.line()));
+        if let Ok(mut known) = FAULT.lock() {
+            *known = known.take().or(place);
+        }
+        if asked {
+            usual(fault);
+        }
+    }));
+}
+
+fn apologise() {
+    let place = FAULT.lock().ok().and_then(|it| it.clone());
+    let place = place.map(|it| format!(" at {it}")).unwrap_or_default();
+    output::error(&format!(
+        "tamis {VERSION} has a fault{place}: this is not your mistake, please report it\n  \
+         help: RUST_BACKTRACE=full shows where; look before you share it, it may quote data"
+    ));
 }

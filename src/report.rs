@@ -3,3 +3,18 @@
 pub mod diagnostics;
 #[cfg(feature = "engine")]
 pub mod summary;
+
+/// What a terminal or file can show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    pub colour: bool,
+    /// Lines and dots of drawings; else ASCII.
+    pub unicode: bool,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Look {
+    /// Of files: no colour, wide enough for anything.
+    pub const FILE: Look = Look { colour: false, unicode: true, width: 120 };
+}

@@ -1,70 +1,100 @@
 //! `tamis check`
 
 use std::path::PathBuf;
+use std::time::Instant;
 
-use crate::cli::deliver;
-use crate::cli::note;
+use crate::cli::Context;
+use crate::cli::output;
+use crate::cli::output::Output;
 use crate::diagnostic::Diagnostic;
 use crate::project;
 use crate::project::Project;
-use crate::project::Request;
+use crate::report::Look;
 use crate::report::diagnostics;
+use crate::report::diagnostics::Checked;
 use crate::report::diagnostics::Format;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
 
+pub const EXAMPLES: &str = "\
+Examples:
+  tamis check                                    the project around you
+  tamis check rules/origin
+  tamis check --output concise --output json=report.json
+  tamis check --strict --quiet                   for a pipeline: warnings count
+
+Formats:
+  full     drawn, with the lines of the source
+  plain    in words only, for screen readers
+  concise  one line each
+  short    places without paths, as case files hold them
+  json     for programs: tamis.check/1";
+
 #[derive(clap::Args)]
 pub struct Check {
-    /// Files or folders of rules; those of tamis.toml when none is named.
+    /// Files or folders of rules; those of tamis.toml when none is named
     pub paths: Vec<PathBuf>,
-    /// full, plain, concise or json; `FORMAT=FILE` writes a file. May be repeated.
-    #[arg(long, env = "TAMIS_OUTPUT")]
-    output: Vec<String>,
-    /// Warnings end with code 1 too.
-    #[arg(long)]
+    /// full, plain, concise, short or json; FORMAT=FILE writes a file. May be repeated
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = format)]
+    #[arg(env = "TAMIS_OUTPUT", hide_env = true)]
+    output: Vec<Output<Format>>,
+    /// Warnings end with code 1 too
+    #[arg(long, env = "TAMIS_STRICT", hide_env = true)]
     strict: bool,
 }
 
-pub fn check(it: &Check, request: &Request, colour: bool) -> Result<Exit, Trouble> {
-    let project = project::load(request)?;
-    let outputs = if it.output.is_empty() { vec!["full".to_owned()] } else { it.output.clone() };
-    for output in &outputs {
-        let (format, file) = match output.split_once('=') {
-            Some((format, file)) => (format, Some(file)),
-            None => (output.as_str(), None),
-        };
-        let text = diagnostics::render(
-            &project.sources,
-            &project.diagnostics,
-            named(format)?,
-            colour && file.is_none(),
-        );
-        deliver(&text, file)?;
+const FORMATS: [(&str, Format); 5] = [
+    ("full", Format::Full),
+    ("plain", Format::Plain),
+    ("concise", Format::Concise),
+    ("short", Format::Short),
+    ("json", Format::Json),
+];
+
+fn format(text: &str) -> Result<Output<Format>, String> {
+    output::parse(text, &FORMATS)
+}
+
+pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
+    let outputs = output::destinations(&it.output, Format::Full)?;
+    let started = Instant::now();
+    let project = project::load(&context.request(it.paths.clone()))?;
+    let time = started.elapsed();
+    for Output { format, file } in &outputs {
+        let look = if file.is_none() { context.terminal.stdout } else { Look::FILE };
+        let text = diagnostics::render(&checked(&project), *format, look);
+        output::deliver(&text, file.as_deref())?;
     }
-    close(&project);
+    if !project.schema_found {
+        context.terminal.note("note: no tamis.toml found: names and types are not checked");
+    }
+    let (errors, warnings) = diagnostics::count(&project.diagnostics);
+    context.terminal.note(&format!(
+        "Checked {}, {} in {} ms: {}, {}",
+        counted(checked(&project).files, "file"),
+        counted(checked(&project).rules, "rule"),
+        time.as_millis(),
+        counted(errors, "error"),
+        counted(warnings, "warning"),
+    ));
     Ok(exit(&project.diagnostics, it.strict))
 }
 
-fn named(format: &str) -> Result<Format, Trouble> {
-    match format {
-        "full" => Ok(Format::Full),
-        "plain" => Ok(Format::Plain),
-        "concise" => Ok(Format::Concise),
-        "json" => Ok(Format::Json),
-        _ => Err(Trouble::usage(format!("--output {format}: there is no such format"))
-            .help("write full, plain, concise or json")),
+pub fn checked(project: &Project) -> Checked<'_> {
+    let head = |it: &crate::syntax::ast::Block| {
+        matches!(it.head, crate::syntax::ast::Head::Rule { .. })
+    };
+    Checked {
+        sources: &project.sources,
+        diagnostics: &project.diagnostics,
+        files: project.sources.iter().count(),
+        rules: project.files.iter().flat_map(|it| &it.blocks).filter(|it| head(it)).count(),
     }
 }
 
-fn close(project: &Project) {
-    if !project.schema_found {
-        note("no schema found: names and types are not checked");
-    }
-    let errors = project.diagnostics.iter().filter(|it| it.is_error()).count();
-    let warnings = project.diagnostics.len() - errors;
-    let rules = project.rule_set.rules.len();
-    let files = project.files.len();
-    note(&format!("Checked {files} files, {rules} rules: {errors} errors, {warnings} warnings"));
+/// `1 file`, `2 files`
+pub fn counted(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The one place that turns diagnostics into an exit code.

@@ -1,128 +1,167 @@
-//! `tamis fmt` and `tamis dump`
+//! `tamis fmt`
 
 use std::io::Read;
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
 use similar::TextDiff;
 
-use crate::cli::note;
-use crate::cli::product;
+use crate::cli::Context;
+use crate::cli::check;
+use crate::cli::output;
+use crate::diagnostic;
+use crate::diagnostic::Diagnostic;
 use crate::project;
 use crate::report::diagnostics;
+use crate::report::diagnostics::Checked;
 use crate::report::diagnostics::Format;
 use crate::source::Sources;
-use crate::source::Span;
 use crate::syntax;
+use crate::syntax::format;
+use crate::syntax::print;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
 
+pub const EXAMPLES: &str = "\
+Examples:
+  tamis fmt                    every .tamis file here and below
+  tamis fmt rules/origin.tamis
+  tamis fmt --check            name the files that would change, with code 1
+  tamis fmt --diff             show what would change
+  tamis fmt - < draft.tamis    from stdin to stdout, for editors
+
+A block that cannot be read is left as it stands, and reported.";
+
 #[derive(clap::Args)]
 pub struct Fmt {
-    /// Files or folders; `-` formats standard input to standard output.
-    #[arg(required = true)]
+    /// Files or folders; `-` reads stdin and writes stdout
     paths: Vec<PathBuf>,
-    /// Only name the files that are not formatted; ends with code 1 when there are some.
-    #[arg(long)]
+    /// Write nothing; name the files that would change
+    #[arg(long, env = "TAMIS_CHECK", hide_env = true)]
     check: bool,
-    /// Show what would change.
-    #[arg(long)]
+    /// Write nothing; show what would change
+    #[arg(long, env = "TAMIS_DIFF", hide_env = true)]
     diff: bool,
 }
 
-#[derive(clap::Args)]
-pub struct Dump {
-    path: PathBuf,
-    /// ast
-    #[arg(long, default_value = "ast")]
-    stage: String,
+/// A file before and after.
+struct Formatted {
+    before: String,
+    after: String,
 }
 
-pub fn fmt(it: &Fmt) -> Result<Exit, Trouble> {
-    if it.paths == [PathBuf::from("-")] {
-        let mut bytes = Vec::new();
-        let failed = |_| Trouble::usage("standard input cannot be read");
-        std::io::stdin().read_to_end(&mut bytes).map_err(failed)?;
-        let (text, exit) = formatted("-", &bytes);
-        product(&text.unwrap_or_else(|| String::from_utf8_lossy(&bytes).into_owned()));
-        return Ok(exit);
+pub fn fmt(it: &Fmt, context: &Context) -> Result<Exit, Trouble> {
+    let stdin = it.paths.iter().any(|it| it.as_os_str() == "-");
+    if stdin && 1 < it.paths.len() {
+        return Err(Trouble::usage("`-` stands alone").help("name files, or give text on stdin"));
     }
-    let mut worst = Exit::Ok;
-    let files = it.paths.iter().flat_map(|path| match path.is_dir() {
-        true => project::tamis_files(path),
-        false => vec![path.clone()],
-    });
-    for path in files {
-        let shown = path.display().to_string();
-        let bytes = std::fs::read(&path)
-            .map_err(|error| Trouble::usage(format!("{shown}: {}", project::reason(&error))))?;
-        let (text, exit) = formatted(&shown, &bytes);
-        worst = worst.max(exit);
-        let Some(text) = text.filter(|text| text.as_bytes() != bytes) else { continue };
-        if it.diff {
-            let before = String::from_utf8_lossy(&bytes).into_owned();
-            let diff = TextDiff::from_lines(before.as_str(), text.as_str());
-            product(&diff.unified_diff().header(&shown, &shown).to_string());
-        }
-        if it.check {
-            product(&format!("{shown}\n"));
-        }
+    let mut exit = Exit::Ok;
+    let (mut changed, mut unchanged) = (0, 0);
+    for path in if stdin { it.paths.clone() } else { files(it, context)? } {
+        let shown = path.to_string_lossy().replace('\\', "/");
+        let shown = shown.strip_prefix("./").unwrap_or(&shown);
+        let bytes = read(&path, stdin)?;
+        let (formatted, found) = formatted(shown, &bytes, context)?;
+        exit = exit.max(found);
+        let Some(formatted) = formatted else { continue };
+        let differs = formatted.before != formatted.after;
+        if differs { changed += 1 } else { unchanged += 1 };
         if it.check || it.diff {
-            worst = worst.max(Exit::Findings);
-        } else {
-            replace(&path, &text)?;
+            exit = exit.max(if differs { Exit::Findings } else { Exit::Ok });
+            report(it, shown, &formatted)?;
+        } else if stdin {
+            output::product(&formatted.after)?;
+        } else if differs {
+            output::write_whole(&path, formatted.after.as_bytes())?;
         }
     }
-    Ok(worst)
+    let would = if it.check || it.diff { "would be " } else { "" };
+    if !stdin {
+        context.terminal.note(&format!(
+            "{} {would}formatted, {unchanged} left as they are",
+            check::counted(changed, "file")
+        ));
+    }
+    Ok(exit)
 }
 
-/// The text in its one layout, unless the file cannot be read or its meaning would change.
-fn formatted(shown: &str, bytes: &[u8]) -> (Option<String>, Exit) {
+fn files(it: &Fmt, context: &Context) -> Result<Vec<PathBuf>, Trouble> {
+    let named = if it.paths.is_empty() { vec![context.global.dir.clone()] } else { it.paths.clone() };
+    let mut res = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            res.push(path);
+            continue;
+        }
+        let found = project::tamis_files(&path);
+        if found.is_empty() {
+            let message = format!("`{}` has no .tamis file", path.display());
+            return Err(Trouble::usage(message).help("name files, or a folder that holds some"));
+        }
+        res.extend(found);
+    }
+    res.sort();
+    res.dedup();
+    Ok(res)
+}
+
+fn read(path: &Path, stdin: bool) -> Result<Vec<u8>, Trouble> {
+    let mut bytes = Vec::new();
+    let result = if stdin {
+        std::io::stdin().lock().read_to_end(&mut bytes).map(|_| ())
+    } else {
+        std::fs::read(path).map(|it| bytes = it)
+    };
+    match result {
+        Ok(()) => Ok(bytes),
+        Err(error) => {
+            let (path, reason) = (path.display(), project::reason(&error));
+            Err(Trouble::usage(format!("`{path}` cannot be read: {reason}")))
+        }
+    }
+}
+
+/// The file before and after, when it can be read, and how bad it is.
+///
+/// Errors: a formatter that would change what the text says. It never may.
+fn formatted(
+    path: &str,
+    bytes: &[u8],
+    context: &Context,
+) -> Result<(Option<Formatted>, Exit), Trouble> {
     let mut sources = Sources::default();
-    let (file, found) = syntax::read(shown, bytes, &mut sources);
-    let errors: Vec<_> = found.into_iter().filter(|it| it.is_error()).collect();
-    if !errors.is_empty() {
-        note(&diagnostics::render(&sources, &errors, Format::Concise, false));
+    let (file, mut found) = syntax::read(path, bytes, &mut sources);
+    diagnostic::sort(&mut found);
+    found.retain(Diagnostic::is_error);
+    let exit = check::exit(&found, false);
+    if !found.is_empty() {
+        let all = Checked { sources: &sources, diagnostics: &found, files: 1, rules: 0 };
+        let text = diagnostics::render(&all, Format::Full, context.terminal.stderr);
+        output::error(text.trim_end());
     }
-    if errors.iter().any(|it| it.code.is_unreadable()) {
-        return (None, Exit::Usage);
+    if exit == Exit::Usage {
+        return Ok((None, exit));
     }
-    let text = syntax::format::format(&file, sources.get(file.id));
-    let (again, _) = syntax::read(shown, text.as_bytes(), &mut sources);
-    if syntax::print::print(&file) != syntax::print::print(&again) {
-        note(&format!("{shown}: left as it is: formatting would change its meaning"));
-        return (None, Exit::Bug);
+    let after = format::format(&file, sources.get(file.id));
+    let mut again = Sources::default();
+    let (reread, _) = syntax::read(path, after.as_bytes(), &mut again);
+    if print::print(&file) != print::print(&reread) {
+        let message = format!("{path}: formatting would change what it says; it was left alone");
+        return Err(Trouble::bug(message));
     }
-    (Some(text), if errors.is_empty() { Exit::Ok } else { Exit::Findings })
+    // Not the text of the source: a byte order mark is taken off there.
+    let before = String::from_utf8_lossy(bytes).into_owned();
+    Ok((Some(Formatted { before, after }), exit))
 }
 
-/// A reader sees the old text or the new one, never a part.
-fn replace(path: &Path, text: &str) -> Result<(), Trouble> {
-    let refused = |_| Trouble::resource(format!("{}: cannot be written", path.display()));
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(refused)?;
-    file.write_all(text.as_bytes()).map_err(refused)?;
-    if let Ok(metadata) = std::fs::metadata(path) {
-        file.as_file().set_permissions(metadata.permissions()).map_err(refused)?;
+fn report(it: &Fmt, shown: &str, formatted: &Formatted) -> Result<(), Trouble> {
+    if formatted.before == formatted.after {
+        return Ok(());
     }
-    file.persist(path).map_err(|it| refused(it.error))?;
-    Ok(())
-}
-
-pub fn dump(it: &Dump) -> Result<Exit, Trouble> {
-    if it.stage != "ast" {
-        return Err(Trouble::usage(format!("--stage {}: there is no such stage", it.stage))
-            .help("write ast; `tamis plan` shows the plans"));
+    if !it.diff {
+        return output::product(&format!("{shown}\n"));
     }
-    let shown = it.path.display().to_string();
-    let bytes = std::fs::read(&it.path)
-        .map_err(|error| Trouble::usage(format!("{shown}: {}", project::reason(&error))))?;
-    let mut sources = Sources::default();
-    let (file, found) = syntax::read(&shown, &bytes, &mut sources);
-    product(&syntax::print::print(&file));
-    note(&diagnostics::render(&sources, &found, Format::Concise, false));
-    let place = Span::file(file.id);
-    let broken = found.iter().any(|it| it.is_error() && it.span().file == place.file);
-    Ok(if broken { Exit::Findings } else { Exit::Ok })
+    let diff = TextDiff::from_lines(&formatted.before, &formatted.after);
+    let (old, new) = (format!("a/{shown}"), format!("b/{shown}"));
+    output::product(&diff.unified_diff().header(&old, &new).to_string())
 }

@@ -1,24 +1,29 @@
 //! `tamis run` and `tamis plan`
 
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 use std::time::Instant;
 
-use indicatif::ProgressBar;
-
+use crate::cli::Context;
 use crate::cli::check;
-use crate::cli::deliver;
-use crate::cli::note;
-use crate::cli::product;
+use crate::cli::output;
+use crate::cli::output::Output;
+use crate::cli::progress::Progress;
 use crate::data;
+use crate::data::manifest::Manifest;
+use crate::diagnostic;
 use crate::ir::RuleId;
+use crate::ir::RuleSet;
 use crate::project;
 use crate::project::Project;
 use crate::project::Request;
+use crate::report::Look;
 use crate::report::diagnostics;
+use crate::report::diagnostics::Checked;
 use crate::report::diagnostics::Format;
 use crate::report::summary;
+use crate::report::summary::Summary;
 use crate::run;
 use crate::run::Engine;
 use crate::run::Options;
@@ -26,95 +31,162 @@ use crate::run::engine;
 use crate::run::write;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
+use crate::value::Decimal;
+
+pub const EXAMPLES: &str = "\
+Examples:
+  tamis run archive                         a data set of tamis.toml: the table of rules
+  tamis run archive --out hits.parquet      and every hit and undecided row
+  tamis run may.csv june.csv --rule V101 --out hits.csv
+  tamis run archive --output json=run.json --quiet
+  tamis run day.csv --rules rules --schema schema.tamis --fail-on-hits";
+
+pub const PLAN_EXAMPLES: &str = "\
+Examples:
+  tamis plan
+  tamis plan V101
+  tamis plan V101 archive      with the files of a data set";
 
 #[derive(clap::Args)]
 pub struct Run {
-    /// A data set of tamis.toml, or files.
+    /// A data set of tamis.toml, or files
     #[arg(required = true)]
     data: Vec<String>,
-    /// Files or folders of rules; those of tamis.toml when none is named.
-    #[arg(long)]
+    /// Files or folders of rules; those of tamis.toml when none is named
+    #[arg(long, value_name = "PATH", env = "TAMIS_RULES", hide_env = true)]
     pub rules: Vec<PathBuf>,
-    /// Where hits and undecided rows go: .parquet, .csv, .jsonl or .arrow.
-    #[arg(long, env = "TAMIS_OUT")]
+    /// Where hits and undecided rows go: .parquet, .csv, .jsonl or .arrow
+    #[arg(long, value_name = "FILE", env = "TAMIS_OUT", hide_env = true)]
     out: Option<PathBuf>,
-    /// table or json; `json=FILE` writes a file. May be repeated.
-    #[arg(long)]
-    output: Vec<String>,
-    /// Partitions; 0 for one a core.
-    #[arg(long, default_value_t = 0, env = "TAMIS_THREADS")]
-    threads: usize,
-    #[arg(long, default_value_t = 8192, env = "TAMIS_BATCH_SIZE")]
-    batch_size: usize,
-    /// The share of rows with faults above which the run fails.
-    #[arg(long, default_value = "0.1%", env = "TAMIS_MAX_REJECTED")]
-    max_rejected: String,
-    /// datafusion, or interpreter: slow, the definition.
-    #[arg(long, default_value = "datafusion")]
-    engine: String,
-    /// Hits end with code 1.
-    #[arg(long)]
+    /// table or json; FORMAT=FILE writes a file. May be repeated
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = report)]
+    #[arg(env = "TAMIS_OUTPUT", hide_env = true)]
+    output: Vec<Output<Report>>,
+    /// Report and write this rule only. May be repeated
+    #[arg(long, value_name = "ID", env = "TAMIS_RULE", hide_env = true)]
+    rule: Vec<String>,
+    /// Write the first N rows only
+    #[arg(long, value_name = "N", env = "TAMIS_LIMIT", hide_env = true)]
+    limit: Option<usize>,
+    /// Partitions; 0 for one a core
+    #[arg(long, value_name = "N", env = "TAMIS_THREADS", hide_env = true)]
+    threads: Option<usize>,
+    /// Rows a batch [default: 8192]
+    #[arg(long, value_name = "N", env = "TAMIS_BATCH_SIZE", hide_env = true)]
+    batch_size: Option<usize>,
+    /// The share of faulty rows above which the run fails [default: 0.1%]
+    #[arg(long, value_name = "SHARE", env = "TAMIS_MAX_REJECTED", hide_env = true)]
+    max_rejected: Option<String>,
+    /// datafusion, or interpreter: slow, the definition
+    #[arg(long, default_value = "datafusion", env = "TAMIS_ENGINE", hide_env = true)]
+    engine: Evaluator,
+    /// Hits end with code 1
+    #[arg(long, env = "TAMIS_FAIL_ON_HITS", hide_env = true)]
     fail_on_hits: bool,
 }
 
 #[derive(clap::Args)]
 pub struct Plan {
-    /// One rule; all of them when none is named.
+    /// One rule; all of them when none is named
     rule: Option<String>,
-    /// A data set of tamis.toml, or a file.
-    #[arg(long, required = true)]
+    /// A data set of tamis.toml, or files
     data: Vec<String>,
-    #[arg(long)]
+    #[arg(long = "data", value_name = "DATA", hide = true)]
+    also: Vec<String>,
+    /// Files or folders of rules; those of tamis.toml when none is named
+    #[arg(long, value_name = "PATH", env = "TAMIS_RULES", hide_env = true)]
     pub rules: Vec<PathBuf>,
 }
 
-pub fn run(it: &Run, request: &Request, colour: bool) -> Result<Exit, Trouble> {
-    if let Some(out) = &it.out {
-        write::check_ending(out)?;
-    }
-    let options = options(it)?;
-    let project = match ready(request, colour)? {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Report {
+    Table,
+    Json,
+}
+
+// The words of `check` do as well: TAMIS_OUTPUT is for both.
+const REPORTS: [(&str, Report); 5] = [
+    ("table", Report::Table),
+    ("json", Report::Json),
+    ("full", Report::Table),
+    ("plain", Report::Table),
+    ("concise", Report::Table),
+];
+
+fn report(text: &str) -> Result<Output<Report>, String> {
+    output::parse(text, &REPORTS)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Evaluator {
+    #[value(name = "datafusion")]
+    DataFusion,
+    Interpreter,
+}
+
+pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
+    let outputs = output::destinations(&it.output, Report::Table)?;
+    let project = match ready(&context.request(it.rules.clone()), context)? {
         Ok(project) => project,
         Err(exit) => return Ok(exit),
     };
-    let (set, files) = run::files(project.manifest.as_ref(), &it.data)?;
+    let manifest = project.manifest.as_ref();
+    let out = it.out.clone().or_else(|| usual_out(manifest));
+    if let Some(out) = &out {
+        write::check_ending(out)?;
+    }
+    let options = options(it, manifest)?;
+    let set = &project.rule_set;
+    let rules = chosen(set, &it.rule)?;
+    let (data_set, files) = run::files(manifest, &it.data)?;
     let started = Instant::now();
-    let bar = ProgressBar::new_spinner().with_message("evaluating");
-    bar.enable_steady_tick(Duration::from_millis(500));
-    let done = run::run(&project.rule_set, &set, &files, it.out.is_some(), &options);
-    bar.finish_and_clear();
-    let done = done?;
-    if let Some(out) = &it.out {
-        write::write(&project.rule_set, &done, out)?;
+    let progress = Progress::start(context, "evaluating");
+    let done = run::run(set, &data_set, &files, out.is_some(), &options);
+    drop(progress);
+    let mut done = done?;
+    done.lines.retain(|it| rules.contains(&it.rule));
+    done.lines.truncate(it.limit.unwrap_or(usize::MAX));
+    if let Some(out) = &out {
+        write::write(set, &done, out)?;
     }
-    let outputs = if it.output.is_empty() { vec!["table".to_owned()] } else { it.output.clone() };
-    for output in &outputs {
-        let (format, file) = match output.split_once('=') {
-            Some((format, file)) => (format, Some(file)),
-            None => (output.as_str(), None),
-        };
+    let summary = Summary {
+        set,
+        done: &done,
+        rules,
+        out: out.as_ref().map(|it| it.display().to_string()),
+        written: done.lines.len() as u64,
+        time: started.elapsed(),
+    };
+    for Output { format, file } in &outputs {
+        let look = if file.is_none() { context.terminal.stdout } else { Look::FILE };
         let text = match format {
-            "table" => summary::table(&project.rule_set, &done),
-            "json" => summary::json(&project.rule_set, &done),
-            _ => {
-                let message = format!("--output {format}: there is no such format");
-                return Err(Trouble::usage(message).help("write table or json"));
-            }
+            Report::Table => summary::table(&summary, look),
+            Report::Json => summary::json(&summary),
         };
-        deliver(&text, file)?;
+        output::deliver(&text, file.as_deref())?;
     }
-    note(&format!("{} files in {:.1} s", files.len(), started.elapsed().as_secs_f32()));
-    let any = done.counts.iter().any(|it| 0 < it.0);
-    Ok(if it.fail_on_hits && any { Exit::Findings } else { Exit::Ok })
+    context.terminal.note(&summary::headline(&summary));
+    let failed = it.fail_on_hits && 0 < summary.hits();
+    Ok(if failed { Exit::Findings } else { Exit::Ok })
+}
+
+/// `out = "hits.parquet"` of `[run]`; a folder gets a file of that name.
+fn usual_out(manifest: Option<&Manifest>) -> Option<PathBuf> {
+    let manifest = manifest?;
+    let path = manifest.root.join(manifest.run.out.as_ref()?);
+    Some(if path.extension().is_none() { path.join("hits.parquet") } else { path })
 }
 
 /// The project, or the exit code when its rules have errors.
-fn ready(request: &Request, colour: bool) -> Result<Result<Project, Exit>, Trouble> {
+pub fn ready(request: &Request, context: &Context) -> Result<Result<Project, Exit>, Trouble> {
     let project = project::load(request)?;
-    let errors: Vec<_> = project.diagnostics.iter().filter(|it| it.is_error()).cloned().collect();
-    if !errors.is_empty() {
-        note(&diagnostics::render(&project.sources, &errors, Format::Full, colour));
-        return Ok(Err(check::exit(&errors, false)));
+    let (errors, warnings) = diagnostics::count(&project.diagnostics);
+    if 0 < errors {
+        let only: Vec<_> = project.diagnostics.iter().filter(|it| it.is_error()).cloned().collect();
+        let all = Checked { diagnostics: &only, ..check::checked(&project) };
+        let text = diagnostics::render(&all, Format::Full, context.terminal.stderr);
+        output::error(text.trim_end());
+        return Ok(Err(check::exit(&only, false)));
     }
     if !project.schema_found {
         return Err(Trouble::usage("no schema was found")
@@ -123,59 +195,86 @@ fn ready(request: &Request, colour: bool) -> Result<Result<Project, Exit>, Troub
     if project.rule_set.rules.is_empty() {
         return Err(Trouble::usage("no rule was found").help("name files with `--rules`"));
     }
+    if 0 < warnings {
+        let warnings = check::counted(warnings, "warning");
+        context.terminal.note(&format!("note: {warnings} in the rules: `tamis check` shows them"));
+    }
     Ok(Ok(project))
 }
 
-fn options(it: &Run) -> Result<Options, Trouble> {
+fn options(it: &Run, manifest: Option<&Manifest>) -> Result<Options, Trouble> {
+    let usual = manifest.map(|it| it.run.clone()).unwrap_or_default();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let engine = match it.engine.as_str() {
-        "datafusion" => Engine::DataFusion,
-        "interpreter" => Engine::Interpreter,
-        other => {
-            let message = format!("--engine {other}: there is no such engine");
-            return Err(Trouble::usage(message).help("write datafusion or interpreter"));
-        }
-    };
+    let max_rejected = it.max_rejected.clone().or(usual.max_rejected);
     Ok(Options {
-        threads: if it.threads == 0 { cores } else { it.threads },
-        batch_size: it.batch_size.max(1),
-        max_rejected: share(&it.max_rejected)?,
-        engine,
+        threads: match it.threads.or(usual.threads) {
+            None | Some(0) => cores,
+            Some(threads) => threads,
+        },
+        batch_size: it.batch_size.or(usual.batch_size).unwrap_or(8192).max(1),
+        max_rejected: share(max_rejected.as_deref().unwrap_or("0.1%"))?,
+        engine: match it.engine {
+            Evaluator::DataFusion => Engine::DataFusion,
+            Evaluator::Interpreter => Engine::Interpreter,
+        },
         optimise: true,
     })
 }
 
 /// `0.1%` in millionths.
 fn share(text: &str) -> Result<u64, Trouble> {
-    let digits = text.trim().trim_end_matches('%').trim();
-    let parsed = crate::value::Decimal::parse(digits)
+    let digits = text.trim().strip_suffix('%').map(str::trim);
+    let parsed = digits
+        .and_then(Decimal::parse)
         .and_then(|it| it.with_scale(4))
-        .and_then(|it| u64::try_from(it.unscaled).ok());
+        .and_then(|it| u64::try_from(it.unscaled).ok())
+        .filter(|it| *it <= 1_000_000);
     parsed.ok_or_else(|| {
         Trouble::usage(format!("--max-rejected {text}: not a percentage")).help("write `0.1%`")
     })
 }
 
-pub fn plan(it: &Plan, request: &Request, colour: bool) -> Result<Exit, Trouble> {
-    let project = match ready(request, colour)? {
+fn chosen(set: &RuleSet, wanted: &[String]) -> Result<Vec<RuleId>, Trouble> {
+    if wanted.is_empty() {
+        return Ok((0..set.rules.len()).map(RuleId).collect());
+    }
+    let mut res = Vec::new();
+    for id in wanted {
+        res.push(named(set, id)?);
+    }
+    res.sort();
+    res.dedup();
+    Ok(res)
+}
+
+fn named(set: &RuleSet, wanted: &str) -> Result<RuleId, Trouble> {
+    let found = set.rules.iter().position(|rule| &*rule.id == wanted).map(RuleId);
+    found.ok_or_else(|| {
+        let near = diagnostic::did_you_mean(wanted, set.rules.iter().map(|it| &*it.id));
+        let trouble = Trouble::usage(format!("no rule is called `{wanted}`"));
+        trouble.help(near.unwrap_or_else(|| "`tamis check` reads the same rules".to_owned()))
+    })
+}
+
+pub fn plan(it: &Plan, context: &Context) -> Result<Exit, Trouble> {
+    let project = match ready(&context.request(it.rules.clone()), context)? {
         Ok(project) => project,
         Err(exit) => return Ok(exit),
     };
+    let data: Vec<String> = it.data.iter().chain(&it.also).cloned().collect();
+    output::product(&plan_of(&project, it.rule.as_deref(), &data)?)?;
+    Ok(Exit::Ok)
+}
+
+/// The plans of one rule, or of all the rules of each level; of no file when no data is named.
+pub fn plan_of(project: &Project, rule: Option<&str>, data: &[String]) -> Result<String, Trouble> {
     let set = &project.rule_set;
-    let named = |wanted: &String| {
-        let found = set.rules.iter().position(|rule| *rule.id == **wanted).map(RuleId);
-        found.ok_or_else(|| Trouble::usage(format!("no rule is called `{wanted}`")))
+    let rules = match rule {
+        Some(wanted) => vec![named(set, wanted)?],
+        None => chosen(set, &[])?,
     };
+    let (data_set, files) = run::files(project.manifest.as_ref(), data)?;
     let inner = run::innermost(set);
-    let rules = match &it.rule {
-        Some(wanted) => vec![named(wanted)?],
-        None => {
-            let all = (0..set.rules.len()).map(RuleId);
-            let first = set.rules[0].level;
-            all.filter(|it| set.rules[it.0].level == first).collect()
-        }
-    };
-    let (data_set, files) = run::files(project.manifest.as_ref(), &it.data)?;
     let used = run::used(set, &rules);
     let table = Arc::new(data::open(&set.schema, &data_set, &files, inner, &used)?);
     let options = Options {
@@ -185,6 +284,41 @@ pub fn plan(it: &Plan, request: &Request, colour: bool) -> Result<Exit, Trouble>
         engine: Engine::DataFusion,
         optimise: true,
     };
-    product(&engine::print(set, &rules, &table, inner, &options)?);
-    Ok(Exit::Ok)
+    let mut text = String::new();
+    for level in set.schema.lineage(inner) {
+        let here: Vec<RuleId> =
+            rules.iter().copied().filter(|it| set.rules[it.0].level == level).collect();
+        if here.is_empty() {
+            continue;
+        }
+        let name = &set.schema.record(level).name;
+        let plans = engine::print(set, &here, &table, inner, &options)?;
+        text += &format!("rules of `{name}`: {}\n\n{}\n", here.len(), plans.trim_end());
+    }
+    Ok(text)
+}
+
+/// Runs a data set as `tamis run` does, for the demonstration.
+pub fn table_of(project: &Project, data: &str, out: &Path, look: Look) -> Result<String, Trouble> {
+    let set = &project.rule_set;
+    let started = Instant::now();
+    let (data_set, files) = run::files(project.manifest.as_ref(), &[data.to_owned()])?;
+    let options = Options {
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        batch_size: 8192,
+        max_rejected: 1000,
+        engine: Engine::DataFusion,
+        optimise: true,
+    };
+    let done = run::run(set, &data_set, &files, true, &options)?;
+    write::write(set, &done, out)?;
+    let summary = Summary {
+        set,
+        done: &done,
+        rules: chosen(set, &[])?,
+        out: Some(out.display().to_string()),
+        written: done.lines.len() as u64,
+        time: started.elapsed(),
+    };
+    Ok(format!("{}\n\n{}", summary::headline(&summary), summary::table(&summary, look)))
 }

@@ -1,19 +1,57 @@
 //! What a run found, as a table and as JSON.
 
+use std::fmt::Write;
+use std::time::Duration;
+
 use comfy_table::CellAlignment;
 use comfy_table::Table;
 use comfy_table::presets;
+use serde_json::Map;
+use serde_json::Value as Json;
 use serde_json::json;
 
+use crate::ir::Rule;
+use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::report::Look;
 use crate::run::Done;
+
+/// A finished run, and what the report says besides.
+pub struct Summary<'a> {
+    pub set: &'a RuleSet,
+    pub done: &'a Done,
+    /// Of which rules the report speaks.
+    pub rules: Vec<RuleId>,
+    /// The file of hits.
+    pub out: Option<String>,
+    /// What was written to it.
+    pub written: u64,
+    pub time: Duration,
+}
+
+impl Summary<'_> {
+    fn counts(&self) -> impl Iterator<Item = (&Rule, u64, u64)> {
+        self.rules.iter().map(|it| {
+            let (hits, undecided) = self.done.counts[it.0];
+            (&self.set.rules[it.0], hits, undecided)
+        })
+    }
+
+    pub fn hits(&self) -> u64 {
+        self.counts().map(|it| it.1).sum()
+    }
+
+    pub fn undecided(&self) -> u64 {
+        self.counts().map(|it| it.2).sum()
+    }
+}
 
 /// Digits in groups of three.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at != 0 && (digits.len() - at).is_multiple_of(3) {
+        if at != 0 && (digits.len() - at) % 3 == 0 {
             text.push(',');
         }
         text.push(digit);
@@ -21,70 +59,143 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-pub fn table(set: &RuleSet, done: &Done) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_header(["rule", "title", "hits", "undecided"]);
-    for (rule, (hits, undecided)) in set.rules.iter().zip(&done.counts) {
-        table.add_row([&*rule.id, &rule.title, &grouped(*hits), &grouped(*undecided)]);
+/// `4.0 s`, `180 ms`
+pub fn time(it: Duration) -> String {
+    let millis = it.as_millis();
+    match millis {
+        0..1000 => format!("{millis} ms"),
+        1000..60_000 => format!("{}.{} s", millis / 1000, millis % 1000 / 100),
+        _ => format!("{} min {} s", millis / 60_000, millis / 1000 % 60),
     }
-    for at in [2, 3] {
-        if let Some(column) = table.column_mut(at) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    let mut text = format!("{table}\n\n");
-    let hits: u64 = done.counts.iter().map(|it| it.0).sum();
-    let undecided: u64 = done.counts.iter().map(|it| it.1).sum();
-    text += &format!(
-        "{} rows, {} rejected: {} hits, {} undecided, of {} rules\n",
-        grouped(done.rows),
-        grouped(done.report.rejected),
-        grouped(hits),
-        grouped(undecided),
-        set.rules.len()
+}
+
+fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
+}
+
+/// `Evaluated 54,000 rows with 25 rules in 180 ms (300,000 rows/s)`
+pub fn headline(it: &Summary) -> String {
+    let rows = plural(it.done.rows, "row", "rows");
+    let rules = plural(it.rules.len() as u64, "rule", "rules");
+    let millis = it.time.as_millis().max(1);
+    let rate = u64::try_from(u128::from(it.done.rows) * 1000 / millis).unwrap_or(u64::MAX);
+    format!("Evaluated {rows} with {rules} in {} ({} rows/s)", time(it.time), grouped(rate))
+}
+
+pub fn table(it: &Summary, look: Look) -> String {
+    let mut text = rules(it, look);
+    let _ = writeln!(
+        text,
+        "\n{}, {}; {} read, {} rejected",
+        plural(it.hits(), "hit", "hits"),
+        plural(it.undecided(), "undecided", "undecided"),
+        plural(it.done.report.read, "row", "rows"),
+        grouped(it.done.report.rejected),
     );
-    for it in &done.report.faults {
-        let column = if it.column.is_empty() { "row" } else { &it.column };
-        text += &format!(
-            "  {}: {column} {}, {} times, first in row {}\n",
-            it.file, it.reason, it.count, it.first_row
-        );
+    if 0 < it.undecided() {
+        text += "undecided: a needed value is missing (`tamis help missing-values`)\n";
     }
-    for (field, count) in &done.report.outside {
-        let count = grouped(*count);
-        text +=
-            &format!("  {field}: {count} codes are not in their nomenclature; they were kept\n");
+    for fault in &it.done.report.faults {
+        let column = match fault.column.as_str() {
+            "" => "the row".to_owned(),
+            column => format!("`{column}`"),
+        };
+        let times = plural(fault.count, "time", "times");
+        let (file, reason, first) = (&fault.file, fault.reason, grouped(fault.first_row));
+        let _ = writeln!(text, "  {file}: {column} {reason}, {times}, first in row {first}");
+    }
+    for (field, count) in &it.done.report.outside {
+        let codes = plural(*count, "code is", "codes are");
+        let _ = writeln!(text, "  `{field}`: {codes} not in the nomenclature; kept");
+    }
+    if let Some(out) = &it.out {
+        let arrow = if look.unicode { "→" } else { "->" };
+        let _ = writeln!(text, "{arrow} {out} ({})", plural(it.written, "row", "rows"));
     }
     text
 }
 
-/// `tamis.run/1`
-pub fn json(set: &RuleSet, done: &Done) -> String {
-    let rules: Vec<_> = set
-        .rules
-        .iter()
-        .zip(&done.counts)
-        .map(|(rule, (hits, undecided))| {
+const BAR: u64 = 15;
+
+fn rules(it: &Summary, look: Look) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    let bars = 90 <= look.width;
+    let titles = look.width.saturating_sub(if bars { 64 } else { 46 }).clamp(12, 50);
+    let mut header = vec!["rule", "title", "hits", "share", "undecided"];
+    header.extend(bars.then_some(""));
+    table.set_header(header);
+    let most = it.counts().map(|it| it.1).max().unwrap_or(0);
+    for (rule, hits, undecided) in it.counts() {
+        let mut row = vec![
+            rule.id.to_string(),
+            short(&rule.title, titles),
+            grouped(hits),
+            share(hits, it.done.report.accepted),
+            grouped(undecided),
+        ];
+        let mark = if look.unicode { "█" } else { "#" };
+        row.extend(bars.then(|| mark.repeat(bar(hits, most))));
+        table.add_row(row);
+    }
+    for at in [2, 3, 4] {
+        if let Some(column) = table.column_mut(at) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.lines().map(|it| format!("{}\n", it.trim_end())).collect()
+}
+
+/// A rule that hits at all has a bar.
+fn bar(hits: u64, most: u64) -> usize {
+    let length = hits.saturating_mul(BAR).checked_div(most).unwrap_or(0);
+    usize::try_from(if hits == 0 { 0 } else { length.max(1) }).unwrap_or(0)
+}
+
+/// `9.94%`, cut, not rounded: only all is 100 %.
+fn share(part: u64, all: u64) -> String {
+    match part.saturating_mul(10_000).checked_div(all) {
+        Some(it) => format!("{}.{:02}%", it / 100, it % 100),
+        None => "-".to_owned(),
+    }
+}
+
+fn short(title: &str, width: usize) -> String {
+    if title.chars().count() <= width {
+        return title.to_owned();
+    }
+    let kept: String = title.chars().take(width - 1).collect();
+    format!("{}…", kept.trim_end())
+}
+
+/// `tamis.run/1`: the same for the same rules and data, but for `seconds`.
+pub fn json(it: &Summary) -> String {
+    let rules: Vec<Json> = it
+        .counts()
+        .map(|(rule, hits, undecided)| {
             json!({"id": &*rule.id, "title": rule.title, "status": rule.status,
-                   "hits": hits, "undecided": undecided})
+                   "level": it.set.schema.record(rule.level).name,
+                   "channel": rule.channel, "hits": hits, "undecided": undecided})
         })
         .collect();
-    let faults: Vec<_> = done
-        .report
+    let of = &it.done.report;
+    let faults: Vec<Json> = of
         .faults
         .iter()
         .map(|it| {
-            json!({"file": it.file, "column": it.column, "reason": it.reason,
+            let column = if it.column.is_empty() { Json::Null } else { json!(it.column) };
+            json!({"file": it.file, "column": column, "reason": it.reason,
                    "count": it.count, "first_row": it.first_row})
         })
         .collect();
-    let outside: serde_json::Map<String, serde_json::Value> =
-        done.report.outside.iter().map(|(field, count)| (field.clone(), json!(count))).collect();
+    let outside: Map<String, Json> =
+        of.outside.iter().map(|(field, count)| (field.clone(), json!(count))).collect();
     let report = json!({
-        "schema": "tamis.run/1", "rows": done.rows, "accepted": done.report.accepted,
-        "rejected": done.report.rejected, "faults": faults,
-        "outside_nomenclature": outside, "rules": rules,
+        "schema": "tamis.run/1", "rows": it.done.rows, "read": of.read, "accepted": of.accepted,
+        "rejected": of.rejected, "faulty": of.faulty, "faults": faults,
+        "outside_nomenclature": outside, "rules": rules, "hits": it.hits(),
+        "undecided": it.undecided(), "out": it.out, "written": it.written,
+        "seconds": it.time.as_secs_f64(),
     });
     format!("{report:#}\n")
 }

@@ -1,0 +1,103 @@
+//! `tamis init`: the skeleton of a project.
+
+use std::path::PathBuf;
+
+use crate::cli::Context;
+use crate::cli::output;
+use crate::project;
+use crate::trouble::Exit;
+use crate::trouble::Trouble;
+
+pub const EXAMPLES: &str = "\
+Examples:
+  tamis init            here
+  tamis init targeting  in a folder of its own";
+
+#[derive(clap::Args)]
+pub struct Init {
+    /// The folder of the project
+    #[arg(default_value = ".")]
+    dir: PathBuf,
+}
+
+const FILES: [(&str, &str); 3] = [
+    (
+        "tamis.toml",
+        r#"# Where rules, schema and data are. `tamis help project` has more.
+
+[project]
+name  = "targeting"
+rules = ["rules/**/*.tamis"]
+
+[schema]
+declaration = "schema.tamis"
+
+# tamis run sample
+[data.sample]
+path = "data/*.csv"
+
+# Names of columns that are not names of fields:
+# [data.sample.columns]
+# "Net Mass" = "net_mass"
+"#,
+    ),
+    (
+        "schema.tamis",
+        r#"# What a declaration looks like. A field may be missing unless it is `required`.
+
+codes HS levels 2, 4, 6
+
+record declaration "Import declaration"
+  key declaration_id
+  field declaration_id : text required "Declaration number"
+  field accepted_date : date required "Date of acceptance"
+  field importer_id : text "Importer"
+  history date accepted_date
+
+record item "Goods item" in declaration
+  key item_number
+  field item_number : whole number required "Item number"
+  field hs : code of HS "Commodity code"
+  field origin : country "Country of origin"
+  field net_mass : mass in kg "Net mass"
+  field value : money in EUR "Customs value"
+  derived unit_value : value / net_mass in EUR/kg "Value by mass"
+"#,
+    ),
+    (
+        "rules/example.tamis",
+        r#"rule R001 "Footwear at a very low value"
+  owner "Valuation unit"
+  for each item
+  when all of
+    - hs under HS 64
+    - unit_value < 2 EUR/kg
+  then
+    score 40
+    show unit_value
+    because "Declared {unit_value}."
+"#,
+    ),
+];
+
+pub fn init(it: &Init, context: &Context) -> Result<Exit, Trouble> {
+    let dir = it.dir.strip_prefix(".").unwrap_or(&it.dir);
+    // All or nothing: a project is never written over.
+    if let Some((name, _)) = FILES.iter().find(|it| dir.join(it.0).exists()) {
+        let message = format!("`{}` is there already", dir.join(name).display());
+        return Err(Trouble::usage(message).help("name another folder: `tamis init elsewhere`"));
+    }
+    for (name, text) in FILES {
+        let path = dir.join(name);
+        if let Some(folder) = path.parent().filter(|it| !it.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|it| {
+                let (folder, reason) = (folder.display(), project::reason(&it));
+                Trouble::resource(format!("{folder}: cannot be made: {reason}"))
+            })?;
+        }
+        output::write_whole(&path, text.as_bytes())?;
+        output::product(&format!("{}\n", path.display()))?;
+    }
+    context.terminal.note("Now describe your declarations in schema.tamis, then `tamis check`");
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,165 @@
+//! Streams: the product on stdout, everything else on stderr, files whole or not at all.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anstream::AutoStream;
+use anstream::ColorChoice;
+
+use crate::cli::When;
+use crate::project;
+use crate::report::Look;
+use crate::trouble::Trouble;
+
+/// What the streams can show, and whether notes are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Terminal {
+    pub stdout: Look,
+    pub stderr: Look,
+    pub quiet: bool,
+}
+
+impl Terminal {
+    pub fn new(color: When, quiet: bool) -> Terminal {
+        match color {
+            When::Auto => ColorChoice::Auto,
+            When::Always => ColorChoice::Always,
+            When::Never => ColorChoice::Never,
+        }
+        .write_global();
+        let allowed = |it: ColorChoice| it != ColorChoice::Never;
+        let (unicode, width) = (unicode(), width());
+        let look = |colour| Look { colour, unicode, width };
+        Terminal {
+            stdout: look(allowed(AutoStream::choice(&std::io::stdout()))),
+            stderr: look(allowed(AutoStream::choice(&std::io::stderr()))),
+            quiet,
+        }
+    }
+
+    /// A remark on stderr, unless `--quiet`.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            error(text);
+        }
+    }
+}
+
+/// Only a terminal that says that it has nothing but ASCII is believed.
+fn unicode() -> bool {
+    let set = |name: &str| std::env::var(name).ok().filter(|it| !it.is_empty());
+    let locale = set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG"));
+    let plain = locale.is_some_and(|it| it == "C" || it == "POSIX");
+    !plain && set("TERM").is_none_or(|it| it != "dumb")
+}
+
+/// Shells know the width and seldom tell.
+fn width() -> usize {
+    let told = std::env::var("COLUMNS").ok().and_then(|it| it.parse().ok());
+    told.unwrap_or(100).clamp(40, 200)
+}
+
+/// A destination of a report: `FORMAT` is stdout, `FORMAT=FILE` a file.
+#[derive(Debug, Clone)]
+pub struct Output<T> {
+    pub format: T,
+    pub file: Option<PathBuf>,
+}
+
+/// `concise=report.txt`: what stands on the left must be one of `formats`.
+pub fn parse<T: Copy>(text: &str, formats: &[(&str, T)]) -> Result<Output<T>, String> {
+    let (name, file) = match text.split_once('=') {
+        Some((_, "")) => return Err("a file is missing after `=`".to_owned()),
+        Some((name, file)) => (name, Some(PathBuf::from(file))),
+        None => (text, None),
+    };
+    match formats.iter().find(|it| it.0 == name) {
+        Some((_, format)) => Ok(Output { format: *format, file }),
+        None => {
+            let names: Vec<&str> = formats.iter().map(|it| it.0).collect();
+            Err(format!("no such format; write {}, or FORMAT=FILE", names.join(", ")))
+        }
+    }
+}
+
+/// The destinations asked for, or `usual` on stdout. Two on stdout could not be told apart.
+pub fn destinations<T: Copy>(asked: &[Output<T>], usual: T) -> Result<Vec<Output<T>>, Trouble> {
+    if asked.is_empty() {
+        return Ok(vec![Output { format: usual, file: None }]);
+    }
+    if 1 < asked.iter().filter(|it| it.file.is_none()).count() {
+        return Err(Trouble::usage("two outputs would be mixed on stdout")
+            .help("give one of them a file: `--output json=report.json`"));
+    }
+    Ok(asked.to_vec())
+}
+
+/// What the command is for, on stdout.
+///
+/// Errors: a full disk, and [`gone`] when the reader has left.
+pub fn product(text: &str) -> Result<(), Trouble> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(gone()),
+        Err(error) => {
+            let reason = project::reason(&error);
+            Err(Trouble::resource(format!("stdout cannot be written: {reason}")))
+        }
+    }
+}
+
+/// The reader of stdout has left: nothing more to do, nothing to complain about.
+pub fn gone() -> Trouble {
+    Trouble::resource("the reader of stdout is gone")
+}
+
+/// On stderr, whatever `--quiet` says.
+pub fn error(text: &str) {
+    writeln!(std::io::stderr(), "{text}").ok();
+}
+
+/// To a file, or to stdout.
+pub fn deliver(text: &str, file: Option<&Path>) -> Result<(), Trouble> {
+    match file {
+        None => product(text),
+        Some(path) => write_whole(path, text.as_bytes()),
+    }
+}
+
+/// Writes beside the file and renames: whoever reads sees the old text or the new one. Devices and
+/// pipes are written as they are.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
+    let shown = path.display();
+    let refused = |it: &std::io::Error| {
+        Trouble::resource(format!("{shown}: cannot be written: {}", project::reason(it)))
+    };
+    // A link stays a link.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let known = fs::metadata(&path).ok();
+    if known.as_ref().is_some_and(|it| !it.is_file()) {
+        return fs::write(&path, bytes).map_err(|it| refused(&it));
+    }
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = temporary(folder).map_err(|it| refused(&it))?;
+    if let Some(known) = known {
+        fs::set_permissions(file.path(), known.permissions()).map_err(|it| refused(&it))?;
+    }
+    file.write_all(bytes).map_err(|it| refused(&it))?;
+    file.persist(&path).map_err(|it| refused(&it.error))?;
+    Ok(())
+}
+
+/// With the permissions of any new file, not the private ones of a temporary one.
+fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".tamis");
+    #[cfg(unix)]
+    let permissions = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666);
+    #[cfg(unix)]
+    builder.permissions(permissions);
+    builder.tempfile_in(folder)
+}
