@@ -56,8 +56,9 @@ fn empty(id: FileId) -> ast::File {
 fn forbidden(id: FileId, text: &str) -> Option<Diagnostic> {
     let bad = |it: char| {
         let control = it.is_control() && !matches!(it, '\n' | '\r' | '\t');
-        let direction = matches!(it, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-        control || direction || matches!(it, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}')
+        let mark = matches!(it, '\u{200E}' | '\u{200F}');
+        let direction = matches!(it, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+        control || mark || direction || matches!(it, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}')
     };
     let (at, letter) = text.char_indices().find(|it| bad(it.1))?;
     let name = match letter {

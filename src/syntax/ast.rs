@@ -64,7 +64,6 @@ pub struct Text {
 #[derive(Debug, Clone)]
 pub struct Date {
     pub date: jiff::civil::Date,
-    #[expect(dead_code, reason = "kept for the stages that come next")]
     pub span: Span,
 }
 

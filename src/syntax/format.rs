@@ -46,7 +46,9 @@ fn segments(file: &ast::File, source: &SourceFile) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let lines = scan::scan(file.id, &source.text).lines;
     for (at, line) in lines.iter().enumerate() {
+        // A comment inside a continued line leads it too.
         let first = line.leading.first().map_or(line.start, |it| it.span.start as usize);
+        let first = first.min(line.start);
         if line.margin {
             found.push((first, line.start));
         } else if at == 0 {
@@ -140,7 +142,8 @@ impl Writer<'_> {
         let width = |it: &str| it.chars().count();
         let total = if text.len() < scan::LINE_BYTES_MAX / 2 { indent + width(text) } else { 0 };
         let mut line = " ".repeat(indent);
-        for (at, part) in parts.into_iter().enumerate() {
+        let mut at = 0;
+        for part in parts {
             // A line may not begin with what the scanner takes for a new one.
             let fixed = part.starts_with('-') || scan::LINE_WORDS.contains(&scan::first_word(part));
             if at > 0 && WIDTH < total && !fixed && WIDTH < width(&line) + 1 + width(part) {
@@ -151,6 +154,7 @@ impl Writer<'_> {
                 line.push(' ');
             }
             line.push_str(part);
+            at += 1;
         }
         self.out.push_str(&line);
         if let Some(comment) = trailing {

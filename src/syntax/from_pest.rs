@@ -134,7 +134,7 @@ impl Builder<'_> {
         Node { expr: Expr { span, ..it.expr }, ..it }
     }
 
-    /// A node above others of `below` levels: too deep a tree would not fit the stack of its readers.
+    /// A node above others of `below` levels. A deeper tree would not fit the stack of its readers.
     fn above(&mut self, below: u16, kind: ExprKind, span: Span) -> Node {
         if below < DEPTH_MAX {
             return Node { expr: Expr { kind, span }, parentheses: false, depth: below + 1 };
@@ -184,12 +184,17 @@ impl Builder<'_> {
             Rule::group => self.group(pair, span),
             // Of a set of plain numbers.
             Rule::quantity | Rule::number => self.number(pair, span),
-            _ => self.later(span),
+            _ => self.later(pair.as_str(), span),
         }
     }
 
-    fn later(&mut self, span: Span) -> Node {
-        let message = "history, quantifiers and conversions are not in this version yet";
+    fn later(&mut self, written: &str, span: Span) -> Node {
+        let what = match written.split_whitespace().next().unwrap_or_default() {
+            "converted" => "conversions",
+            "any" | "at" | "every" | "exactly" | "no" => "conditions on several records",
+            _ => "statistics and history",
+        };
+        let message = format!("{what} are not in this version yet");
         let it = Diagnostic::new(Code::T1109, span, message);
         self.fail(it.help("use the fields of the declaration or the item"));
         node(ExprKind::Error, span)
@@ -272,7 +277,7 @@ impl Builder<'_> {
                 let digits = digits.and_then(|it| it.as_str().parse().ok()).unwrap_or(0);
                 self.above(below, ExprKind::AtDigits { value, digits }, span)
             }
-            _ => self.later(op_span),
+            _ => self.later(op.as_str(), op_span),
         }
     }
 

@@ -32,12 +32,6 @@ pub fn print(file: &ast::File) -> String {
     out
 }
 
-/// `(< unit_value (of 50% peers.median))`
-#[expect(dead_code, reason = "for tests of single expressions")]
-pub fn print_expr(it: &Expr) -> String {
-    expr(it)
-}
-
 fn quoted(it: &Text) -> String {
     format!("{:?}", it.text)
 }
@@ -223,6 +217,7 @@ fn exprs(all: &[Expr]) -> String {
     all.iter().map(|it| format!(" {}", expr(it))).collect()
 }
 
+/// `(< unit_value (of 50[%] median))`
 fn expr(it: &Expr) -> String {
     match &it.kind {
         ExprKind::Number(it) => it.clone(),

@@ -12,6 +12,7 @@ use crate::source::FileId;
 use crate::source::Span;
 use crate::syntax::from_pest::Grammar;
 use crate::syntax::from_pest::Rule;
+use crate::syntax::scan::LINE_WORDS;
 use crate::syntax::scan::first_word;
 
 /// The pairs of one line, or `None` with the reason reported.
@@ -43,6 +44,9 @@ const BETWEEN: &[&str] = &[
     "and", "or", "is", "in", "not", "under", "between", "contains", "starts", "ends", "of", "less",
     "more", "at", "since", "until",
 ];
+
+/// What may follow in a head.
+const AFTER_HEAD: &[&str] = &["dated", "extends", "file", "in", "levels", "ordered"];
 
 struct Place<'a> {
     id: FileId,
@@ -81,6 +85,9 @@ fn refusal(it: Place, rule: Rule, at: usize, positives: &[Rule]) -> Diagnostic {
     if word.is_empty() {
         let sign = rest.chars().next().unwrap_or(' ');
         let help = match sign {
+            ',' if before.contains(" one of ") => {
+                "put the values in parentheses: `is one of (CN, HK)`".to_owned()
+            }
             ')' if Grammar::parse(rule, before).is_ok() => "no parenthesis is open here".to_owned(),
             _ => expectation(positives),
         };
@@ -89,30 +96,42 @@ fn refusal(it: Place, rule: Rule, at: usize, positives: &[Rule]) -> Diagnostic {
     }
     let end = at + word.len();
     if word == previous {
-        let with_space = it.span(before.len(), end);
-        return it
+        let twice = it
             .report(at, end, format!("`{word}` stands twice"))
-            .help(format!("take one `{word}` out"))
-            .fix(with_space, "");
+            .help(format!("take one `{word}` out"));
+        let joins = BETWEEN.contains(&word);
+        return if joins { twice.fix(it.span(before.len(), end), "") } else { twice };
     }
     // What stands before is whole: here something joins it to the next value, or the line ends.
     if Grammar::parse(rule, before).is_ok() {
-        let near = similar(word, BETWEEN.iter().copied());
-        return match near.first() {
-            Some(near) if *near != word => it
-                .report(at, end, format!("`{word}` cannot stand here"))
-                .help(format!("did you mean `{near}`?"))
-                .fix(it.span(at, end), *near),
-            _ if positives.iter().any(|it| is_joint(*it)) => {
-                let message = format!("`and` or `or` seems to be missing before `{word}`");
-                it.report(at, end, message).help(format!("write `and {word} …` or `or {word} …`"))
-            }
-            _ => it
-                .report(at, end, format!("the line should end before `{word}`"))
-                .help("put each condition and each key word on a line of its own"),
-        };
+        return after_whole(&it, rule, (at, end), word, positives);
     }
     it.report(at, end, format!("`{word}` cannot stand here")).help(expectation(positives))
+}
+
+fn after_whole(
+    it: &Place,
+    rule: Rule,
+    (at, end): (usize, usize),
+    word: &str,
+    positives: &[Rule],
+) -> Diagnostic {
+    let candidates = if rule == Rule::head { AFTER_HEAD } else { BETWEEN };
+    let near = similar(word, candidates.iter().copied());
+    if let Some(first) = near.first().filter(|it| **it != word) {
+        let all: Vec<String> = near.iter().map(|it| format!("`{it}`")).collect();
+        let refused = it
+            .report(at, end, format!("`{word}` cannot stand here"))
+            .help(format!("did you mean {}?", all.join(" or ")));
+        return if near.len() == 1 { refused.fix(it.span(at, end), *first) } else { refused };
+    }
+    let begins = rule == Rule::head || LINE_WORDS.contains(&word);
+    if !begins && positives.iter().any(|it| is_joint(*it)) {
+        let message = format!("`and` or `or` seems to be missing before `{word}`");
+        return it.report(at, end, message).help(format!("write `and {word} …` or `or {word} …`"));
+    }
+    it.report(at, end, format!("the line should end before `{word}`"))
+        .help("put each condition and each key word on a line of its own")
 }
 
 /// Only where an expression ends can something join it to the next one.

@@ -39,6 +39,7 @@ pub fn file(id: FileId, scanned: Scanned) -> (ast::File, Vec<Diagnostic>) {
         blocks: Vec::new(),
         word: String::new(),
         skipping: false,
+        passed_over: Vec::new(),
         suppressions: Vec::new(),
         end: 0,
     };
@@ -53,6 +54,13 @@ pub fn file(id: FileId, scanned: Scanned) -> (ast::File, Vec<Diagnostic>) {
         if logical.margin { reader.head(logical) } else { reader.line(logical) }
     }
     reader.complete();
+    let passed_over = std::mem::take(&mut reader.passed_over);
+    reader.diagnostics.retain(|it| {
+        let at = it.span().start;
+        let after = passed_over.partition_point(|it| it.start <= at);
+        let inside = after.checked_sub(1).is_some_and(|before| at < passed_over[before].end);
+        it.code < Code::T1101 || !inside
+    });
     for comment in &scanned.end_comments {
         reader.suppression(comment, comment.span);
     }
@@ -74,6 +82,8 @@ struct Reader {
     word: String,
     /// The block at hand is unknown or of a later version: its lines are passed over.
     skipping: bool,
+    /// Lines of such blocks: what the scanner says about them is of no use.
+    passed_over: Vec<Span>,
     suppressions: Vec<ast::Suppression>,
     end: usize,
 }
@@ -220,6 +230,9 @@ impl Reader {
             return;
         }
         if self.skipping {
+            if logical.broken {
+                self.passed_over.push(self.span(&logical));
+            }
             return;
         }
         let kind = if logical.broken { None } else { self.line_kind(&logical) };
@@ -268,7 +281,9 @@ impl Reader {
         let mut found = Vec::new();
         repeated(block, &mut found);
         needed(block, &mut found);
-        bullets(block, &mut found);
+        if found.is_empty() {
+            bullets(block, &mut found);
+        }
         block.broken = !found.is_empty();
         self.diagnostics.append(&mut found);
         self.skipping = true;
