@@ -58,7 +58,8 @@ fn forbidden(id: FileId, text: &str) -> Option<Diagnostic> {
         let control = it.is_control() && !matches!(it, '\n' | '\r' | '\t');
         let mark = matches!(it, '\u{200E}' | '\u{200F}');
         let direction = matches!(it, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-        control || mark || direction || matches!(it, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}')
+        let hidden = matches!(it, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}');
+        control || mark || direction || hidden
     };
     let (at, letter) = text.char_indices().find(|it| bad(it.1))?;
     let name = match letter {
