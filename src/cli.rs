@@ -142,9 +142,9 @@ static FAULT: Mutex<Option<String>> = Mutex::new(None);
 pub fn main() -> ExitCode {
     remember_faults();
     // Rules and plans are trees: the stack of the first thread may be small.
-    let worker = std::thread::Builder::new().stack_size(64 << 20).spawn(|| {
-        std::panic::catch_unwind(work).unwrap_or(Exit::Bug)
-    });
+    let worker = std::thread::Builder::new()
+        .stack_size(64 << 20)
+        .spawn(|| std::panic::catch_unwind(work).unwrap_or(Exit::Bug));
     let exit = match worker.map(|it| it.join()) {
         Ok(Ok(exit)) => exit,
         Ok(Err(_)) => Exit::Bug,

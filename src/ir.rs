@@ -40,10 +40,8 @@ pub struct Rule {
     /// `R0101`: permanent.
     pub id: Arc<str>,
     pub title: String,
-    #[expect(dead_code, reason = "kept for the stages that come next")]
     pub owner: String,
     pub status: String,
-    #[expect(dead_code, reason = "kept for the stages that come next")]
     pub tags: Vec<String>,
     pub channel: Option<String>,
     /// The record whose rows it judges.
@@ -64,7 +62,6 @@ pub struct Rule {
 
 #[derive(Debug, Clone)]
 pub struct Exception {
-    #[expect(dead_code, reason = "kept for the stages that come next")]
     pub name: String,
     /// Its dates included.
     pub condition: E,
@@ -128,7 +125,7 @@ pub enum Kind {
     Literal(Value),
     Field(FieldId),
     /// A derived field of the schema or a definition: its name and what it stands for.
-    Named(#[expect(dead_code, reason = "kept for the stages that come next")] Arc<str>, E),
+    Named(Arc<str>, E),
     /// The value at the acceptance date, the second part.
     Parameter(usize, Option<E>),
     Negate(E),

@@ -81,9 +81,8 @@ pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
 }
 
 pub fn checked(project: &Project) -> Checked<'_> {
-    let head = |it: &crate::syntax::ast::Block| {
-        matches!(it.head, crate::syntax::ast::Head::Rule { .. })
-    };
+    let head =
+        |it: &crate::syntax::ast::Block| matches!(it.head, crate::syntax::ast::Head::Rule { .. });
     Checked {
         sources: &project.sources,
         diagnostics: &project.diagnostics,

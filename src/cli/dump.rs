@@ -48,7 +48,9 @@ pub fn dump(it: &Dump, context: &Context) -> Result<Exit, Trouble> {
     }
     match it.stage {
         // Rules come first, the schema of the project after them.
-        Stage::Ast => output::product(&project.files.first().map(print::print).unwrap_or_default())?,
+        Stage::Ast => {
+            output::product(&project.files.first().map(print::print).unwrap_or_default())?
+        }
         Stage::Ir => output::product(&rules(&project))?,
         #[cfg(feature = "engine")]
         Stage::Plan if project.rule_set.rules.is_empty() => {}

@@ -65,7 +65,11 @@ pub fn fmt(it: &Fmt, context: &Context) -> Result<Exit, Trouble> {
         exit = exit.max(found);
         let Some(formatted) = formatted else { continue };
         let differs = formatted.before != formatted.after;
-        if differs { changed += 1 } else { unchanged += 1 };
+        if differs {
+            changed += 1
+        } else {
+            unchanged += 1
+        };
         if it.check || it.diff {
             exit = exit.max(if differs { Exit::Findings } else { Exit::Ok });
             report(it, shown, &formatted)?;
@@ -86,7 +90,8 @@ pub fn fmt(it: &Fmt, context: &Context) -> Result<Exit, Trouble> {
 }
 
 fn files(it: &Fmt, context: &Context) -> Result<Vec<PathBuf>, Trouble> {
-    let named = if it.paths.is_empty() { vec![context.global.dir.clone()] } else { it.paths.clone() };
+    let named =
+        if it.paths.is_empty() { vec![context.global.dir.clone()] } else { it.paths.clone() };
     let mut res = Vec::new();
     for path in named {
         if !path.is_dir() {

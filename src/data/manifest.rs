@@ -18,7 +18,6 @@ pub struct Manifest {
     pub schema: Vec<String>,
     pub data: BTreeMap<String, DataSet>,
     pub lists: Vec<ListEntry>,
-    #[expect(dead_code, reason = "kept for the stages that come next")]
     pub run: RunOptions,
 }
 
@@ -40,10 +39,8 @@ pub struct DataSet {
     #[serde(default)]
     pub path: OneOrMany,
     pub format: Option<String>,
-    #[expect(dead_code, reason = "kept for the stages that come next")]
     pub key: Option<String>,
     pub time: Option<String>,
-    #[expect(dead_code, reason = "kept for the stages that come next")]
     pub label: Option<String>,
     /// Foreign column name to field.
     #[serde(default)]
@@ -86,7 +83,6 @@ impl OneOrMany {
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[expect(dead_code, reason = "flags only, in this version")]
 pub struct RunOptions {
     pub memory_limit: Option<String>,
     pub threads: Option<usize>,

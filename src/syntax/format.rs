@@ -142,8 +142,7 @@ impl Writer<'_> {
         let width = |it: &str| it.chars().count();
         let total = if text.len() < scan::LINE_BYTES_MAX / 2 { indent + width(text) } else { 0 };
         let mut line = " ".repeat(indent);
-        let mut at = 0;
-        for part in parts {
+        for (at, part) in parts.into_iter().enumerate() {
             // A line may not begin with what the scanner takes for a new one.
             let fixed = part.starts_with('-') || scan::LINE_WORDS.contains(&scan::first_word(part));
             if at > 0 && WIDTH < total && !fixed && WIDTH < width(&line) + 1 + width(part) {
@@ -154,7 +153,6 @@ impl Writer<'_> {
                 line.push(' ');
             }
             line.push_str(part);
-            at += 1;
         }
         self.out.push_str(&line);
         if let Some(comment) = trailing {
