@@ -11,6 +11,7 @@ pub mod output;
 pub mod progress;
 #[cfg(feature = "engine")]
 pub mod run;
+pub mod scope;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -230,8 +231,13 @@ impl Context {
     pub fn request(&self, rules: Vec<PathBuf>) -> Request {
         let dir = &self.global.dir;
         let from = rules.first().unwrap_or(dir);
-        let found = || manifest::discover(dir).or_else(|| manifest::discover(from));
+        // The nearest one to the files, unless a folder was asked for.
+        let (first, then) = if dir == Path::new(".") { (from, dir) } else { (dir, from) };
+        let found = || manifest::discover(first).or_else(|| manifest::discover(then));
         let config = self.global.config.clone().or_else(|| found().map(|it| from_here(&it)));
+        if let Some(config) = config.as_ref().filter(|_| self.global.verbose) {
+            self.terminal.note(&format!("note: the project of {}", config.display()));
+        }
         let schema = self.global.schema.clone();
         Request { config, rules, schema, dir: dir.clone() }
     }

@@ -6,13 +6,16 @@ use std::time::Instant;
 use crate::cli::Context;
 use crate::cli::output;
 use crate::cli::output::Output;
+use crate::cli::scope;
+use crate::cli::scope::Scope;
 use crate::diagnostic::Diagnostic;
-use crate::project;
 use crate::project::Project;
 use crate::report::Look;
 use crate::report::diagnostics;
 use crate::report::diagnostics::Checked;
 use crate::report::diagnostics::Format;
+use crate::source::FileId;
+use crate::syntax::ast;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
 
@@ -58,11 +61,12 @@ fn format(text: &str) -> Result<Output<Format>, String> {
 pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
     let outputs = output::destinations(&it.output, Format::Full)?;
     let started = Instant::now();
-    let project = project::load(&context.request(it.paths.clone()))?;
+    let scope = scope::load(context, &it.paths)?;
+    let Scope { project, files } = &scope;
     let time = started.elapsed();
     for Output { format, file } in &outputs {
         let look = if file.is_none() { context.terminal.stdout } else { Look::FILE };
-        let text = diagnostics::render(&checked(&project), *format, look);
+        let text = diagnostics::render(&checked(project, files), *format, look);
         output::deliver(&text, file.as_deref())?;
     }
     if !project.schema_found {
@@ -71,8 +75,8 @@ pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
     let (errors, warnings) = diagnostics::count(&project.diagnostics);
     context.terminal.note(&format!(
         "Checked {}, {} in {} ms: {}, {}",
-        counted(checked(&project).files, "file"),
-        counted(checked(&project).rules, "rule"),
+        counted(files.len(), "file"),
+        counted(checked(project, files).rules, "rule"),
         time.as_millis(),
         counted(errors, "error"),
         counted(warnings, "warning"),
@@ -80,14 +84,14 @@ pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
     Ok(exit(&project.diagnostics, it.strict))
 }
 
-pub fn checked(project: &Project) -> Checked<'_> {
-    let head =
-        |it: &crate::syntax::ast::Block| matches!(it.head, crate::syntax::ast::Head::Rule { .. });
+/// Some files of a project, and what was said of them.
+pub fn checked<'a>(project: &'a Project, files: &[FileId]) -> Checked<'a> {
+    let blocks = project.files.iter().filter(|it| files.contains(&it.id)).flat_map(|it| &it.blocks);
     Checked {
         sources: &project.sources,
         diagnostics: &project.diagnostics,
-        files: project.sources.iter().count(),
-        rules: project.files.iter().flat_map(|it| &it.blocks).filter(|it| head(it)).count(),
+        files: files.len(),
+        rules: blocks.filter(|it| matches!(it.head, ast::Head::Rule { .. })).count(),
     }
 }
 

@@ -47,9 +47,9 @@ const FILES: &[(&str, &[u8])] = &[
     ("lists/value_control_all.csv", include_bytes!("../../rules/lists/value_control_all.csv")),
     ("lists/veterinary_goods.csv", include_bytes!("../../rules/lists/veterinary_goods.csv")),
     ("prohibitions/P002.tamis", include_bytes!("../../rules/prohibitions/P002.tamis")),
-    ("valuation/V101.tamis", include_bytes!("../../rules/valuation/V101.tamis")),
     ("valuation/V103.tamis", include_bytes!("../../rules/valuation/V103.tamis")),
-    ("origin/O201.tamis", include_bytes!("../../rules/origin/O201.tamis")),
+    ("valuation/V107.tamis", include_bytes!("../../rules/valuation/V107.tamis")),
+    ("origin/O205.tamis", include_bytes!("../../rules/origin/O205.tamis")),
     ("data_quality/D301.tamis", include_bytes!("../../rules/data_quality/D301.tamis")),
     ("data/kcs-54k/LICENSE", include_bytes!("../../data/kcs-54k/LICENSE")),
     ("data/kcs-54k/NOTE.md", include_bytes!("../../data/kcs-54k/NOTE.md")),
@@ -110,8 +110,8 @@ fn next(dir: &Path, look: Look) -> String {
   cd {dir}
   tamis check                              change a rule, and see
   tamis run kcs --out hits.parquet         every hit with its reason
-  tamis run kcs --rule V101 --output json
-  tamis plan V101                          what DataFusion makes of it
+  tamis run kcs --rule V103 --output json
+  tamis plan V103                          what DataFusion makes of it
   tamis explain T4101                      what a warning means
 "
     )

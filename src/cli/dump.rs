@@ -7,8 +7,9 @@ use clap::ValueEnum;
 use crate::cli::Context;
 use crate::cli::check;
 use crate::cli::output;
-use crate::project;
-use crate::project::Project;
+use crate::cli::scope;
+use crate::cli::scope::Scope;
+use crate::ir;
 use crate::report::diagnostics;
 use crate::report::diagnostics::Format;
 use crate::syntax::print;
@@ -40,27 +41,39 @@ enum Stage {
 }
 
 pub fn dump(it: &Dump, context: &Context) -> Result<Exit, Trouble> {
-    let project = project::load(&context.request(vec![it.file.clone()]))?;
+    let scope = scope::load(context, std::slice::from_ref(&it.file))?;
+    let project = &scope.project;
     if !project.diagnostics.is_empty() {
-        let all = check::checked(&project);
+        let all = check::checked(project, &scope.files);
         let text = diagnostics::render(&all, Format::Full, context.terminal.stderr);
         output::error(text.trim_end());
     }
     match it.stage {
-        // Rules come first, the schema of the project after them.
-        Stage::Ast => {
-            output::product(&project.files.first().map(print::print).unwrap_or_default())?
-        }
-        Stage::Ir => output::product(&rules(&project))?,
+        Stage::Ast => output::product(&tree(&scope))?,
+        Stage::Ir => output::product(&rules(&scope))?,
         #[cfg(feature = "engine")]
-        Stage::Plan if project.rule_set.rules.is_empty() => {}
-        #[cfg(feature = "engine")]
-        Stage::Plan => output::product(&crate::cli::run::plan_of(&project, None, &[])?)?,
+        Stage::Plan => output::product(&plans(&scope)?)?,
     }
     Ok(check::exit(&project.diagnostics, false))
 }
 
-fn rules(project: &Project) -> String {
-    let all = project.rule_set.rules.iter();
-    all.map(|it| format!("{} {:?}\n{:#?}\n", it.id, it.title, it.outcome)).collect()
+/// Without a project the schema is read as well: the first file is the one that was named.
+fn tree(scope: &Scope) -> String {
+    let all = scope.project.files.iter();
+    all.filter(|it| scope.files.contains(&it.id)).map(print::print).next().unwrap_or_default()
+}
+
+fn own(scope: &Scope) -> impl Iterator<Item = &ir::Rule> {
+    let rules = scope.project.rule_set.rules.iter();
+    rules.filter(|it| scope.files.contains(&it.span.file))
+}
+
+fn rules(scope: &Scope) -> String {
+    own(scope).map(|it| format!("{} {:?}\n{:#?}\n", it.id, it.title, it.outcome)).collect()
+}
+
+#[cfg(feature = "engine")]
+fn plans(scope: &Scope) -> Result<String, Trouble> {
+    let plan = |it: &ir::Rule| crate::cli::run::plan_of(&scope.project, Some(&it.id), &[]);
+    own(scope).map(plan).collect()
 }

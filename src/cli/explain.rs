@@ -91,6 +91,9 @@ pub fn help(wanted: &[String]) -> Result<Exit, Trouble> {
         output::product(&(text + &list()))?;
         return Ok(Exit::Ok);
     };
+    if TOPICS.iter().any(|it| it.name == name) {
+        return topics(Some(name));
+    }
     if let Some(found) = command.find_subcommand_mut(name) {
         output::product(&format!("{}\n", found.render_long_help()))?;
         return Ok(Exit::Ok);

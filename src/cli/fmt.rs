@@ -61,9 +61,15 @@ pub fn fmt(it: &Fmt, context: &Context) -> Result<Exit, Trouble> {
         let shown = path.to_string_lossy().replace('\\', "/");
         let shown = shown.strip_prefix("./").unwrap_or(&shown);
         let bytes = read(&path, stdin)?;
-        let (formatted, found) = formatted(shown, &bytes, context)?;
+        let (formatted, found) = formatted(shown, &bytes, context);
         exit = exit.max(found);
-        let Some(formatted) = formatted else { continue };
+        let Some(formatted) = formatted else {
+            // A filter gives back what it cannot improve: an editor would lose the text.
+            if stdin && !it.check && !it.diff {
+                output::product_bytes(&bytes)?;
+            }
+            continue;
+        };
         let differs = formatted.before != formatted.after;
         if differs {
             changed += 1
@@ -126,14 +132,9 @@ fn read(path: &Path, stdin: bool) -> Result<Vec<u8>, Trouble> {
     }
 }
 
-/// The file before and after, when it can be read, and how bad it is.
-///
-/// Errors: a formatter that would change what the text says. It never may.
-fn formatted(
-    path: &str,
-    bytes: &[u8],
-    context: &Context,
-) -> Result<(Option<Formatted>, Exit), Trouble> {
+/// The file before and after, and how bad it is. Nothing when it cannot be read, or when the
+/// formatter would change what it says, which it never may.
+fn formatted(path: &str, bytes: &[u8], context: &Context) -> (Option<Formatted>, Exit) {
     let mut sources = Sources::default();
     let (file, mut found) = syntax::read(path, bytes, &mut sources);
     diagnostic::sort(&mut found);
@@ -145,18 +146,18 @@ fn formatted(
         output::error(text.trim_end());
     }
     if exit == Exit::Usage {
-        return Ok((None, exit));
+        return (None, exit);
     }
     let after = format::format(&file, sources.get(file.id));
     let mut again = Sources::default();
     let (reread, _) = syntax::read(path, after.as_bytes(), &mut again);
     if print::print(&file) != print::print(&reread) {
-        let message = format!("{path}: formatting would change what it says; it was left alone");
-        return Err(Trouble::bug(message));
+        output::error(&format!("error: {path}: left alone: formatting would change what it says"));
+        return (None, Exit::Bug);
     }
     // Not the text of the source: a byte order mark is taken off there.
     let before = String::from_utf8_lossy(bytes).into_owned();
-    Ok((Some(Formatted { before, after }), exit))
+    (Some(Formatted { before, after }), exit)
 }
 
 fn report(it: &Fmt, shown: &str, formatted: &Formatted) -> Result<(), Trouble> {

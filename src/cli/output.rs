@@ -101,8 +101,13 @@ pub fn destinations<T: Copy>(asked: &[Output<T>], usual: T) -> Result<Vec<Output
 ///
 /// Errors: a full disk, and [`gone`] when the reader has left.
 pub fn product(text: &str) -> Result<(), Trouble> {
+    product_bytes(text.as_bytes())
+}
+
+/// The same for what need not be UTF-8.
+pub fn product_bytes(bytes: &[u8]) -> Result<(), Trouble> {
     let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(gone()),
         Err(error) => {

@@ -29,6 +29,7 @@ use crate::run::Engine;
 use crate::run::Options;
 use crate::run::engine;
 use crate::run::write;
+use crate::source::FileId;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
 use crate::value::Decimal;
@@ -183,7 +184,7 @@ pub fn ready(request: &Request, context: &Context) -> Result<Result<Project, Exi
     let (errors, warnings) = diagnostics::count(&project.diagnostics);
     if 0 < errors {
         let only: Vec<_> = project.diagnostics.iter().filter(|it| it.is_error()).cloned().collect();
-        let all = Checked { diagnostics: &only, ..check::checked(&project) };
+        let all = Checked { diagnostics: &only, ..everything(&project) };
         let text = diagnostics::render(&all, Format::Full, context.terminal.stderr);
         output::error(text.trim_end());
         return Ok(Err(check::exit(&only, false)));
@@ -200,6 +201,11 @@ pub fn ready(request: &Request, context: &Context) -> Result<Result<Project, Exi
         context.terminal.note(&format!("note: {warnings} in the rules: `tamis check` shows them"));
     }
     Ok(Ok(project))
+}
+
+fn everything(project: &Project) -> Checked<'_> {
+    let files: Vec<FileId> = project.sources.iter().map(|it| it.0).collect();
+    check::checked(project, &files)
 }
 
 fn options(it: &Run, manifest: Option<&Manifest>) -> Result<Options, Trouble> {

@@ -80,6 +80,7 @@ fn full(sources: &Sources, diagnostics: &[Diagnostic], look: Look) -> String {
 
 fn plain(sources: &Sources, it: &Diagnostic) -> String {
     let mut text = format!("{} {}, {}: {}\n", severity(it), it.code, it.code.name(), it.message);
+    let mut read = None;
     for label in &it.labels {
         let file = sources.get(label.span.file);
         let (start, end) = ends(file, label.span);
@@ -93,7 +94,8 @@ fn plain(sources: &Sources, it: &Diagnostic) -> String {
         let _ =
             if label.text.is_empty() { writeln!(text) } else { writeln!(text, ": {}", label.text) };
         let line = drawing::cut(file.line(start.line), start.column - 1).0;
-        if !line.trim().is_empty() {
+        if !line.trim().is_empty() && read != Some((label.span.file, start.line)) {
+            read = Some((label.span.file, start.line));
             let _ = writeln!(text, "  the line reads: {}", line.trim());
         }
     }

@@ -121,7 +121,7 @@ fn rules(it: &Summary, look: Look) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     let bars = 90 <= look.width;
-    let titles = look.width.saturating_sub(if bars { 64 } else { 46 }).clamp(12, 50);
+    let titles = look.width.saturating_sub(if bars { 58 } else { 42 }).clamp(12, 50);
     let mut header = vec!["rule", "title", "hits", "share", "undecided"];
     header.extend(bars.then_some(""));
     table.set_header(header);

@@ -36,13 +36,10 @@ pub fn draw(sources: &Sources, it: &Diagnostic, look: Look) -> String {
     };
     match drawn {
         Some(drawn) => text += &drawn,
-        None => {
-            let _ = writeln!(text, "  at {}:{}", file.path, file.line_column(it.span().start));
-        }
+        None => text += &place(sources, &it.labels[0]),
     }
-    for label in it.labels.iter().filter(|it| !excerpt.holds(it)) {
-        let path = &sources.get(label.span.file).path;
-        let _ = writeln!(text, "  at {path}:{}: {}", sources.place(label.span), label.text);
+    for label in it.labels.iter().skip(1).filter(|it| !excerpt.holds(it)) {
+        text += &place(sources, label);
     }
     if let Some(help) = &it.help {
         let style = style(look, Style::new().fg_color(Some(AnsiColor::Cyan.into())));
@@ -50,6 +47,13 @@ pub fn draw(sources: &Sources, it: &Diagnostic, look: Look) -> String {
         let _ = writeln!(text, "  {style}help:{style:#} {help}");
     }
     text
+}
+
+/// Of a label that is not drawn.
+fn place(sources: &Sources, label: &Label) -> String {
+    let path = &sources.get(label.span.file).path;
+    let colon = if label.text.is_empty() { "" } else { ": " };
+    format!("  at {path}:{}{colon}{}\n", sources.place(label.span), label.text)
 }
 
 fn style(look: Look, style: Style) -> Style {
@@ -84,7 +88,8 @@ fn snippet(excerpt: &Excerpt, severity: Severity, look: Look) -> Option<String> 
         .render_report(&mut text, &Drawing { excerpt, severity })
         .ok()?;
     // The handler begins with the message, which we have written.
-    let lines = text.lines().skip_while(|it| !it.contains('[')).map(str::trim_end);
+    let begins = |it: &str| it.contains('╭') || it.contains(",-");
+    let lines = text.lines().skip_while(|it| !begins(it)).map(str::trim_end);
     Some(lines.filter(|it| !it.is_empty()).map(|it| format!("{it}\n")).collect())
 }
 

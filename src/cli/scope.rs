@@ -1,0 +1,69 @@
+//! Files named on the command line, seen within their project: what they use may stand elsewhere.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use crate::cli::Context;
+use crate::cli::check;
+use crate::project;
+use crate::project::Project;
+use crate::report::diagnostics;
+use crate::source::FileId;
+use crate::trouble::Trouble;
+
+/// A project, and the files of it that the user speaks of.
+pub struct Scope {
+    /// Its diagnostics are those of `files`.
+    pub project: Project,
+    pub files: Vec<FileId>,
+}
+
+/// Paths that belong to the project are read with all of it; others stand alone.
+pub fn load(context: &Context, paths: &[PathBuf]) -> Result<Scope, Trouble> {
+    let request = context.request(paths.to_vec());
+    if !paths.is_empty() && request.config.is_some() {
+        let whole = project::Request { rules: Vec::new(), ..request.clone() };
+        let project = project::load(&whole)?;
+        if let Some(files) = members(&project, paths) {
+            return Ok(narrowed(context, project, files));
+        }
+    }
+    let project = project::load(&request)?;
+    let files = project.sources.iter().map(|it| it.0).collect();
+    Ok(Scope { project, files })
+}
+
+fn narrowed(context: &Context, mut project: Project, files: Vec<FileId>) -> Scope {
+    let (here, elsewhere): (Vec<_>, Vec<_>) =
+        project.diagnostics.into_iter().partition(|it| files.contains(&it.span().file));
+    let (errors, _) = diagnostics::count(&elsewhere);
+    if 0 < errors {
+        let errors = check::counted(errors, "error");
+        context.terminal.note(&format!("note: {errors} in other files of the project"));
+    }
+    project.diagnostics = here;
+    Scope { project, files }
+}
+
+/// The files of the project that the paths name; nothing when one of them is not in it.
+fn members(project: &Project, paths: &[PathBuf]) -> Option<Vec<FileId>> {
+    let known: Vec<(FileId, PathBuf)> = project
+        .sources
+        .iter()
+        .filter_map(|(id, it)| Some((id, Path::new(&it.path).canonicalize().ok()?)))
+        .collect();
+    let mut res = Vec::new();
+    for path in paths {
+        let files = if path.is_dir() { project::tamis_files(path) } else { vec![path.clone()] };
+        if files.is_empty() {
+            return None;
+        }
+        for file in files {
+            let file = file.canonicalize().ok()?;
+            res.push(known.iter().find(|it| it.1 == file)?.0);
+        }
+    }
+    res.sort();
+    res.dedup();
+    Some(res)
+}
