@@ -4,21 +4,26 @@ pub mod columnar;
 pub mod convert;
 pub mod list;
 pub mod manifest;
+pub mod scan;
 pub mod tally;
 pub mod text;
+pub mod typed;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arrow::array::Array;
+use arrow::array::ArrayRef;
+use arrow::array::AsArray;
 use arrow::datatypes::Field as ArrowField;
 use arrow::datatypes::Schema as ArrowSchema;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 
 use crate::data::convert::Cell;
-use crate::data::convert::Column;
 use crate::data::convert::Reading;
 use crate::data::convert::data_type;
 use crate::data::manifest::DataSet;
@@ -50,6 +55,25 @@ pub struct DataFile {
     pub separator: u8,
     pub places: Vec<Option<usize>>,
     pub header: Vec<String>,
+    pub rows: Rows,
+}
+
+/// How many rows a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rows {
+    /// As its footer says, by row group.
+    Groups(Vec<u64>),
+    /// By the length of its first rows.
+    About(u64),
+}
+
+impl Rows {
+    pub fn total(&self) -> u64 {
+        match self {
+            Rows::Groups(rows) => rows.iter().sum(),
+            Rows::About(rows) => *rows,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +89,14 @@ pub struct Wanted {
     /// A row without it is rejected.
     pub needed: bool,
     pub name: String,
-    pub nomenclature: Option<(Arc<Schema>, String)>,
+    /// The codes that are in the nomenclature.
+    pub known: Option<BTreeSet<String>>,
+}
+
+/// A column that fits its field: cells that do not are missing, and listed.
+pub struct Converted {
+    pub array: ArrayRef,
+    pub faults: Vec<(usize, Cell)>,
 }
 
 pub type Batches = Box<dyn Iterator<Item = Result<RecordBatch, Trouble>> + Send>;
@@ -143,14 +174,12 @@ fn field(schema: &Arc<Schema>, set: &DataSet, id: FieldId) -> Wanted {
     if set.ratios.contains(&it.name) {
         reading.factor = None;
     }
-    let nomenclature = match &it.ty {
-        Type::Code(name) => {
-            let known = schema.nomenclatures.get(&**name).is_some_and(|it| it.codes.is_some());
-            known.then(|| (schema.clone(), name.to_string()))
-        }
+    let codes = match &it.ty {
+        Type::Code(name) => schema.nomenclatures.get(&**name).and_then(|it| it.codes.as_ref()),
         _ => None,
     };
-    Wanted { reading, needed: is_needed(schema, id), name: it.name.clone(), nomenclature }
+    let known = codes.map(|it| it.keys().map(|it| it.to_string()).collect());
+    Wanted { reading, needed: is_needed(schema, id), name: it.name.clone(), known }
 }
 
 fn open_file(
@@ -171,12 +200,15 @@ fn open_file(
         return Err(fault("is empty"));
     }
     let separator = set.separator.as_ref().and_then(|it| it.bytes().next()).unwrap_or(b',');
-    let (header, types) = match format {
-        Format::Csv => (text::header(path, separator).map_err(|it| fault(&it))?, Vec::new()),
+    let (header, types, rows) = match format {
+        Format::Csv => {
+            let header = text::header(path, separator).map_err(|it| fault(&it))?;
+            (header, Vec::new(), Rows::About(text::rows(path, metadata.len())))
+        }
         Format::Parquet | Format::Arrow => {
-            let it = columnar::schema(path, format).map_err(|it| fault(&it))?;
+            let (it, rows) = columnar::open(path, format).map_err(|it| fault(&it))?;
             let names = it.fields().iter().map(|it| it.name().clone()).collect();
-            (names, it.fields().iter().map(|it| it.data_type().clone()).collect())
+            (names, it.fields().iter().map(|it| it.data_type().clone()).collect(), rows)
         }
     };
     let mut faults = Vec::new();
@@ -213,7 +245,7 @@ fn open_file(
         return Err(faults);
     }
     let places = columns.iter().map(|it| places.get(it).copied()).collect();
-    Ok(DataFile { path: path.to_path_buf(), shown, format, separator, places, header })
+    Ok(DataFile { path: path.to_path_buf(), shown, format, separator, places, header, rows })
 }
 
 /// The column names that feed a field: the mapped one, else its own, else its former one.
@@ -249,84 +281,84 @@ impl Table {
         }
     }
 
-    /// The canonical batches of one file; rejected rows are left out and counted.
-    pub fn read(&self, file: usize, batch_size: usize) -> Batches {
-        let file = self.files[file].clone();
-        let builder = Assembler {
-            fields: self.fields.clone(),
-            arrow: self.arrow.clone(),
-            tally: self.tally.clone(),
-            shown: file.shown.clone(),
-        };
-        match file.format {
-            Format::Csv => text::read(file, builder, batch_size),
-            Format::Parquet | Format::Arrow => columnar::read(file, builder, batch_size),
-        }
+    /// The canonical batches of all the files, one after the other; rejected rows are left out and
+    /// counted.
+    pub fn read(self: &Arc<Table>, batch_size: usize) -> Batches {
+        Arc::new(scan::Scan::new(self, batch_size, false)).batches(0, 1)
     }
-}
 
-/// Makes canonical batches of cells of text.
-pub struct Assembler {
-    pub fields: Arc<Vec<Wanted>>,
-    pub arrow: SchemaRef,
-    tally: Arc<Tally>,
-    pub shown: String,
-}
+    /// Rows there are, or about as many.
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|it| it.rows.total()).sum()
+    }
 
-impl Assembler {
-    /// `cell(row, column)` is the text of a wanted column; `None` when absent, an error when it is
-    /// not UTF-8. `ragged(row)` rows are rejected whole. `first` is the number of the first row.
-    pub fn batch<'a>(
+    /// A portion of a file as a canonical batch.
+    ///
+    /// Errors: columns that cannot be converted at all.
+    fn canonical(&self, file: &DataFile, raw: &scan::Raw) -> Result<RecordBatch, Trouble> {
+        let (columns, ragged) = match &raw.rows {
+            scan::RawRows::Text(records) => text::columns(file, &self.fields, records),
+            scan::RawRows::Columns(batch) => {
+                (columnar::columns(file, &self.fields, batch)?, vec![false; batch.num_rows()])
+            }
+        };
+        self.batch(file, raw.first, columns, &ragged)
+    }
+
+    /// Counts what does not fit and leaves out rows that are rejected. Ragged rows are rejected
+    /// whole. `first` is the number of the first row.
+    fn batch(
         &self,
-        rows: usize,
+        file: &DataFile,
         first: u64,
-        cell: impl Fn(usize, usize) -> Result<Option<&'a str>, ()>,
-        ragged: impl Fn(usize) -> bool,
+        columns: Vec<Converted>,
+        ragged: &[bool],
     ) -> Result<RecordBatch, Trouble> {
+        let rows = ragged.len();
         let mut tally = Batch { read: rows as u64, ..Batch::default() };
-        let mut rejected: Vec<bool> = (0..rows).map(&ragged).collect();
+        let mut rejected: Vec<bool> = ragged.to_vec();
         let mut faulty = rejected.clone();
         for (row, _) in rejected.iter().enumerate().filter(|it| *it.1) {
             tally.faults.push((String::new(), "ragged row", first + row as u64));
         }
-        let mut arrays = Vec::new();
-        for (at, field) in self.fields.iter().enumerate() {
-            let mut column = Column::new(&field.reading.ty);
-            for row in 0..rows {
-                if ragged(row) {
-                    column.missing();
-                    continue;
-                }
-                let found = match cell(row, at) {
-                    Ok(Some(text)) => {
-                        self.count(field, text, &mut tally, column.read(text, &field.reading))
-                    }
-                    Ok(None) => {
-                        column.missing();
-                        Cell::Missing
-                    }
-                    Err(()) => {
-                        column.missing();
-                        Cell::NotReadable
-                    }
-                };
-                let reason = match found {
-                    Cell::Given => continue,
-                    Cell::Missing if !field.needed => continue,
-                    Cell::Missing => "missing",
-                    Cell::NotReadable => "not readable",
-                    Cell::OutOfRange => "out of range",
-                };
+        let mut arrays = Vec::with_capacity(columns.len());
+        for (field, Converted { array, faults }) in self.fields.iter().zip(columns) {
+            let mut blame = |row: usize, reason: &'static str| {
                 tally.faults.push((field.name.clone(), reason, first + row as u64));
                 faulty[row] = true;
                 rejected[row] |= field.needed;
+            };
+            let mut at_fault = vec![false; if field.needed { rows } else { 0 }];
+            for (row, cell) in faults {
+                let reason = match cell {
+                    Cell::Given | Cell::Missing => continue,
+                    Cell::NotReadable => "not readable",
+                    Cell::OutOfRange => "out of range",
+                };
+                blame(row, reason);
+                if let Some(it) = at_fault.get_mut(row) {
+                    *it = true;
+                }
             }
-            arrays.push(column.finish());
+            if field.needed && 0 < array.null_count() {
+                for row in (0..rows).filter(|it| array.is_null(*it)) {
+                    if !at_fault[row] && !ragged[row] {
+                        blame(row, "missing");
+                    }
+                }
+            }
+            if let (Some(known), Some(codes)) = (&field.known, array.as_string_opt::<i32>()) {
+                let outside = outside(known, codes.iter());
+                if 0 < outside {
+                    *tally.outside.entry(field.name.clone()).or_default() += outside;
+                }
+            }
+            arrays.push(array);
         }
         tally.faulty = faulty.iter().filter(|it| **it).count() as u64;
         tally.rejected = rejected.iter().filter(|it| **it).count() as u64;
         let some_rejected = 0 < tally.rejected;
-        self.tally.add(&self.shown, tally);
+        self.tally.add(&file.shown, tally);
         let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(rows));
         let broken = |_| Trouble::bug("a batch does not fit its own schema");
         let batch = RecordBatch::try_new_with_options(self.arrow.clone(), arrays, &options)
@@ -337,19 +369,11 @@ impl Assembler {
         let keep: arrow::array::BooleanArray = rejected.iter().map(|it| Some(!it)).collect();
         arrow::compute::filter_record_batch(&batch, &keep).map_err(broken)
     }
+}
 
-    /// Codes outside their nomenclature are kept and counted.
-    fn count(&self, field: &Wanted, text: &str, tally: &mut Batch, cell: Cell) -> Cell {
-        if let (Cell::Given, Some((schema, name))) = (cell, &field.nomenclature) {
-            let codes = schema.nomenclatures.get(name).and_then(|it| it.codes.as_ref());
-            let plain = text.trim();
-            let known = codes.is_some_and(|it| {
-                it.contains_key(plain) || it.contains_key(&plain.replace(['.', ' '], ""))
-            });
-            if !known {
-                *tally.outside.entry(field.name.clone()).or_default() += 1;
-            }
-        }
-        cell
-    }
+/// Codes outside their nomenclature: kept and counted. Equal codes often stand together.
+fn outside<'a>(known: &BTreeSet<String>, codes: impl Iterator<Item = Option<&'a str>>) -> u64 {
+    let mut seen = std::collections::BTreeMap::new();
+    let mut is_outside = |code| *seen.entry(code).or_insert_with(|| !known.contains(code));
+    codes.flatten().filter(|code| is_outside(*code)).count() as u64
 }

@@ -1,15 +1,28 @@
-//! Typed rules as one DataFusion plan: facts once, a three-valued Boolean column for every rule.
+//! Typed rules as one DataFusion plan: facts once each, then the rule set as one operator.
 //!
-//! Built by API, never from SQL text. *And*, *or* and *not* are the engine's own, which are
-//! Kleene's; everything else is a kernel of ours that is total and exact.
+//! Built by API, never from SQL text. Facts are kernels of ours, total and exact. The rule set is a
+//! network of tests over them ([`rule_set`]), judged batch by batch ([`evaluate`]).
 
+pub mod bits;
 pub mod cell;
+pub mod dictionary;
+pub mod evaluate;
+pub mod fact;
 pub mod kernel;
+pub mod leaf;
+pub mod loaded;
+pub mod number;
+pub mod operator;
+pub mod rule_set;
+pub mod session;
+pub mod test;
+pub mod words;
 
 use std::sync::Arc;
 
 use datafusion::common::Column;
 use datafusion::common::ScalarValue;
+use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::functions_aggregate::min_max::max;
 use datafusion::functions_aggregate::min_max::min;
@@ -26,32 +39,16 @@ use crate::ir::RuleSet;
 use crate::plan::cell::Shape;
 use crate::plan::kernel::Kernel;
 use crate::plan::kernel::Op;
+use crate::plan::rule_set::Compiler;
+use crate::plan::rule_set::Network;
+use crate::schema::FieldId;
+use crate::schema::RecordId;
 use crate::schema::Type;
 use crate::value::Value;
-
-/// The column of a rule's outcome: true a hit, null undecided.
-pub fn outcome_column(set: &RuleSet, rule: RuleId) -> String {
-    format!("rule.{}", set.rules[rule.0].id)
-}
 
 /// A column by its exact name, dots and all.
 pub fn column(name: &str) -> df::Expr {
     df::Expr::Column(Column::new_unqualified(name))
-}
-
-/// The rows of `input` with the columns `kept` and an outcome for each rule.
-pub fn outcomes(
-    set: &RuleSet,
-    rules: &[RuleId],
-    input: LogicalPlan,
-    kept: &[String],
-) -> Result<LogicalPlan> {
-    let mut columns: Vec<df::Expr> = kept.iter().map(|it| column(it)).collect();
-    for rule in rules {
-        let outcome = translate(set, &set.rules[rule.0].outcome);
-        columns.push(outcome.alias(outcome_column(set, *rule)));
-    }
-    LogicalPlanBuilder::from(input).project(columns)?.build()
 }
 
 /// One row a key: each other column its one given value, or missing where rows disagree.
@@ -72,14 +69,40 @@ pub fn one_row_each(input: LogicalPlan, keys: &[String], others: &[String]) -> R
     LogicalPlanBuilder::from(input).aggregate(group, aggregates)?.project(columns)?.build()
 }
 
+/// A plan of facts, and the rules as a network over its columns.
+pub struct Facts {
+    pub plan: LogicalPlan,
+    pub network: Arc<Network>,
+}
+
+/// Adds to `input`, which has a column for each stored field used, those of the values that the
+/// conditions of `rules` need, each computed once. The rules judge rows of `level`.
+///
+/// Errors: a rule of another level, and columns that are not there.
+pub fn facts(
+    set: &RuleSet,
+    level: RecordId,
+    rules: &[RuleId],
+    input: LogicalPlan,
+) -> Result<Facts> {
+    if let Some(other) = rules.iter().find(|it| set.rules[it.0].level != level) {
+        return plan_err!("rule {} is of another level", set.rules[other.0].id);
+    }
+    let (network, values) = Compiler::new(set).compile(rules);
+    let plan = values.plan(input)?;
+    Ok(Facts { plan, network: Arc::new(network) })
+}
+
+/// The column of a stored field: `item.hs`.
+pub fn field_column(set: &RuleSet, id: FieldId) -> String {
+    format!("{}.{}", set.schema.record(id.record).name, set.schema.field(id).name)
+}
+
 fn translate(set: &RuleSet, expr: &E) -> df::Expr {
     let part = |it: &E| translate(set, it);
     match &expr.kind {
         Kind::Literal(value) => literal(value, &expr.ty),
-        Kind::Field(id) => {
-            let record = &set.schema.record(id.record).name;
-            column(&format!("{record}.{}", set.schema.field(*id).name))
-        }
+        Kind::Field(id) => column(&field_column(set, *id)),
         Kind::Named(_, it) => part(it),
         Kind::Hit(rule) => translate(set, &set.rules[rule.0].outcome),
         Kind::Not(it) => df::not(part(it)),

@@ -3,12 +3,19 @@
 use std::path::Path;
 use std::path::PathBuf;
 
+use arrow::array::Array;
+use arrow::array::AsArray;
+use arrow::record_batch::RecordBatch;
+
 use crate::data::manifest::DataSet;
+use crate::ir::RuleId;
+use crate::ir::RuleSet;
 use crate::project;
 use crate::report::diagnostics;
 use crate::run;
 use crate::run::Engine;
 use crate::run::Options;
+use crate::run::lines::COLUMNS;
 
 /// Everything `check` says of a schema and rules, in short form, without what it says of the schema.
 pub fn check(schema: &str, rules: &str, root: &Path) -> String {
@@ -34,22 +41,14 @@ pub fn outcomes(
 ) -> Result<String, String> {
     let project = project::from_texts(&[("rules.tamis", rules), ("schema.tamis", schema)], root);
     let set = &project.rule_set;
-    let options = options(by);
-    let done =
-        run::run(set, &DataSet::default(), csv, true, &options).map_err(|it| it.to_string())?;
-    let line = |it: &run::Line| {
+    let lines = lines(set, csv, by)?;
+    let line = |it: &Said| {
         let keys: Vec<&str> = it.keys.iter().map(|it| it.as_deref().unwrap_or("-")).collect();
-        let score = it.finding.score.map_or("-".to_owned(), |it| it.to_string());
-        let words = match it.finding.open.is_empty() {
-            true => it.finding.because.clone(),
-            false => it.finding.open.join(", "),
-        };
-        let outcome = it.finding.outcome.words();
-        let text =
-            format!("{}  {}  {outcome}  {score}  {words}", keys.join("/"), set.rules[it.rule.0].id);
+        let (rule, outcome, words) = (&it.rule, &it.outcome, it.words());
+        let text = format!("{}  {rule}  {outcome}  {}  {words}", keys.join("/"), it.score());
         format!("{}\n", text.trim_end())
     };
-    Ok(done.lines.iter().map(line).collect())
+    Ok(lines.iter().map(line).collect())
 }
 
 /// The lines of one rule of the project in `dir`: declaration, outcome, score, because or fields.
@@ -57,20 +56,63 @@ pub fn rule_outcomes(dir: &Path, rule: &str, csv: &Path, by: By) -> Result<Strin
     let request = project::Request { dir: dir.to_path_buf(), ..Default::default() };
     let project = project::load(&request).map_err(|it| it.to_string())?;
     let set = &project.rule_set;
-    let done = run::run(set, &DataSet::default(), &[csv.to_path_buf()], true, &options(by))
-        .map_err(|it| it.to_string())?;
-    let lines = done.lines.iter().filter(|it| *set.rules[it.rule.0].id == *rule);
-    let text = lines.map(|it| {
-        let score = it.finding.score.map_or("-".to_owned(), |it| it.to_string());
-        let words = match it.finding.open.is_empty() {
-            true => it.finding.because.clone(),
-            false => it.finding.open.join(", "),
-        };
+    let lines = lines(set, &[csv.to_path_buf()], by)?;
+    let text = lines.iter().filter(|it| it.rule == rule).map(|it| {
+        let words = it.words();
         let words = if words.is_empty() { "-" } else { &words };
         let key = it.keys.first().and_then(|it| it.as_deref()).unwrap_or("-");
-        format!("{key}  {}  {score}  {words}\n", it.finding.outcome.words())
+        format!("{key}  {}  {}  {words}\n", it.outcome, it.score())
     });
     Ok(text.collect())
+}
+
+/// A line of a run.
+struct Said {
+    keys: Vec<Option<String>>,
+    rule: String,
+    outcome: String,
+    score: Option<String>,
+    because: Option<String>,
+    open: Option<String>,
+}
+
+impl Said {
+    fn score(&self) -> &str {
+        self.score.as_deref().unwrap_or("-")
+    }
+
+    fn words(&self) -> String {
+        self.open.clone().or(self.because.clone()).unwrap_or_default()
+    }
+}
+
+fn lines(set: &RuleSet, csv: &[PathBuf], by: By) -> Result<Vec<Said>, String> {
+    let rules: Vec<RuleId> = (0..set.rules.len()).map(RuleId).collect();
+    let opened = run::open(set, &rules, &DataSet::default(), csv).map_err(|it| it.to_string())?;
+    let mut all = Vec::new();
+    let mut receive = |batch: &RecordBatch| {
+        let keys = batch.num_columns() - COLUMNS.len();
+        for row in 0..batch.num_rows() {
+            let text = |at: usize| {
+                let column = batch.column(at).as_string::<i32>();
+                column.is_valid(row).then(|| column.value(row).to_owned())
+            };
+            let named = |name: &str| {
+                COLUMNS.iter().position(|it| *it == name).and_then(|it| text(keys + it))
+            };
+            all.push(Said {
+                keys: (0..keys).map(text).collect(),
+                rule: named("rule").unwrap_or_default(),
+                outcome: named("outcome").unwrap_or_default(),
+                score: named("score"),
+                because: named("because"),
+                open: named("undecided_because"),
+            });
+        }
+        Ok(())
+    };
+    opened.run(set, Some(&mut receive), &options(by)).map_err(|it| it.to_string())?;
+    Ok(all)
 }
 
 fn options(by: By) -> Options {
@@ -80,5 +122,13 @@ fn options(by: By) -> Options {
             (Engine::DataFusion, threads, batch_size, optimise)
         }
     };
-    Options { threads, batch_size, max_rejected: 1_000_000, engine, optimise }
+    Options {
+        threads,
+        batch_size,
+        memory_limit: None,
+        spill: None,
+        max_rejected: 1_000_000,
+        engine,
+        optimise,
+    }
 }

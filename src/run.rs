@@ -1,8 +1,10 @@
 //! A rule set over a data set: outcomes by the engine, evidence by the interpreter, one sorted file.
 
 pub mod engine;
+pub mod lines;
 pub mod write;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,13 +15,13 @@ use crate::data::Table;
 use crate::data::manifest::DataSet;
 use crate::data::manifest::Manifest;
 use crate::data::tally::Report;
-use crate::hit::Finding;
 use crate::hit::Outcome;
 use crate::interpret;
-use crate::interpret::explain;
 use crate::interpret::row;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::run::lines::Line;
+use crate::run::lines::Lines;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::trouble::Trouble;
@@ -29,6 +31,10 @@ use crate::trouble::Trouble;
 pub struct Options {
     pub threads: usize,
     pub batch_size: usize,
+    /// In bytes: what sorting and grouping may hold before they spill.
+    pub memory_limit: Option<usize>,
+    /// Where they spill; the system's place when absent.
+    pub spill: Option<PathBuf>,
     /// The share of rows with faults above which a run fails, in millionths.
     pub max_rejected: u64,
     pub engine: Engine,
@@ -42,23 +48,23 @@ pub enum Engine {
     Interpreter,
 }
 
-/// One line of the output: where, which rule, what.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// The keys of the declaration and, at item level, of the item, as text.
-    pub keys: Vec<Option<String>>,
-    pub rule: RuleId,
-    pub finding: Finding,
-}
+/// Gets lines, in order.
+pub type Receiver<'a> = &'a mut dyn FnMut(&RecordBatch) -> Result<(), Trouble>;
 
+/// What was found, lines aside.
 pub struct Done {
     pub rows: u64,
     pub report: Report,
-    /// Hits and undecided, by rule.
+    /// Hits and undecided, by rule of the rule set.
     pub counts: Vec<(u64, u64)>,
-    /// Sorted; empty when none were asked for.
-    pub lines: Vec<Line>,
-    pub key_names: Vec<String>,
+}
+
+/// Files that fit the schema, and the rules that will judge their rows.
+pub struct Opened {
+    pub table: Arc<Table>,
+    pub rules: Vec<RuleId>,
+    /// The record that the files have one row of.
+    pub inner: RecordId,
 }
 
 /// The files of a data set of the manifest, or files named directly.
@@ -110,53 +116,52 @@ pub fn innermost(set: &RuleSet) -> RecordId {
         .unwrap_or(RecordId(0))
 }
 
-/// Runs every rule over the files.
+/// Opens and checks every file. Nothing but what the rules use is read later.
 ///
-/// Errors: data that does not fit, too many rejected rows, and what the engine cannot do.
-pub fn run(
+/// Errors: files that do not fit the schema.
+pub fn open(
     set: &RuleSet,
+    rules: &[RuleId],
     data_set: &DataSet,
     files: &[PathBuf],
-    with_lines: bool,
-    options: &Options,
-) -> Result<Done, Trouble> {
-    let rules: Vec<RuleId> = (0..set.rules.len()).map(RuleId).collect();
+) -> Result<Opened, Trouble> {
     let inner = innermost(set);
-    let table = data::open(&set.schema, data_set, files, inner, &used(set, &rules))?;
-    let table = Arc::new(table);
-    let mut done = Done {
-        rows: 0,
-        report: Report::default(),
-        counts: vec![(0, 0); set.rules.len()],
-        lines: Vec::new(),
-        key_names: key_names(set, inner),
-    };
-    match options.engine {
-        Engine::DataFusion => {
-            engine::run(set, &rules, &table, inner, with_lines, options, &mut done)?
-        }
-        Engine::Interpreter => {
-            interpreted(set, &rules, &table, inner, with_lines, options, &mut done)?
-        }
-    }
-    done.lines.sort_by(|a, b| (&a.keys, a.rule).cmp(&(&b.keys, b.rule)).then_with(|| tie(a, b)));
-    done.report = table.tally.report();
-    done.rows = done.report.read;
-    enough(&done.report, options.max_rejected)?;
-    Ok(done)
+    let table = data::open(&set.schema, data_set, files, inner, &used(set, rules))?;
+    Ok(Opened { table: Arc::new(table), rules: rules.to_vec(), inner })
 }
 
-/// Rows that share a key are put in the order of what is said of them.
-fn tie(a: &Line, b: &Line) -> std::cmp::Ordering {
-    let parts = |it: &Line| {
-        (
-            it.finding.outcome,
-            it.finding.because.clone(),
-            it.finding.evidence.clone(),
-            it.finding.open.clone(),
-        )
-    };
-    parts(a).cmp(&parts(b))
+impl Opened {
+    /// The levels with rules, innermost first. Rows are read once at least, whatever the rules.
+    fn levels(&self, set: &RuleSet) -> Vec<(RecordId, Vec<RuleId>)> {
+        let at = |level: RecordId| -> Vec<RuleId> {
+            let here = self.rules.iter().filter(|it| set.rules[it.0].level == level);
+            here.copied().collect()
+        };
+        let all = set.schema.lineage(self.inner).into_iter().map(|it| (it, at(it)));
+        let mut res: Vec<_> = all.filter(|it| !it.1.is_empty()).collect();
+        if res.is_empty() {
+            res.push((self.inner, Vec::new()));
+        }
+        res
+    }
+
+    /// Judges every row by every rule. What `out` was given holds only if this ends well.
+    ///
+    /// Errors: data that cannot be read, too many faulty rows, and what the engine cannot do.
+    pub fn run(
+        &self,
+        set: &RuleSet,
+        out: Option<Receiver>,
+        options: &Options,
+    ) -> Result<Done, Trouble> {
+        let counts = match options.engine {
+            Engine::DataFusion => engine::run(set, self, out, options)?,
+            Engine::Interpreter => interpreted(set, self, out, options)?,
+        };
+        let report = self.table.tally.report();
+        enough(&report, options.max_rejected)?;
+        Ok(Done { rows: report.read, report, counts })
+    }
 }
 
 fn enough(report: &Report, max_rejected: u64) -> Result<(), Trouble> {
@@ -198,7 +203,8 @@ pub fn used(set: &RuleSet, rules: &[RuleId]) -> Vec<FieldId> {
     res.into_iter().collect()
 }
 
-fn key_fields(set: &RuleSet, record: RecordId) -> Vec<FieldId> {
+/// The keys of a record and those around it, outermost first.
+pub fn key_fields(set: &RuleSet, record: RecordId) -> Vec<FieldId> {
     let mut lineage = set.schema.lineage(record);
     lineage.reverse();
     let keys = |record: RecordId| {
@@ -207,77 +213,81 @@ fn key_fields(set: &RuleSet, record: RecordId) -> Vec<FieldId> {
     lineage.into_iter().flat_map(keys).collect()
 }
 
-fn key_names(set: &RuleSet, inner: RecordId) -> Vec<String> {
-    key_fields(set, inner).into_iter().map(|it| set.schema.field(it).name.clone()).collect()
-}
-
-/// The lines of one row of a batch for the rules that answer *hit* or *undecided*.
-pub fn lines_of(
-    set: &RuleSet,
-    columns: &[(FieldId, usize)],
-    batch: &RecordBatch,
-    at: usize,
-    rules: &[RuleId],
-    inner: RecordId,
-) -> Vec<Line> {
-    let row = row::row(&set.schema, columns, batch, at);
-    let line = |rule: RuleId| {
-        let level = set.schema.lineage(set.rules[rule.0].level);
-        let keys =
-            key_fields(set, inner)
-                .into_iter()
-                .map(|id| {
-                    if level.contains(&id.record) {
-                        explain::plain_text(&row.get(id))
-                    } else {
-                        None
-                    }
-                })
-                .collect();
-        Line { keys, rule, finding: explain::finding(set, rule, &row) }
-    };
-    rules.iter().copied().map(line).collect()
-}
-
 /// The definition of a run, row by row. Rules of an outer level judge each of its keys once.
 fn interpreted(
     set: &RuleSet,
-    rules: &[RuleId],
-    table: &Arc<Table>,
-    inner: RecordId,
-    with_lines: bool,
+    opened: &Opened,
+    out: Option<Receiver>,
     options: &Options,
-    done: &mut Done,
-) -> Result<(), Trouble> {
+) -> Result<Vec<(u64, u64)>, Trouble> {
+    let table = &opened.table;
     let columns = row::columns(&set.schema, &table.arrow);
-    let mut outer = std::collections::BTreeMap::new();
-    for file in 0..table.files.len() {
-        for batch in table.read(file, options.batch_size) {
-            let batch = batch?;
-            for at in 0..batch.num_rows() {
-                let row = row::row(&set.schema, &columns, &batch, at);
-                for rule in rules {
-                    let level = set.rules[rule.0].level;
-                    if level == inner {
-                        judge(set, *rule, &row, inner, with_lines, done);
-                    } else {
-                        let keys: Vec<_> =
-                            key_fields(set, level).into_iter().map(|it| row.get(it)).collect();
-                        outer
-                            .entry((level, keys))
-                            .and_modify(|known| agree(set, level, known, &row))
-                            .or_insert_with(|| row.clone());
-                    }
+    let mut outer = BTreeMap::new();
+    let mut judge = Judge::new(set, opened.inner, out.is_some());
+    let levels = opened.levels(set);
+    for batch in table.read(options.batch_size) {
+        let batch = batch?;
+        for at in 0..batch.num_rows() {
+            let row = row::row(&set.schema, &columns, &batch, at);
+            for (level, rules) in &levels {
+                if *level == opened.inner {
+                    judge.row(rules, &row)?;
+                    continue;
                 }
+                let keys: Vec<_> =
+                    key_fields(set, *level).into_iter().map(|it| row.get(it)).collect();
+                outer
+                    .entry((*level, keys))
+                    .and_modify(|known| agree(set, *level, known, &row))
+                    .or_insert_with(|| row.clone());
             }
         }
     }
-    for ((level, _), row) in &outer {
-        for rule in rules.iter().filter(|it| set.rules[it.0].level == *level) {
-            judge(set, *rule, row, inner, with_lines, done);
+    for ((at, _), row) in &outer {
+        for (_, rules) in levels.iter().filter(|it| it.0 == *at) {
+            judge.row(rules, row)?;
         }
     }
-    Ok(())
+    let Judge { lines, found, counts, .. } = judge;
+    if let Some(out) = out {
+        let all = arrow::compute::concat_batches(lines.schema(), &found)
+            .map_err(|_| Trouble::bug("lines do not fit together"))?;
+        out(&lines::seen(&lines.sorted(&all)?)?)?;
+    }
+    Ok(counts)
+}
+
+struct Judge<'a> {
+    set: &'a RuleSet,
+    lines: Lines,
+    with_lines: bool,
+    found: Vec<RecordBatch>,
+    counts: Vec<(u64, u64)>,
+}
+
+impl Judge<'_> {
+    fn new(set: &RuleSet, inner: RecordId, with_lines: bool) -> Judge<'_> {
+        let counts = vec![(0, 0); set.rules.len()];
+        Judge { set, lines: Lines::new(set, inner), with_lines, found: Vec::new(), counts }
+    }
+
+    fn row(&mut self, rules: &[RuleId], row: &interpret::Row) -> Result<(), Trouble> {
+        let mut answered = Vec::new();
+        for rule in rules {
+            let total = &mut self.counts[rule.0];
+            match interpret::outcome(self.set, *rule, row) {
+                Outcome::NoHit => continue,
+                Outcome::Hit => total.0 += 1,
+                Outcome::Undecided => total.1 += 1,
+            }
+            answered.push(*rule);
+        }
+        if self.with_lines && !answered.is_empty() {
+            let lines = answered.into_iter().map(|rule| Line { row, rule });
+            self.found.push(self.lines.batch(lines)?);
+        }
+        Ok(())
+    }
 }
 
 /// Header values that the rows of a declaration do not share are missing; a given one wins over
@@ -289,29 +299,4 @@ fn agree(set: &RuleSet, level: RecordId, known: &mut interpret::Row, row: &inter
             known.agree(id, row.get(id));
         }
     }
-}
-
-fn judge(
-    set: &RuleSet,
-    rule: RuleId,
-    row: &interpret::Row,
-    inner: RecordId,
-    with_lines: bool,
-    done: &mut Done,
-) {
-    let outcome = interpret::outcome(set, rule, row);
-    match outcome {
-        Outcome::NoHit => return,
-        Outcome::Hit => done.counts[rule.0].0 += 1,
-        Outcome::Undecided => done.counts[rule.0].1 += 1,
-    }
-    if !with_lines {
-        return;
-    }
-    let level = set.schema.lineage(set.rules[rule.0].level);
-    let keys = key_fields(set, inner)
-        .into_iter()
-        .map(|id| if level.contains(&id.record) { explain::plain_text(&row.get(id)) } else { None })
-        .collect();
-    done.lines.push(Line { keys, rule, finding: explain::finding(set, rule, row) });
 }

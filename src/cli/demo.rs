@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use crate::cli::Context;
 use crate::cli::check;
 use crate::cli::output;
-use crate::cli::progress::Progress;
 use crate::cli::run;
 use crate::project;
 use crate::project::Request;
@@ -80,10 +79,8 @@ pub fn demo(it: &Demo, context: &Context) -> Result<Exit, Trouble> {
     };
     let rules = check::counted(project.rule_set.rules.len(), "rule");
     output::product(&format!("Checked {rules}: no errors\n"))?;
-    let progress = Progress::start(context, "evaluating");
-    let table = run::table_of(&project, "kcs", &dir.join("hits.csv"), look);
-    drop(progress);
-    output::product(&format!("{}\n{}", table?, next(dir, look)))?;
+    let table = run::table_of(&project, "kcs", &dir.join("hits.csv"), context)?;
+    output::product(&format!("{table}\n{}", next(dir, look)))?;
     Ok(Exit::Ok)
 }
 

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cli::Context;
@@ -10,7 +9,6 @@ use crate::cli::check;
 use crate::cli::output;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
-use crate::data;
 use crate::data::manifest::Manifest;
 use crate::diagnostic;
 use crate::ir::RuleId;
@@ -25,10 +23,15 @@ use crate::report::diagnostics::Format;
 use crate::report::summary;
 use crate::report::summary::Summary;
 use crate::run;
+use crate::run::Done;
 use crate::run::Engine;
+use crate::run::Opened;
 use crate::run::Options;
 use crate::run::engine;
+use crate::run::lines;
+use crate::run::lines::Lines;
 use crate::run::write;
+use crate::run::write::Writer;
 use crate::source::FileId;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
@@ -75,6 +78,9 @@ pub struct Run {
     /// Rows a batch [default: 8192]
     #[arg(long, value_name = "N", env = "TAMIS_BATCH_SIZE", hide_env = true)]
     batch_size: Option<usize>,
+    /// What sorting may hold before it uses the disk [default: 1 GiB]
+    #[arg(long, value_name = "SIZE", env = "TAMIS_MEMORY_LIMIT", hide_env = true)]
+    memory_limit: Option<String>,
     /// The share of faulty rows above which the run fails [default: 0.1%]
     #[arg(long, value_name = "SHARE", env = "TAMIS_MAX_REJECTED", hide_env = true)]
     max_rejected: Option<String>,
@@ -141,21 +147,15 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     let rules = chosen(set, &it.rule)?;
     let (data_set, files) = run::files(manifest, &it.data)?;
     let started = Instant::now();
-    let progress = Progress::start(context, "evaluating");
-    let done = run::run(set, &data_set, &files, out.is_some(), &options);
-    drop(progress);
-    let mut done = done?;
-    done.lines.retain(|it| rules.contains(&it.rule));
-    done.lines.truncate(it.limit.unwrap_or(usize::MAX));
-    if let Some(out) = &out {
-        write::write(set, &done, out)?;
-    }
+    let opened = run::open(set, &rules, &data_set, &files)?;
+    let limit = it.limit.unwrap_or(usize::MAX);
+    let (done, written) = evaluate(set, &opened, out.as_deref(), limit, &options, context)?;
     let summary = Summary {
         set,
         done: &done,
         rules,
         out: out.as_ref().map(|it| it.display().to_string()),
-        written: done.lines.len() as u64,
+        written,
         time: started.elapsed(),
     };
     for Output { format, file } in &outputs {
@@ -169,6 +169,26 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     context.terminal.note(&summary::headline(&summary));
     let failed = it.fail_on_hits && 0 < summary.hits();
     Ok(if failed { Exit::Findings } else { Exit::Ok })
+}
+
+/// Lines go to `out`, which is there whole when this ends well, and else as it was before.
+fn evaluate(
+    set: &RuleSet,
+    opened: &Opened,
+    out: Option<&Path>,
+    limit: usize,
+    options: &Options,
+    context: &Context,
+) -> Result<(Done, u64), Trouble> {
+    let table = opened.table.clone();
+    let rows = table.rows();
+    let _progress = Progress::start(context, "evaluating", rows, move || table.tally.read());
+    let Some(out) = out else { return Ok((opened.run(set, None, options)?, 0)) };
+    let schema = lines::seen_schema(&Lines::new(set, opened.inner));
+    let mut writer = Writer::create(out, &schema, limit)?;
+    let options = Options { spill: Some(write::folder(out).to_path_buf()), ..options.clone() };
+    let done = opened.run(set, Some(&mut |it| writer.write(it)), &options)?;
+    Ok((done, writer.finish()?))
 }
 
 /// `out = "hits.parquet"` of `[run]`; a folder gets a file of that name.
@@ -208,23 +228,67 @@ fn everything(project: &Project) -> Checked<'_> {
     check::checked(project, &files)
 }
 
-fn options(it: &Run, manifest: Option<&Manifest>) -> Result<Options, Trouble> {
-    let usual = manifest.map(|it| it.run.clone()).unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let max_rejected = it.max_rejected.clone().or(usual.max_rejected);
-    Ok(Options {
-        threads: match it.threads.or(usual.threads) {
-            None | Some(0) => cores,
-            Some(threads) => threads,
-        },
-        batch_size: it.batch_size.or(usual.batch_size).unwrap_or(8192).max(1),
-        max_rejected: share(max_rejected.as_deref().unwrap_or("0.1%"))?,
-        engine: match it.engine {
-            Evaluator::DataFusion => Engine::DataFusion,
-            Evaluator::Interpreter => Engine::Interpreter,
-        },
+fn usual() -> Options {
+    Options {
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        batch_size: 8192,
+        memory_limit: Some(MEMORY_LIMIT),
+        spill: None,
+        max_rejected: 1000,
+        engine: Engine::DataFusion,
         optimise: true,
-    })
+    }
+}
+
+fn options(it: &Run, manifest: Option<&Manifest>) -> Result<Options, Trouble> {
+    let from_file = manifest.map(|it| it.run.clone()).unwrap_or_default();
+    let mut options = usual();
+    if let Some(threads) = it.threads.or(from_file.threads).filter(|it| *it != 0) {
+        options.threads = threads;
+    }
+    if let Some(rows) = it.batch_size.or(from_file.batch_size) {
+        options.batch_size = rows.max(1);
+    }
+    if let Some(text) = it.max_rejected.as_ref().or(from_file.max_rejected.as_ref()) {
+        options.max_rejected = share(text)?;
+    }
+    if let Some(text) = it.memory_limit.as_ref().or(from_file.memory_limit.as_ref()) {
+        options.memory_limit = Some(bytes(text)?);
+    }
+    options.engine = match it.engine {
+        Evaluator::DataFusion => Engine::DataFusion,
+        Evaluator::Interpreter => Engine::Interpreter,
+    };
+    Ok(options)
+}
+
+/// What sorting may hold when nobody says otherwise.
+const MEMORY_LIMIT: usize = 1 << 30;
+/// Below this the engine's sort cannot work.
+const MEMORY_FLOOR: usize = 150 << 20;
+
+/// `8 GiB`, `500 MiB`, `2 GB`
+fn bytes(text: &str) -> Result<usize, Trouble> {
+    let refused = || {
+        Trouble::usage(format!("--memory-limit {text}: not an amount of memory"))
+            .help("write `8 GiB` or `500 MiB`")
+    };
+    let digits = text.trim().trim_end_matches(|it: char| it.is_alphabetic() || it == ' ');
+    let unit = text.trim()[digits.len()..].trim().to_ascii_lowercase();
+    let unit = match unit.as_str() {
+        "gib" | "g" => 1 << 30,
+        "mib" | "m" => 1 << 20,
+        "gb" => 1_000_000_000,
+        "mb" => 1_000_000,
+        _ => return Err(refused()),
+    };
+    let amount: usize = digits.parse().map_err(|_| refused())?;
+    let bytes = amount.checked_mul(unit).ok_or_else(refused)?;
+    if bytes < MEMORY_FLOOR {
+        return Err(Trouble::usage(format!("--memory-limit {text}: too little"))
+            .help("150 MiB is the least that works"));
+    }
+    Ok(bytes)
 }
 
 /// `0.1%` in millionths.
@@ -280,51 +344,46 @@ pub fn plan_of(project: &Project, rule: Option<&str>, data: &[String]) -> Result
         None => chosen(set, &[])?,
     };
     let (data_set, files) = run::files(project.manifest.as_ref(), data)?;
-    let inner = run::innermost(set);
-    let used = run::used(set, &rules);
-    let table = Arc::new(data::open(&set.schema, &data_set, &files, inner, &used)?);
-    let options = Options {
-        threads: 2,
-        batch_size: 8192,
-        max_rejected: 1000,
-        engine: Engine::DataFusion,
-        optimise: true,
-    };
+    let opened = run::open(set, &rules, &data_set, &files)?;
+    let options = Options { threads: 2, ..usual() };
     let mut text = String::new();
-    for level in set.schema.lineage(inner) {
+    for level in set.schema.lineage(opened.inner) {
         let here: Vec<RuleId> =
             rules.iter().copied().filter(|it| set.rules[it.0].level == level).collect();
         if here.is_empty() {
             continue;
         }
         let name = &set.schema.record(level).name;
-        let plans = engine::print(set, &here, &table, inner, &options)?;
+        let plans = engine::print(set, &here, level, &opened, &options)?;
         text += &format!("rules of `{name}`: {}\n\n{}\n", here.len(), plans.trim_end());
     }
     Ok(text)
 }
 
 /// Runs a data set as `tamis run` does, for the demonstration.
-pub fn table_of(project: &Project, data: &str, out: &Path, look: Look) -> Result<String, Trouble> {
+pub fn table_of(
+    project: &Project,
+    data: &str,
+    out: &Path,
+    context: &Context,
+) -> Result<String, Trouble> {
     let set = &project.rule_set;
     let started = Instant::now();
     let (data_set, files) = run::files(project.manifest.as_ref(), &[data.to_owned()])?;
-    let options = Options {
-        threads: std::thread::available_parallelism().map_or(1, usize::from),
-        batch_size: 8192,
-        max_rejected: 1000,
-        engine: Engine::DataFusion,
-        optimise: true,
-    };
-    let done = run::run(set, &data_set, &files, true, &options)?;
-    write::write(set, &done, out)?;
+    let rules = chosen(set, &[])?;
+    let opened = run::open(set, &rules, &data_set, &files)?;
+    let (done, written) = evaluate(set, &opened, Some(out), usize::MAX, &usual(), context)?;
     let summary = Summary {
         set,
         done: &done,
-        rules: chosen(set, &[])?,
+        rules,
         out: Some(out.display().to_string()),
-        written: done.lines.len() as u64,
+        written,
         time: started.elapsed(),
     };
-    Ok(format!("{}\n\n{}", summary::headline(&summary), summary::table(&summary, look)))
+    Ok(format!(
+        "{}\n\n{}",
+        summary::headline(&summary),
+        summary::table(&summary, context.terminal.stdout)
+    ))
 }

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::AsArray;
-use arrow::array::new_null_array;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::datatypes::SchemaRef;
@@ -16,23 +15,34 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::data::Assembler;
-use crate::data::Batches;
+use crate::data::Converted;
 use crate::data::DataFile;
 use crate::data::Format;
+use crate::data::Rows;
+use crate::data::Wanted;
+use crate::data::convert::Reading;
+use crate::data::scan::Raw;
+use crate::data::scan::RawBatches;
+use crate::data::scan::RawRows;
+use crate::data::text;
+use crate::data::typed;
 use crate::schema::Type;
 use crate::trouble::Trouble;
 
-pub fn schema(path: &Path, format: Format) -> Result<SchemaRef, String> {
+/// The columns of a file, and its rows where its footer tells; errors in words.
+pub fn open(path: &Path, format: Format) -> Result<(SchemaRef, Rows), String> {
     let file = File::open(path).map_err(|_| "cannot be opened".to_owned())?;
-    match format {
-        Format::Parquet => ParquetRecordBatchReaderBuilder::try_new(file)
-            .map(|it| it.schema().clone())
-            .map_err(|_| "is not a whole Parquet file: it may be truncated".to_owned()),
-        Format::Arrow | Format::Csv => FileReader::try_new(file, None)
-            .map(|it| it.schema())
-            .map_err(|_| "is not a whole Arrow file: it may be truncated".to_owned()),
+    if format == Format::Parquet {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+            .map_err(|_| "is not a whole Parquet file: it may be truncated".to_owned())?;
+        let groups = builder.metadata().row_groups().iter();
+        let rows = groups.map(|it| u64::try_from(it.num_rows()).unwrap_or(0)).collect();
+        return Ok((builder.schema().clone(), Rows::Groups(rows)));
     }
+    let reader = FileReader::try_new(file, None)
+        .map_err(|_| "is not a whole Arrow file: it may be truncated".to_owned())?;
+    let rows = 8_192 * reader.num_batches() as u64;
+    Ok((reader.schema(), Rows::About(rows)))
 }
 
 /// What is found, in words, when a column cannot be read as the type.
@@ -66,62 +76,76 @@ pub fn refusal(found: &DataType, needed: &Type) -> Option<String> {
     })
 }
 
-pub fn read(file: DataFile, assembler: Assembler, batch_size: usize) -> Batches {
-    match open(&file, batch_size) {
-        Err(trouble) => Box::new(std::iter::once(Err(trouble))),
-        Ok(batches) => {
-            let mut next_row = 1;
-            Box::new(batches.map(move |batch| {
-                let batch = batch?;
-                let first = next_row;
-                next_row += batch.num_rows() as u64;
-                canonical(&file, &assembler, &batch, first)
-            }))
+/// The portions of a file, or of a row group whose first row has the number given with it.
+pub fn read(
+    file: &DataFile,
+    group: Option<(usize, u64)>,
+    batch_size: usize,
+) -> Result<RawBatches, Trouble> {
+    let handle = File::open(&file.path).map_err(|_| broken(file))?;
+    let shown = file.clone();
+    let mut next_row = group.map_or(1, |it| it.1);
+    let mut raw = move |batch: RecordBatch| {
+        let first = next_row;
+        next_row += batch.num_rows() as u64;
+        Raw { first, rows: RawRows::Columns(batch) }
+    };
+    if file.format == Format::Parquet {
+        let mut builder =
+            ParquetRecordBatchReaderBuilder::try_new(handle).map_err(|_| broken(file))?;
+        let roots = file.places.iter().flatten().copied();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+        if let Some((group, _)) = group {
+            builder = builder.with_row_groups(vec![group]);
         }
+        let reader = builder.with_projection(mask).with_batch_size(batch_size).build();
+        let reader = reader.map_err(|_| broken(file))?;
+        return Ok(Box::new(reader.map(move |it| it.map(&mut raw).map_err(|_| broken(&shown)))));
     }
+    let reader = FileReader::try_new(handle, None).map_err(|_| broken(file))?;
+    Ok(Box::new(reader.map(move |it| it.map(&mut raw).map_err(|_| broken(&shown)))))
 }
 
 fn broken(file: &DataFile) -> Trouble {
     Trouble::data(format!("{}: cannot be read: it is damaged", file.shown)).help("check the file")
 }
 
-fn open(file: &DataFile, batch_size: usize) -> Result<Batches, Trouble> {
-    let handle = File::open(&file.path).map_err(|_| broken(file))?;
-    let shown = file.clone();
-    if file.format == Format::Parquet {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(handle).map_err(|_| broken(file))?;
-        let roots = file.places.iter().flatten().copied();
-        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        let reader = builder.with_projection(mask).with_batch_size(batch_size).build();
-        let reader = reader.map_err(|_| broken(file))?;
-        return Ok(Box::new(reader.map(move |it| it.map_err(|_| broken(&shown)))));
-    }
-    let reader = FileReader::try_new(handle, None).map_err(|_| broken(file))?;
-    Ok(Box::new(reader.map(move |it| it.map_err(|_| broken(&shown)))))
+/// The wanted columns of a batch.
+///
+/// Errors: a column of a type that has no text.
+pub fn columns(
+    file: &DataFile,
+    fields: &[Wanted],
+    batch: &RecordBatch,
+) -> Result<Vec<Converted>, Trouble> {
+    let convert = |(field, place): (&Wanted, &Option<usize>)| {
+        let found = place.and_then(|at| batch.column_by_name(&file.header[at]));
+        match found {
+            None => Ok(text::column(batch.num_rows(), &field.reading, |_| Ok(None))),
+            Some(column) => converted(column, &field.reading).ok_or_else(|| broken(file)),
+        }
+    };
+    fields.iter().zip(&file.places).map(convert).collect()
 }
 
-/// Through text, as a CSV would be read: one set of rules for every format.
-fn canonical(
-    file: &DataFile,
-    assembler: &Assembler,
-    batch: &RecordBatch,
-    first: u64,
-) -> Result<RecordBatch, Trouble> {
-    let rows = batch.num_rows();
-    let mut columns: Vec<ArrayRef> = Vec::new();
-    for place in &file.places {
-        let found = place.and_then(|at| batch.column_by_name(&file.header[at]));
-        columns.push(match found {
-            None => new_null_array(&DataType::Utf8, rows),
-            Some(column) => as_text(column).ok_or_else(|| broken(file))?,
-        });
+/// Where a value needs a closer look, its column goes through text as a CSV would: one set of rules
+/// for every format.
+fn converted(column: &ArrayRef, reading: &Reading) -> Option<Converted> {
+    if let Some(array) = typed::converted(column, reading) {
+        return Some(Converted { array, faults: Vec::new() });
     }
-    let texts: Vec<_> = columns.iter().map(|it| it.as_string::<i32>()).collect();
-    let cell = |row: usize, column: usize| {
-        let it = texts[column];
-        Ok(if it.is_null(row) { None } else { Some(it.value(row)) })
+    let plain;
+    let reading = if typed::is_text(column.data_type()) {
+        reading
+    } else {
+        // What is said of how text is written does not concern typed columns.
+        plain = Reading { date_format: None, decimal_mark: '.', ..reading.clone() };
+        &plain
     };
-    assembler.batch(rows, first, cell, |_| false)
+    let texts = as_text(column)?;
+    let texts = texts.as_string::<i32>();
+    let cell = |row: usize| Ok(if texts.is_null(row) { None } else { Some(texts.value(row)) });
+    Some(text::column(texts.len(), reading, cell))
 }
 
 fn as_text(column: &ArrayRef) -> Option<ArrayRef> {

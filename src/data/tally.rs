@@ -70,6 +70,11 @@ impl Tally {
         }
     }
 
+    /// Rows so far.
+    pub fn read(&self) -> u64 {
+        self.state.lock().map_or(0, |it| it.read)
+    }
+
     pub fn report(&self) -> Report {
         let Ok(state) = self.state.lock() else { return Report::default() };
         let fault = |((file, column, reason), (count, first_row)): (

@@ -2,13 +2,20 @@
 
 use std::fs::File;
 use std::io::BufReader;
+use std::io::Read;
 use std::path::Path;
 
 use csv::ByteRecord;
 
-use crate::data::Assembler;
-use crate::data::Batches;
+use crate::data::Converted;
 use crate::data::DataFile;
+use crate::data::Wanted;
+use crate::data::convert::Cell;
+use crate::data::convert::Column;
+use crate::data::convert::Reading;
+use crate::data::scan::Raw;
+use crate::data::scan::RawBatches;
+use crate::data::scan::RawRows;
 use crate::trouble::Trouble;
 
 /// The column names; errors in words.
@@ -28,48 +35,45 @@ fn reader(path: &Path, separator: u8) -> std::io::Result<csv::Reader<BufReader<F
     Ok(csv::ReaderBuilder::new().flexible(true).delimiter(separator).from_reader(file))
 }
 
-pub fn read(file: DataFile, assembler: Assembler, batch_size: usize) -> Batches {
-    match reader(&file.path, file.separator) {
-        Err(_) => Box::new(std::iter::once(Err(broken(&file)))),
-        Ok(reader) => {
-            Box::new(Rows { reader, file, assembler, batch_size, next_row: 1, ended: false })
-        }
+/// About how many rows a file of so many bytes holds, by its first ones.
+pub fn rows(path: &Path, bytes: u64) -> u64 {
+    let mut begin = Vec::new();
+    let read = File::open(path).and_then(|it| it.take(1 << 16).read_to_end(&mut begin));
+    let lines = begin.iter().filter(|it| **it == b'\n').count() as u64;
+    match read {
+        Ok(read) if 1 < lines => bytes.saturating_mul(lines) / (read as u64).max(1) - 1,
+        _ => 1,
     }
+}
+
+pub fn read(file: &DataFile, batch_size: usize) -> Result<RawBatches, Trouble> {
+    let reader = reader(&file.path, file.separator).map_err(|_| broken(file))?;
+    let file = file.clone();
+    Ok(Box::new(Records { reader, file, batch_size, next_row: 1 }))
 }
 
 fn broken(file: &DataFile) -> Trouble {
     Trouble::data(format!("{}: cannot be read further", file.shown)).help("check the file")
 }
 
-struct Rows {
+struct Records {
     reader: csv::Reader<BufReader<File>>,
     file: DataFile,
-    assembler: Assembler,
     batch_size: usize,
     next_row: u64,
-    ended: bool,
 }
 
-impl Iterator for Rows {
-    type Item = Result<arrow::record_batch::RecordBatch, Trouble>;
+impl Iterator for Records {
+    type Item = Result<Raw, Trouble>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
         let mut records: Vec<ByteRecord> = Vec::new();
         while records.len() < self.batch_size {
             let mut record = ByteRecord::new();
             match self.reader.read_byte_record(&mut record) {
                 Ok(true) => records.push(record),
-                Ok(false) => {
-                    self.ended = true;
-                    break;
-                }
-                Err(_) => {
-                    self.ended = true;
-                    return Some(Err(broken(&self.file)));
-                }
+                Ok(false) => break,
+                Err(_) => return Some(Err(broken(&self.file))),
             }
         }
         if records.is_empty() {
@@ -77,14 +81,52 @@ impl Iterator for Rows {
         }
         let first = self.next_row;
         self.next_row += records.len() as u64;
-        let places = &self.file.places;
-        let cell =
-            |row: usize, column: usize| match places[column].and_then(|it| records[row].get(it)) {
-                None => Ok(None),
-                Some(bytes) => std::str::from_utf8(bytes).map(Some).map_err(|_| ()),
-            };
-        let width = self.file.header.len();
-        let ragged = |row: usize| records[row].len() != width;
-        Some(self.assembler.batch(records.len(), first, cell, ragged))
+        Some(Ok(Raw { first, rows: RawRows::Text(records) }))
     }
+}
+
+/// The wanted columns of some records, and which records have not as many cells as the header.
+pub fn columns(
+    file: &DataFile,
+    fields: &[Wanted],
+    records: &[ByteRecord],
+) -> (Vec<Converted>, Vec<bool>) {
+    let width = file.header.len();
+    let ragged: Vec<bool> = records.iter().map(|it| it.len() != width).collect();
+    let convert = |(field, place): (&Wanted, &Option<usize>)| {
+        let cell = |row: usize| match place.and_then(|it| records[row].get(it)) {
+            Some(bytes) if !ragged[row] => std::str::from_utf8(bytes).map(Some).map_err(|_| ()),
+            Some(_) | None => Ok(None),
+        };
+        column(records.len(), &field.reading, cell)
+    };
+    let columns = fields.iter().zip(&file.places).map(convert).collect();
+    (columns, ragged)
+}
+
+/// A column of cells of text; an error is one that is not UTF-8.
+pub fn column<'a>(
+    rows: usize,
+    reading: &Reading,
+    cell: impl Fn(usize) -> Result<Option<&'a str>, ()>,
+) -> Converted {
+    let mut column = Column::new(&reading.ty);
+    let mut faults = Vec::new();
+    for row in 0..rows {
+        let found = match cell(row) {
+            Ok(Some(text)) => column.read(text, reading),
+            Ok(None) => {
+                column.missing();
+                Cell::Missing
+            }
+            Err(()) => {
+                column.missing();
+                Cell::NotReadable
+            }
+        };
+        if matches!(found, Cell::NotReadable | Cell::OutOfRange) {
+            faults.push((row, found));
+        }
+    }
+    Converted { array: column.finish(), faults }
 }

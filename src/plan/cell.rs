@@ -63,13 +63,18 @@ impl Shape {
             Type::DateTime => {
                 Value::DateTime(array.as_primitive::<TimestampMicrosecondType>().value(at))
             }
-            Type::Duration => self.duration(array.as_primitive::<Int64Type>().value(at)),
+            Type::Duration => self.duration_value(array.as_primitive::<Int64Type>().value(at)),
             Type::Text(_) | Type::Code(_) | Type::Choice(_) => text(array, at),
             Type::Country | Type::Currency | Type::Error => text(array, at),
         }
     }
 
-    fn duration(&self, number: i64) -> Value {
+    /// The kind of a duration, where the expression tells.
+    pub fn duration(&self) -> Option<DurationKind> {
+        self.duration
+    }
+
+    fn duration_value(&self, number: i64) -> Value {
         let narrow = i32::try_from(number);
         match (self.duration, narrow) {
             (Some(DurationKind::Time), _) => Value::Duration(Duration::Time(number)),

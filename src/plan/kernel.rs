@@ -188,7 +188,8 @@ impl Kernel {
         self.arguments.get(at).map_or(Form::Exact, |it| it.ty.form())
     }
 
-    fn compute(&self, row: &[Value]) -> Value {
+    /// The result for the values of one row.
+    pub fn compute(&self, row: &[Value]) -> Value {
         match &self.op {
             Op::OrElse => row.iter().find(|it| !it.is_missing()).cloned().unwrap_or(MISSING),
             Op::Established => Value::Truth(row.first() == Some(&Value::Truth(true))),

@@ -1,136 +1,236 @@
-//! DataFusion runs the plan: files as partitions, one Boolean column a rule.
+//! DataFusion runs the plan: facts, the rule set, and the lines in their order.
 
+use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::Array;
 use arrow::array::AsArray;
 use arrow::datatypes::SchemaRef;
+use arrow::datatypes::UInt32Type;
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::datasource::provider_as_source;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::physical_expr::LexOrdering;
+use datafusion::physical_expr::PhysicalSortExpr;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::displayable;
+use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::execute_stream_partitioned;
+use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
-use datafusion::prelude::SessionConfig;
+use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
+use futures::TryStreamExt;
 use futures::stream;
 
 use crate::data::Table;
+use crate::data::scan::Scan;
+use crate::interpret::Row;
 use crate::interpret::row;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::plan;
-use crate::run::Done;
-use crate::run::Line;
+use crate::plan::Facts;
+use crate::plan::operator;
+use crate::plan::operator::Counts;
+use crate::plan::operator::RuleSetExec;
+use crate::plan::session;
+use crate::run::Opened;
 use crate::run::Options;
-use crate::run::lines_of;
+use crate::run::Receiver;
+use crate::run::lines;
+use crate::run::lines::Line;
+use crate::run::lines::Lines;
 use crate::schema::RecordId;
 use crate::trouble::Trouble;
 
-/// Some files of a table, as one partition of a scan.
-struct Files {
-    table: Arc<Table>,
-    files: Vec<usize>,
-    batch_size: usize,
+/// One reader of a table.
+struct Reader {
+    scan: Arc<Scan>,
+    schema: SchemaRef,
+    part: usize,
+    parts: usize,
 }
 
-impl std::fmt::Debug for Files {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} files", self.files.len())
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "reader {} of {}", self.part + 1, self.parts)
     }
 }
 
-impl PartitionStream for Files {
+impl PartitionStream for Reader {
     fn schema(&self) -> &SchemaRef {
-        &self.table.arrow
+        &self.schema
     }
 
     fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let (table, batch_size) = (self.table.clone(), self.batch_size);
-        let batches =
-            self.files.clone().into_iter().flat_map(move |file| table.read(file, batch_size));
+        let batches = self.scan.clone().batches(self.part, self.parts);
         let batches = batches.map(|it| it.map_err(|it| DataFusionError::External(Box::new(it))));
-        Box::pin(RecordBatchStreamAdapter::new(self.table.arrow.clone(), stream::iter(batches)))
+        Box::pin(RecordBatchStreamAdapter::new(self.schema.clone(), stream::iter(batches)))
     }
 }
 
+/// A partition of findings as lines.
+#[derive(Debug)]
+struct Explained {
+    findings: Arc<RuleSetExec>,
+    partition: usize,
+    lines: Arc<Lines>,
+    set: Arc<RuleSet>,
+}
+
+impl PartitionStream for Explained {
+    fn schema(&self) -> &SchemaRef {
+        self.lines.schema()
+    }
+
+    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let schema = self.lines.schema().clone();
+        let findings = match self.findings.execute(self.partition, context) {
+            Ok(it) => it,
+            Err(error) => {
+                let failed = stream::once(async { Err(error) });
+                return Box::pin(RecordBatchStreamAdapter::new(schema, failed));
+            }
+        };
+        let (lines, set) = (self.lines.clone(), self.set.clone());
+        let columns = row::columns(&set.schema, &findings.schema());
+        let batches = findings.map(move |batch| {
+            let batch = batch?;
+            let rules = column(&batch, operator::RULE)?;
+            let rules = rules.as_primitive::<UInt32Type>();
+            let rows: Vec<Row> = (0..batch.num_rows())
+                .map(|at| row::row(&set.schema, &columns, &batch, at))
+                .collect();
+            let line = |(at, row)| Line { row, rule: RuleId(rules.value(at) as usize) };
+            lines
+                .batch(rows.iter().enumerate().map(line))
+                .map_err(|it| DataFusionError::External(Box::new(it)))
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, batches))
+    }
+}
+
+fn column<'a>(
+    batch: &'a RecordBatch,
+    name: &str,
+) -> datafusion::error::Result<&'a arrow::array::ArrayRef> {
+    batch
+        .column_by_name(name)
+        .ok_or_else(|| DataFusionError::Internal(format!("there is no column {name}")))
+}
+
 /// Runs the rules of each level: those of the innermost over rows, those of an outer one over one
-/// row a key.
+/// row a key. Says hits and undecided by rule; `out` gets the lines in order.
 pub fn run(
     set: &RuleSet,
-    rules: &[RuleId],
-    table: &Arc<Table>,
-    inner: RecordId,
-    with_lines: bool,
+    opened: &Opened,
+    out: Option<Receiver>,
     options: &Options,
-    done: &mut Done,
-) -> Result<(), Trouble> {
+) -> Result<Vec<(u64, u64)>, Trouble> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads.max(1))
         .thread_stack_size(32 << 20)
         .build()
         .map_err(|_| Trouble::resource("no threads can be started"))?;
-    let context = session(options);
-    let mut first = true;
-    for level in set.schema.lineage(inner) {
-        let at_level: Vec<RuleId> =
-            rules.iter().copied().filter(|it| set.rules[it.0].level == level).collect();
-        // Rows are counted once, also when no rule judges the innermost level.
-        if at_level.is_empty() && !(first && level != inner) {
-            continue;
+    let context = session(options)?;
+    let counts = Arc::new(Counts::new(set.rules.len()));
+    let mut levels: Vec<Arc<RuleSetExec>> = Vec::new();
+    runtime.block_on(async {
+        for (level, rules) in opened.levels(set) {
+            let fresh;
+            let table = if levels.is_empty() {
+                &opened.table
+            } else {
+                fresh = Arc::new(opened.table.again());
+                &fresh
+            };
+            let Facts { plan, network } =
+                logical(set, &rules, table, level, opened.inner, options).map_err(trouble)?;
+            let facts = context.state().create_physical_plan(&plan).await.map_err(trouble)?;
+            let findings = RuleSetExec::try_new(facts, network, counts.clone(), out.is_none());
+            levels.push(Arc::new(findings.map_err(trouble)?));
         }
-        let fresh;
-        let table = if first {
-            table
-        } else {
-            fresh = Arc::new(table.again());
-            &fresh
-        };
-        first = false;
-        let plan = logical(set, &at_level, table, level, inner, options).map_err(trouble)?;
-        runtime.block_on(async {
-            let physical = context.state().create_physical_plan(&plan).await.map_err(trouble)?;
-            let streams =
-                execute_stream_partitioned(physical, context.task_ctx()).map_err(trouble)?;
-            let tasks = streams.into_iter().map(|stream| {
-                let (set, rules) = (set.clone(), at_level.clone());
-                tokio::spawn(async move { consume(&set, &rules, inner, stream, with_lines).await })
-            });
-            for task in tasks.collect::<Vec<_>>() {
-                let part = task.await.map_err(|_| Trouble::bug("a worker stopped"))??;
-                for (total, (hits, undecided)) in done.counts.iter_mut().zip(part.counts) {
-                    *total = (total.0 + hits, total.1 + undecided);
+        match out {
+            None => counted(&levels, &context).await,
+            Some(out) => {
+                let lines = Arc::new(Lines::new(set, opened.inner));
+                let plan = in_order(&levels, &lines, &Arc::new(set.clone())).map_err(trouble)?;
+                let mut all = execute_stream(plan, context.task_ctx()).map_err(trouble)?;
+                while let Some(batch) = all.next().await {
+                    out(&lines::seen(&batch.map_err(trouble)?)?)?;
                 }
-                done.lines.extend(part.lines);
+                Ok(())
             }
-            Ok::<(), Trouble>(())
-        })?;
+        }
+    })?;
+    Ok(counts.totals())
+}
+
+async fn counted(levels: &[Arc<RuleSetExec>], context: &SessionContext) -> Result<(), Trouble> {
+    for level in levels {
+        let level: Arc<dyn ExecutionPlan> = level.clone();
+        let streams = execute_stream_partitioned(level, context.task_ctx()).map_err(trouble)?;
+        let drain = |mut it: SendableRecordBatchStream| {
+            tokio::spawn(async move {
+                while it.try_next().await?.is_some() {}
+                Ok(())
+            })
+        };
+        let tasks: Vec<_> = streams.into_iter().map(drain).collect();
+        for task in tasks {
+            task.await.map_err(|_| Trouble::bug("a worker stopped"))?.map_err(trouble)?;
+        }
     }
     Ok(())
 }
 
-fn session(options: &Options) -> SessionContext {
-    let mut config = SessionConfig::new()
-        .with_target_partitions(options.threads.max(1))
-        .with_batch_size(options.batch_size)
-        .with_collect_statistics(false);
-    let optimizer = &mut config.options_mut().optimizer;
-    optimizer.enable_dynamic_filter_pushdown = false;
-    optimizer.skip_failed_rules = false;
-    let mut builder = SessionStateBuilder::new().with_config(config).with_default_features();
-    if !options.optimise {
-        builder = builder.with_optimizer_rules(Vec::new());
+/// All partitions of all levels, sorted apart and merged; what does not fit into memory is spilled.
+fn in_order(
+    levels: &[Arc<RuleSetExec>],
+    lines: &Arc<Lines>,
+    set: &Arc<RuleSet>,
+) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+    let mut partitions: Vec<Arc<dyn PartitionStream>> = Vec::new();
+    for findings in levels {
+        for partition in 0..findings.properties().partitioning.partition_count() {
+            partitions.push(Arc::new(Explained {
+                findings: findings.clone(),
+                partition,
+                lines: lines.clone(),
+                set: set.clone(),
+            }));
+        }
     }
-    SessionContext::new_with_state(builder.build())
+    let schema = lines.schema().clone();
+    let input = StreamingTableExec::try_new(schema.clone(), partitions, None, [], false, None)?;
+    let by = |at: usize| {
+        let column = Arc::new(Column::new(schema.field(at).name(), at));
+        PhysicalSortExpr::new(column, lines::ORDER)
+    };
+    let Some(order) = LexOrdering::new(lines.order().into_iter().map(by)) else {
+        return Err(DataFusionError::Internal("lines have no order".to_owned()));
+    };
+    let sorted = SortExec::new(order.clone(), Arc::new(input)).with_preserve_partitioning(true);
+    Ok(Arc::new(SortPreservingMergeExec::new(order, Arc::new(sorted))))
+}
+
+fn session(options: &Options) -> Result<SessionContext, Trouble> {
+    let options = session::Options {
+        partitions: options.threads,
+        batch_size: options.batch_size,
+        memory_limit: options.memory_limit,
+        spill: options.spill.clone(),
+        optimise: options.optimise,
+    };
+    session::session(&options).map_err(trouble)
 }
 
 fn logical(
@@ -140,35 +240,30 @@ fn logical(
     level: RecordId,
     inner: RecordId,
     options: &Options,
-) -> datafusion::error::Result<LogicalPlan> {
+) -> datafusion::error::Result<Facts> {
     let scan = scan(table, options)?;
-    let names = |records: &[RecordId]| -> Vec<String> {
-        let visible = table.columns.iter().filter(|it| records.contains(&it.record));
-        visible.map(|it| row::column_name(&set.schema, *it)).collect()
-    };
-    let lineage = set.schema.lineage(level);
-    let kept = names(&lineage);
     if level == inner {
-        return plan::outcomes(set, rules, scan, &kept);
+        return plan::facts(set, level, rules, scan);
     }
+    let lineage = set.schema.lineage(level);
     let is_key = |name: &&String| {
         lineage.iter().any(|record| {
             let it = set.schema.record(*record);
             it.key.iter().any(|field| **name == format!("{}.{}", it.name, it.fields[*field].name))
         })
     };
-    let (keys, others): (Vec<String>, Vec<String>) =
-        kept.iter().cloned().partition(|it| is_key(&it));
-    let grouped = plan::one_row_each(scan, &keys, &others)?;
-    plan::outcomes(set, rules, grouped, &kept)
+    let visible = table.columns.iter().filter(|it| lineage.contains(&it.record));
+    let kept: Vec<String> = visible.map(|it| row::column_name(&set.schema, *it)).collect();
+    let (keys, others): (Vec<String>, Vec<String>) = kept.into_iter().partition(|it| is_key(&it));
+    plan::facts(set, level, rules, plan::one_row_each(scan, &keys, &others)?)
 }
 
 fn scan(table: &Arc<Table>, options: &Options) -> datafusion::error::Result<LogicalPlan> {
-    let parts = options.threads.clamp(1, table.files.len().max(1));
+    let parts = options.threads.max(1);
+    let scan = Arc::new(Scan::new(table, options.batch_size, true));
     let partitions = (0..parts).map(|part| {
-        let files = (0..table.files.len()).filter(|it| it % parts == part).collect();
-        let files = Files { table: table.clone(), files, batch_size: options.batch_size };
-        Arc::new(files) as Arc<dyn PartitionStream>
+        let reader = Reader { scan: scan.clone(), schema: table.arrow.clone(), part, parts };
+        Arc::new(reader) as Arc<dyn PartitionStream>
     });
     let provider = StreamingTable::try_new(table.arrow.clone(), partitions.collect())?;
     let source = provider_as_source(Arc::new(provider));
@@ -182,83 +277,27 @@ fn scan(table: &Arc<Table>, options: &Options) -> datafusion::error::Result<Logi
 }
 
 /// The plans of a rule set as text, logical then physical.
+///
+/// Errors: a plan that the engine refuses.
 pub fn print(
     set: &RuleSet,
     rules: &[RuleId],
-    table: &Arc<Table>,
-    inner: RecordId,
+    level: RecordId,
+    opened: &Opened,
     options: &Options,
 ) -> Result<String, Trouble> {
-    let context = session(options);
+    let context = session(options)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|_| Trouble::resource("no threads can be started"))?;
-    let level = rules.first().map_or(inner, |it| set.rules[it.0].level);
-    let plan = logical(set, rules, table, level, inner, options).map_err(trouble)?;
-    let optimised = context.state().optimize(&plan).map_err(trouble)?;
-    let physical: Arc<dyn ExecutionPlan> = runtime
+    let Facts { plan, network } =
+        logical(set, rules, &opened.table, level, opened.inner, options).map_err(trouble)?;
+    let facts: Arc<dyn ExecutionPlan> = runtime
         .block_on(async { context.state().create_physical_plan(&plan).await })
         .map_err(trouble)?;
-    Ok(format!(
-        "logical plan\n{}\n\nphysical plan\n{}",
-        optimised.display_indent(),
-        displayable(physical.as_ref()).indent(false)
-    ))
-}
-
-#[derive(Default)]
-struct Part {
-    counts: Vec<(u64, u64)>,
-    lines: Vec<Line>,
-}
-
-async fn consume(
-    set: &RuleSet,
-    rules: &[RuleId],
-    inner: RecordId,
-    mut stream: SendableRecordBatchStream,
-    with_lines: bool,
-) -> Result<Part, Trouble> {
-    let mut part = Part { counts: vec![(0, 0); set.rules.len()], lines: Vec::new() };
-    while let Some(batch) = stream.next().await {
-        outcomes(set, rules, inner, &batch.map_err(trouble)?, with_lines, &mut part)?;
-    }
-    Ok(part)
-}
-
-fn outcomes(
-    set: &RuleSet,
-    rules: &[RuleId],
-    inner: RecordId,
-    batch: &RecordBatch,
-    with_lines: bool,
-    part: &mut Part,
-) -> Result<(), Trouble> {
-    let columns = row::columns(&set.schema, &batch.schema());
-    let mut by_row: Vec<Vec<RuleId>> =
-        vec![Vec::new(); if with_lines { batch.num_rows() } else { 0 }];
-    for rule in rules {
-        let name = plan::outcome_column(set, *rule);
-        let column =
-            batch.column_by_name(&name).ok_or_else(|| Trouble::bug(format!("no column {name}")))?;
-        let outcome = column.as_boolean();
-        let hits = outcome.true_count() as u64;
-        let undecided = outcome.null_count() as u64;
-        let total = &mut part.counts[rule.0];
-        *total = (total.0 + hits, total.1 + undecided);
-        if !with_lines || hits + undecided == 0 {
-            continue;
-        }
-        for (at, rules) in by_row.iter_mut().enumerate() {
-            if outcome.is_null(at) || outcome.value(at) {
-                rules.push(*rule);
-            }
-        }
-    }
-    for (at, rules) in by_row.iter().enumerate().filter(|it| !it.1.is_empty()) {
-        part.lines.extend(lines_of(set, &columns, batch, at, rules, inner));
-    }
-    Ok(())
+    let counts = Arc::new(Counts::new(set.rules.len()));
+    let findings = RuleSetExec::try_new(facts, network, counts, false).map_err(trouble)?;
+    session::print(&context, &plan, &findings).map_err(trouble)
 }
 
 /// Our own troubles come back from the engine as they went in; its texts are not shown.
@@ -269,7 +308,12 @@ fn trouble(error: DataFusionError) -> Trouble {
             Err(_) => Trouble::bug("the engine stopped"),
         },
         DataFusionError::Context(_, inner) => trouble(*inner),
-        DataFusionError::ResourcesExhausted(_) => Trouble::resource("the memory limit is reached"),
+        DataFusionError::ResourcesExhausted(_) => Trouble::resource("the memory limit is reached")
+            .help("allow more with `--memory-limit`, or take fewer `--threads`"),
+        DataFusionError::Shared(inner) => match Arc::try_unwrap(inner) {
+            Ok(inner) => trouble(inner),
+            Err(_) => Trouble::bug("the engine stopped"),
+        },
         other => Trouble::bug(format!("the engine refused the plan: {}", other.strip_backtrace())),
     }
 }

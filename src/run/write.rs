@@ -1,77 +1,141 @@
 //! The lines of a run as Parquet, Arrow, CSV or JSON lines, whole or not at all.
 
+use std::fs::File;
+use std::io::BufWriter;
 use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use arrow::array::ArrayRef;
-use arrow::array::StringArray;
-use arrow::datatypes::DataType;
-use arrow::datatypes::Field;
-use arrow::datatypes::Schema;
+use arrow::array::Array;
+use arrow::array::AsArray;
+use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
 use serde_json::Map;
 use serde_json::Value as Json;
+use tempfile::NamedTempFile;
 
-use crate::ir::RuleSet;
-use crate::run::Done;
-use crate::run::Line;
 use crate::trouble::Trouble;
 
-const COLUMNS: [&str; 7] =
-    ["rule", "outcome", "score", "channel", "because", "evidence", "undecided_because"];
+/// Writes beside the path under another name and renames at the end: a reader sees all of it or
+/// nothing.
+pub struct Writer {
+    path: PathBuf,
+    file: NamedTempFile,
+    form: Form,
+    /// Lines that may still be written.
+    left: usize,
+    written: u64,
+}
 
-/// Writes beside `path` under another name and renames: a reader sees all of it or nothing.
-///
-/// Errors: an extension that is none of `.parquet`, `.arrow`, `.csv`, `.jsonl`; a disk that refuses.
-pub fn write(set: &RuleSet, done: &Done, path: &Path) -> Result<(), Trouble> {
-    let refused = |_| Trouble::resource(format!("{}: cannot be written", path.display()));
-    let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(refused)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(refused)?;
-    let broken = || Trouble::resource(format!("{}: cannot be written", path.display()));
-    match extension.as_deref() {
-        Some("csv") => {
-            let batch = batch(set, done)?;
-            let mut writer = arrow::csv::Writer::new(&mut file);
-            writer.write(&batch).map_err(|_| broken())?;
-        }
-        Some("parquet") => {
-            let batch = batch(set, done)?;
-            let mut writer = parquet::arrow::ArrowWriter::try_new(&mut file, batch.schema(), None)
-                .map_err(|_| broken())?;
-            writer.write(&batch).map_err(|_| broken())?;
-            writer.close().map_err(|_| broken())?;
-        }
-        Some("arrow") => {
-            let batch = batch(set, done)?;
-            let mut writer = arrow::ipc::writer::FileWriter::try_new(&mut file, &batch.schema())
-                .map_err(|_| broken())?;
-            writer.write(&batch).map_err(|_| broken())?;
-            writer.finish().map_err(|_| broken())?;
-        }
-        Some("jsonl") => {
-            for line in &done.lines {
-                let text = Json::Object(json(set, done, line)).to_string();
-                writeln!(file, "{text}").map_err(refused)?;
+enum Form {
+    Csv(arrow::csv::Writer<BufWriter<File>>),
+    Parquet(Box<ArrowWriter<BufWriter<File>>>),
+    Arrow(Box<arrow::ipc::writer::FileWriter<BufWriter<File>>>),
+    JsonLines(BufWriter<File>),
+}
+
+impl Writer {
+    /// For at most `limit` lines of the schema.
+    ///
+    /// Errors: an extension that is none of `.parquet`, `.arrow`, `.csv`, `.jsonl`; a disk that
+    /// refuses.
+    pub fn create(path: &Path, schema: &SchemaRef, limit: usize) -> Result<Writer, Trouble> {
+        check_ending(path)?;
+        let refused = || refused(path);
+        let folder = folder(path);
+        std::fs::create_dir_all(folder).map_err(|_| refused())?;
+        let file = temporary(folder).map_err(|_| refused())?;
+        let out = BufWriter::new(file.reopen().map_err(|_| refused())?);
+        let form = match ending(path).as_str() {
+            "csv" => {
+                let mut it = arrow::csv::Writer::new(out);
+                // The header, also when no line follows.
+                it.write(&RecordBatch::new_empty(schema.clone())).map_err(|_| refused())?;
+                Form::Csv(it)
             }
-        }
-        _ => {
-            let message = format!("{}: the ending says no format", path.display());
-            return Err(Trouble::usage(message).help("write .parquet, .csv, .jsonl or .arrow"));
-        }
+            "parquet" => {
+                let properties =
+                    WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+                let it = ArrowWriter::try_new(out, schema.clone(), Some(properties));
+                Form::Parquet(Box::new(it.map_err(|_| refused())?))
+            }
+            "arrow" => {
+                let it = arrow::ipc::writer::FileWriter::try_new(out, schema);
+                Form::Arrow(Box::new(it.map_err(|_| refused())?))
+            }
+            _ => Form::JsonLines(out),
+        };
+        Ok(Writer { path: path.to_path_buf(), file, form, left: limit, written: 0 })
     }
-    file.as_file().sync_all().map_err(refused)?;
-    file.persist(path).map_err(|_| broken())?;
-    Ok(())
+
+    /// Errors: a disk that refuses.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), Trouble> {
+        let batch = batch.slice(0, self.left.min(batch.num_rows()));
+        if batch.num_rows() == 0 {
+            return Ok(());
+        }
+        self.left -= batch.num_rows();
+        self.written += batch.num_rows() as u64;
+        let done = match &mut self.form {
+            Form::Csv(it) => it.write(&batch).is_ok(),
+            Form::Parquet(it) => it.write(&batch).is_ok(),
+            Form::Arrow(it) => it.write(&batch).is_ok(),
+            Form::JsonLines(it) => json_lines(it, &batch).is_ok(),
+        };
+        if done { Ok(()) } else { Err(refused(&self.path)) }
+    }
+
+    /// Puts the file in its place; says how many lines it has.
+    ///
+    /// Errors: a disk that refuses.
+    pub fn finish(self) -> Result<u64, Trouble> {
+        let done = match self.form {
+            Form::Csv(it) => it.into_inner().flush().is_ok(),
+            Form::Parquet(it) => it.close().is_ok(),
+            Form::Arrow(mut it) => it.finish().is_ok(),
+            Form::JsonLines(mut it) => it.flush().is_ok(),
+        };
+        if !done || self.file.as_file().sync_all().is_err() {
+            return Err(refused(&self.path));
+        }
+        self.file.persist(&self.path).map_err(|_| refused(&self.path))?;
+        Ok(self.written)
+    }
+}
+
+/// The folder of a file to be written.
+pub fn folder(path: &Path) -> &Path {
+    path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn refused(path: &Path) -> Trouble {
+    Trouble::resource(format!("{}: cannot be written", path.display()))
+}
+
+/// Readable by those whom the system's mask lets read, as any new file.
+fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.prefix(".tamis-").tempfile_in(folder)
+}
+
+fn ending(path: &Path) -> String {
+    path.extension().map(|it| it.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
 /// Refuses an ending before the run, not after it.
+///
+/// Errors: an ending that says no format.
 pub fn check_ending(path: &Path) -> Result<(), Trouble> {
-    let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
-    match extension.as_deref() {
-        Some("csv" | "parquet" | "arrow" | "jsonl") => Ok(()),
+    match ending(path).as_str() {
+        "csv" | "parquet" | "arrow" | "jsonl" => Ok(()),
         _ => {
             let message = format!("{}: the ending says no format", path.display());
             Err(Trouble::usage(message).help("write .parquet, .csv, .jsonl or .arrow"))
@@ -79,59 +143,24 @@ pub fn check_ending(path: &Path) -> Result<(), Trouble> {
     }
 }
 
-fn json(set: &RuleSet, done: &Done, line: &Line) -> Map<String, Json> {
-    let mut object = Map::new();
-    let text = |it: Option<String>| it.map_or(Json::Null, Json::String);
-    for (name, key) in done.key_names.iter().zip(&line.keys) {
-        object.insert(name.clone(), text(key.clone()));
-    }
-    for (name, value) in COLUMNS.iter().zip(values(set, line)) {
-        let value = match *name {
-            "evidence" => Json::Object(evidence(line)),
-            _ => text(value),
-        };
-        object.insert((*name).to_owned(), value);
-    }
-    object
-}
-
-fn evidence(line: &Line) -> Map<String, Json> {
-    line.finding
-        .evidence
-        .iter()
-        .map(|(name, it)| (name.clone(), Json::String(it.clone())))
-        .collect()
-}
-
-fn values(set: &RuleSet, line: &Line) -> [Option<String>; 7] {
-    let rule = &set.rules[line.rule.0];
-    let given = |it: String| if it.is_empty() { None } else { Some(it) };
-    let shown = evidence(line);
-    [
-        Some(rule.id.to_string()),
-        Some(line.finding.outcome.words().to_owned()),
-        line.finding.score.map(|it| it.to_string()),
-        rule.channel.clone(),
-        given(line.finding.because.clone()),
-        if shown.is_empty() { None } else { Some(Json::Object(shown).to_string()) },
-        given(line.finding.open.join(", ")),
-    ]
-}
-
-fn batch(set: &RuleSet, done: &Done) -> Result<RecordBatch, Trouble> {
-    let names = done.key_names.iter().map(String::as_str).chain(COLUMNS);
-    let fields: Vec<Field> = names.map(|it| Field::new(it, DataType::Utf8, true)).collect();
-    let keys = done.key_names.len();
-    let mut columns: Vec<Vec<Option<String>>> = vec![Vec::new(); fields.len()];
-    for line in &done.lines {
-        for (column, key) in columns.iter_mut().zip(&line.keys) {
-            column.push(key.clone());
+fn json_lines(out: &mut impl Write, batch: &RecordBatch) -> std::io::Result<()> {
+    let schema = batch.schema();
+    for row in 0..batch.num_rows() {
+        let mut object = Map::new();
+        for (field, column) in schema.fields().iter().zip(batch.columns()) {
+            let column = column.as_string::<i32>();
+            let text = if column.is_null(row) { None } else { Some(column.value(row)) };
+            let value = match (field.name().as_str(), text) {
+                ("evidence", text) => {
+                    let shown = text.and_then(|it| serde_json::from_str(it).ok());
+                    shown.unwrap_or_else(|| Json::Object(Map::new()))
+                }
+                (_, Some(text)) => Json::String(text.to_owned()),
+                (_, None) => Json::Null,
+            };
+            object.insert(field.name().clone(), value);
         }
-        for (column, value) in columns[keys..].iter_mut().zip(values(set, line)) {
-            column.push(value);
-        }
+        writeln!(out, "{}", Json::Object(object))?;
     }
-    let arrays = columns.into_iter().map(|it| Arc::new(StringArray::from(it)) as ArrayRef);
-    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays.collect())
-        .map_err(|_| Trouble::bug("the output does not fit its own schema"))
+    Ok(())
 }

@@ -1,0 +1,124 @@
+//! The files of a table, read by several readers at once.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use arrow::record_batch::RecordBatch;
+use csv::ByteRecord;
+
+use crate::data::Batches;
+use crate::data::DataFile;
+use crate::data::Format;
+use crate::data::Rows;
+use crate::data::Table;
+use crate::data::columnar;
+use crate::data::text;
+use crate::trouble::Trouble;
+
+/// Rows as a file holds them, not converted yet.
+pub struct Raw {
+    /// The number of the first row in its file, from 1.
+    pub first: u64,
+    pub rows: RawRows,
+}
+
+pub enum RawRows {
+    Text(Vec<ByteRecord>),
+    Columns(RecordBatch),
+}
+
+pub type RawBatches = Box<dyn Iterator<Item = Result<Raw, Trouble>> + Send>;
+
+/// Every portion goes to one reader, whichever asks first: no reader waits while another has more
+/// than its share. In which batches rows come depends on it; which rows come does not.
+pub struct Scan {
+    table: Arc<Table>,
+    batch_size: usize,
+    units: Vec<Mutex<Unit>>,
+}
+
+/// What is read in one go: a file, or a row group.
+struct Unit {
+    file: usize,
+    /// A row group, and the number of its first row.
+    group: Option<(usize, u64)>,
+    open: Option<RawBatches>,
+    ended: bool,
+}
+
+impl Scan {
+    /// With `by_group`, row groups are read side by side.
+    pub fn new(table: &Arc<Table>, batch_size: usize, by_group: bool) -> Scan {
+        let mut units = Vec::new();
+        for (file, it) in table.files.iter().enumerate() {
+            let unit = |group| Mutex::new(Unit { file, group, open: None, ended: false });
+            match &it.rows {
+                Rows::Groups(rows) if by_group && it.format == Format::Parquet => {
+                    let mut first = 1;
+                    for (group, rows) in rows.iter().enumerate() {
+                        units.push(unit(Some((group, first))));
+                        first += rows;
+                    }
+                }
+                Rows::Groups(_) | Rows::About(_) => units.push(unit(None)),
+            }
+        }
+        Scan { table: table.clone(), batch_size, units }
+    }
+
+    /// The canonical batches that reader `part` of `parts` gets.
+    pub fn batches(self: Arc<Scan>, part: usize, parts: usize) -> Batches {
+        let scan = self;
+        let begin = scan.units.len() * part / parts.max(1);
+        let mut todo: VecDeque<usize> = (0..scan.units.len()).collect();
+        todo.rotate_left(begin);
+        Box::new(std::iter::from_fn(move || {
+            while let Some(at) = todo.front() {
+                match scan.next(*at) {
+                    Some((file, raw)) => {
+                        let file = &scan.table.files[file];
+                        return Some(raw.and_then(|it| scan.table.canonical(file, &it)));
+                    }
+                    None => todo.pop_front(),
+                };
+            }
+            None
+        }))
+    }
+
+    /// The next portion of a unit; only this happens one reader at a time.
+    fn next(&self, unit: usize) -> Option<(usize, Result<Raw, Trouble>)> {
+        let mut unit = self.units[unit].lock().ok()?;
+        if unit.ended {
+            return None;
+        }
+        let file = unit.file;
+        if unit.open.is_none() {
+            match open(&self.table.files[file], unit.group, self.batch_size) {
+                Ok(batches) => unit.open = Some(batches),
+                Err(trouble) => {
+                    unit.ended = true;
+                    return Some((file, Err(trouble)));
+                }
+            }
+        }
+        let next = unit.open.as_mut().and_then(Iterator::next);
+        if !matches!(next, Some(Ok(_))) {
+            unit.ended = true;
+            unit.open = None;
+        }
+        next.map(|it| (file, it))
+    }
+}
+
+fn open(
+    file: &DataFile,
+    group: Option<(usize, u64)>,
+    batch_size: usize,
+) -> Result<RawBatches, Trouble> {
+    match file.format {
+        Format::Csv => text::read(file, batch_size),
+        Format::Parquet | Format::Arrow => columnar::read(file, group, batch_size),
+    }
+}

@@ -1,0 +1,246 @@
+//! Typed columns to canonical ones without a way through text, where nothing can differ.
+
+use std::sync::Arc;
+
+use arrow::array::Array;
+use arrow::array::ArrayRef;
+use arrow::array::AsArray;
+use arrow::array::BooleanArray;
+use arrow::array::Decimal128Array;
+use arrow::array::StringArray;
+use arrow::compute::CastOptions;
+use arrow::compute::cast;
+use arrow::compute::cast_with_options;
+use arrow::datatypes::DataType;
+use arrow::datatypes::Date32Type;
+use arrow::datatypes::Decimal128Type;
+use arrow::datatypes::Float64Type;
+use arrow::datatypes::Int64Type;
+use arrow::datatypes::TimeUnit;
+use arrow::datatypes::TimestampMicrosecondType;
+use arrow::datatypes::TimestampNanosecondType;
+use unicode_normalization::is_nfc;
+
+use crate::data::convert::Reading;
+use crate::data::convert::data_type;
+use crate::schema::Type;
+use crate::value::Decimal;
+
+/// Years 1 to 9999, as text could say them.
+const DAYS: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
+const DAY: i64 = 86_400_000_000;
+
+pub fn is_text(ty: &DataType) -> bool {
+    match ty {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Dictionary(_, values) => is_text(values),
+        _ => false,
+    }
+}
+
+/// `None` when some value needs a closer look: a fault, a rounding, text to be tidied.
+pub fn converted(column: &ArrayRef, reading: &Reading) -> Option<ArrayRef> {
+    let found = column.data_type();
+    if is_text(found) {
+        return texts(column, reading);
+    }
+    if !reading.nulls.is_empty() {
+        return None;
+    }
+    match (&reading.ty, found) {
+        (Type::Truth, DataType::Boolean) => Some(column.clone()),
+        (Type::Truth, it) if it.is_integer() => truths(column),
+        (Type::Whole, it) if it.is_integer() => whole(column),
+        (Type::Number(it), _) => numbers(column, reading, it.scale),
+        (Type::Date, DataType::Date32) => days(column.clone()),
+        (Type::Date, DataType::Timestamp(..)) => dates(column),
+        (Type::DateTime, DataType::Date32) => {
+            let days = days(column.clone())?;
+            exactly(&days, &data_type(&reading.ty))
+        }
+        (Type::DateTime, DataType::Timestamp(..)) => microseconds(column),
+        _ => None,
+    }
+}
+
+/// The same values in another type, or none at all.
+fn exactly(column: &ArrayRef, ty: &DataType) -> Option<ArrayRef> {
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    cast_with_options(column, ty, &options).ok()
+}
+
+fn whole(column: &ArrayRef) -> Option<ArrayRef> {
+    exactly(column, &DataType::Int64)
+}
+
+fn truths(column: &ArrayRef) -> Option<ArrayRef> {
+    let numbers = whole(column)?;
+    let numbers = numbers.as_primitive::<Int64Type>();
+    if numbers.iter().flatten().any(|it| it != 0 && it != 1) {
+        return None;
+    }
+    Some(Arc::new(BooleanArray::from_iter(numbers.iter().map(|it| it.map(|it| it == 1)))))
+}
+
+fn days(column: ArrayRef) -> Option<ArrayRef> {
+    let days = column.as_primitive_opt::<Date32Type>()?;
+    days.iter().flatten().all(|it| DAYS.contains(&it)).then_some(column)
+}
+
+fn microseconds(column: &ArrayRef) -> Option<ArrayRef> {
+    let DataType::Timestamp(unit, zone) = column.data_type() else { return None };
+    let mut column = column.clone();
+    if zone.is_some() {
+        column = exactly(&column, &DataType::Timestamp(*unit, None))?;
+    }
+    if let Some(it) = column.as_primitive_opt::<TimestampNanosecondType>()
+        && it.iter().flatten().any(|it| it % 1000 != 0)
+    {
+        return None;
+    }
+    let res = exactly(&column, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
+    let first = i64::from(*DAYS.start()) * DAY;
+    let last = (i64::from(*DAYS.end()) + 1) * DAY;
+    let all = res.as_primitive_opt::<TimestampMicrosecondType>()?;
+    all.iter().flatten().all(|it| first <= it && it < last).then_some(res)
+}
+
+/// Instants that are all midnight.
+fn dates(column: &ArrayRef) -> Option<ArrayRef> {
+    let instants = microseconds(column)?;
+    let all = instants.as_primitive_opt::<TimestampMicrosecondType>()?;
+    if all.iter().flatten().any(|it| it % DAY != 0) {
+        return None;
+    }
+    exactly(&instants, &DataType::Date32)
+}
+
+/// A fraction by which integers of one scale become those of another.
+struct Ratio {
+    top: i128,
+    bottom: i128,
+    limit: i128,
+}
+
+impl Ratio {
+    /// From a scale, through the factor of the unit, to a scale; at most 18 digits before the point.
+    fn new(from: u8, reading: &Reading, to: u8) -> Option<Ratio> {
+        let one = Decimal::new(1, 0);
+        let (factor, divisor) = reading.factor.unwrap_or((one, one));
+        if reading.factor.is_some() && 9 < from {
+            return None;
+        }
+        let power = |it: u8| 10_i128.checked_pow(u32::from(it));
+        let top = factor.unscaled.checked_mul(power(to.checked_add(divisor.scale)?)?)?;
+        let bottom = divisor.unscaled.checked_mul(power(from.checked_add(factor.scale)?)?)?;
+        let (mut a, mut b) = (top, bottom);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        if top <= 0 || bottom <= 0 {
+            return None;
+        }
+        Some(Ratio { top: top / a, bottom: bottom / a, limit: power(to + 18)? })
+    }
+
+    /// `None` when it is not exact or too large.
+    fn of(&self, it: i128) -> Option<i128> {
+        let it = it.checked_mul(self.top)?;
+        let it = if self.bottom == 1 {
+            it
+        } else if it % self.bottom == 0 {
+            it / self.bottom
+        } else {
+            return None;
+        };
+        (-self.limit < it && it < self.limit).then_some(it)
+    }
+}
+
+fn numbers(column: &ArrayRef, reading: &Reading, scale: u8) -> Option<ArrayRef> {
+    let rows = 0..column.len();
+    let given = |at: usize| !column.is_null(at);
+    let mut held: Vec<i128> = Vec::with_capacity(column.len());
+    match column.data_type() {
+        it if it.is_integer() => {
+            let ratio = Ratio::new(0, reading, scale)?;
+            let all = whole(column)?;
+            let all = all.as_primitive::<Int64Type>();
+            for at in rows {
+                held.push(if given(at) { ratio.of(i128::from(all.value(at)))? } else { 0 });
+            }
+        }
+        DataType::Decimal128(_, from) => {
+            let ratio = Ratio::new(u8::try_from(*from).ok()?, reading, scale)?;
+            let all = column.as_primitive::<Decimal128Type>();
+            for at in rows {
+                held.push(if given(at) { ratio.of(all.value(at))? } else { 0 });
+            }
+        }
+        DataType::Float64 => {
+            let ratios: Vec<Ratio> =
+                (0..=DECIMALS).map(|it| Ratio::new(it, reading, scale)).collect::<Option<_>>()?;
+            let all = column.as_primitive::<Float64Type>();
+            for at in rows {
+                let number = |it| {
+                    let (unscaled, scale) = shortest(it)?;
+                    ratios.get(usize::from(scale))?.of(i128::from(unscaled))
+                };
+                held.push(if given(at) { number(all.value(at))? } else { 0 });
+            }
+        }
+        _ => return None,
+    }
+    let array = Decimal128Array::new(held.into(), column.nulls().cloned());
+    Some(Arc::new(array.with_data_type(data_type(&reading.ty))))
+}
+
+/// Decimals of a float that are looked for without writing it out.
+const DECIMALS: u8 = 6;
+
+/// The decimal that a float is written as, when it has few digits: below 10^15 only one decimal
+/// reads back as the same float.
+fn shortest(it: f64) -> Option<(i64, u8)> {
+    let mut power = 1.0;
+    for scale in 0..=DECIMALS {
+        let whole = (it * power).round();
+        if !(whole.abs() < 1e15) {
+            return None;
+        }
+        if whole / power == it {
+            return Some((whole as i64, scale));
+        }
+        power *= 10.0;
+    }
+    None
+}
+
+/// Text that is as it should be already.
+fn texts(column: &ArrayRef, reading: &Reading) -> Option<ArrayRef> {
+    if !reading.ty.is_textual() {
+        return None;
+    }
+    let column = match column.data_type() {
+        DataType::Utf8 => column.clone(),
+        _ => cast(column, &DataType::Utf8).ok()?,
+    };
+    let all: &StringArray = column.as_string::<i32>();
+    let nulls = |it: &str| reading.nulls.iter().any(|null| null == it);
+    let tidy = |it: &str| is_tidy(it, &reading.ty) && !nulls(it);
+    all.iter().flatten().all(tidy).then_some(column)
+}
+
+fn is_tidy(text: &str, ty: &Type) -> bool {
+    if text.is_empty() || text.trim().len() != text.len() {
+        return false;
+    }
+    let bytes = text.as_bytes();
+    match ty {
+        Type::Code(_) => bytes.iter().all(|it| it.is_ascii_digit() || it.is_ascii_uppercase()),
+        Type::Country | Type::Currency => {
+            bytes.iter().all(|it| it.is_ascii() && !it.is_ascii_lowercase())
+        }
+        Type::Choice(choice) => choice.rank(text).is_some(),
+        _ => text.is_ascii() || is_nfc(text),
+    }
+}

@@ -1,0 +1,144 @@
+//! What a run says, as lines: a batch of keys, rule, outcome and reasons, and the order of lines.
+
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::array::StringArray;
+use arrow::array::UInt32Array;
+use arrow::compute::SortColumn;
+use arrow::compute::SortOptions;
+use arrow::compute::lexsort_to_indices;
+use arrow::compute::take_record_batch;
+use arrow::datatypes::DataType;
+use arrow::datatypes::Field;
+use arrow::datatypes::Schema;
+use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
+use serde_json::Map;
+use serde_json::Value as Json;
+
+use crate::hit::Finding;
+use crate::interpret::Row;
+use crate::interpret::explain;
+use crate::ir::RuleId;
+use crate::ir::RuleSet;
+use crate::run;
+use crate::schema::FieldId;
+use crate::schema::RecordId;
+use crate::trouble::Trouble;
+
+/// The columns after the keys.
+pub const COLUMNS: [&str; 7] =
+    ["rule", "outcome", "score", "channel", "because", "evidence", "undecided_because"];
+
+/// The place of the rule in the rule set: lines are ordered by it, no reader sees it.
+const PLACE: &str = "tamis.place";
+
+/// Nothing before something, small before large.
+pub const ORDER: SortOptions = SortOptions { descending: false, nulls_first: true };
+
+/// How lines are made for a rule set over rows of `inner`.
+#[derive(Debug, Clone)]
+pub struct Lines {
+    set: RuleSet,
+    /// The keys of the declaration, then, at item level, of the item.
+    keys: Vec<FieldId>,
+    schema: SchemaRef,
+}
+
+/// One line to be: row and rule.
+pub struct Line<'a> {
+    pub row: &'a Row,
+    pub rule: RuleId,
+}
+
+impl Lines {
+    pub fn new(set: &RuleSet, inner: RecordId) -> Lines {
+        let keys = run::key_fields(set, inner);
+        let names = keys.iter().map(|it| set.schema.field(*it).name.as_str()).chain(COLUMNS);
+        let text = |it| Field::new(it, DataType::Utf8, true);
+        let mut fields: Vec<Field> = names.map(text).collect();
+        fields.push(Field::new(PLACE, DataType::UInt32, false));
+        Lines { set: set.clone(), keys, schema: Arc::new(Schema::new(fields)) }
+    }
+
+    /// Columns of lines, and the place of the rule last.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The columns that order lines: keys, rule, and for rows that share a key what is said of them.
+    pub fn order(&self) -> Vec<usize> {
+        let keys = self.keys.len();
+        let said = ["outcome", "because", "evidence", "undecided_because"];
+        let said = said.iter().filter_map(|name| COLUMNS.iter().position(|it| it == name));
+        let place = keys + COLUMNS.len();
+        (0..keys).chain([place]).chain(said.map(|it| keys + it)).collect()
+    }
+
+    /// Errors: none but a fault of ours.
+    pub fn batch<'a>(&self, lines: impl Iterator<Item = Line<'a>>) -> Result<RecordBatch, Trouble> {
+        let mut columns: Vec<Vec<Option<String>>> =
+            vec![Vec::new(); self.keys.len() + COLUMNS.len()];
+        let mut places = Vec::new();
+        for Line { row, rule } in lines {
+            let level = self.set.schema.lineage(self.set.rules[rule.0].level);
+            let (keys, others) = columns.split_at_mut(self.keys.len());
+            for (column, id) in keys.iter_mut().zip(&self.keys) {
+                let seen = level.contains(&id.record);
+                column.push(if seen { explain::plain_text(&row.get(*id)) } else { None });
+            }
+            let finding = explain::finding(&self.set, rule, row);
+            for (column, value) in others.iter_mut().zip(self.values(rule, finding)) {
+                column.push(value);
+            }
+            places.push(u32::try_from(rule.0).unwrap_or(u32::MAX));
+        }
+        let mut arrays: Vec<ArrayRef> =
+            columns.into_iter().map(|it| Arc::new(StringArray::from(it)) as ArrayRef).collect();
+        arrays.push(Arc::new(UInt32Array::from(places)));
+        RecordBatch::try_new(self.schema.clone(), arrays)
+            .map_err(|_| Trouble::bug("lines do not fit their own schema"))
+    }
+
+    fn values(&self, rule: RuleId, finding: Finding) -> [Option<String>; 7] {
+        let rule = &self.set.rules[rule.0];
+        let given = |it: String| if it.is_empty() { None } else { Some(it) };
+        let shown: Map<String, Json> =
+            finding.evidence.into_iter().map(|(name, it)| (name, Json::String(it))).collect();
+        [
+            Some(rule.id.to_string()),
+            Some(finding.outcome.words().to_owned()),
+            finding.score.map(|it| it.to_string()),
+            rule.channel.clone(),
+            given(finding.because),
+            if shown.is_empty() { None } else { Some(Json::Object(shown).to_string()) },
+            given(finding.open.join(", ")),
+        ]
+    }
+
+    /// In order.
+    ///
+    /// Errors: none but a fault of ours.
+    pub fn sorted(&self, batch: &RecordBatch) -> Result<RecordBatch, Trouble> {
+        let column = |at| SortColumn { values: batch.column(at).clone(), options: Some(ORDER) };
+        let columns: Vec<SortColumn> = self.order().into_iter().map(column).collect();
+        lexsort_to_indices(&columns, None)
+            .and_then(|order| take_record_batch(batch, &order))
+            .map_err(|_| Trouble::bug("lines cannot be put in order"))
+    }
+}
+
+/// The columns that a reader sees.
+///
+/// Errors: none but a fault of ours.
+pub fn seen(batch: &RecordBatch) -> Result<RecordBatch, Trouble> {
+    let columns: Vec<usize> = (0..batch.num_columns().saturating_sub(1)).collect();
+    batch.project(&columns).map_err(|_| Trouble::bug("lines have no columns"))
+}
+
+/// The schema of [`seen`] batches.
+pub fn seen_schema(lines: &Lines) -> SchemaRef {
+    let fields = lines.schema.fields();
+    Arc::new(Schema::new(fields[..fields.len().saturating_sub(1)].to_vec()))
+}
