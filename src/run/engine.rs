@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::AsArray;
+use arrow::compute::BatchCoalescer;
 use arrow::datatypes::SchemaRef;
 use arrow::datatypes::UInt32Type;
 use arrow::record_batch::RecordBatch;
@@ -26,9 +27,11 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
 use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::prelude::SessionContext;
+use futures::Stream;
 use futures::StreamExt;
 use futures::TryStreamExt;
 use futures::stream;
+use futures::stream::BoxStream;
 
 use crate::data::Table;
 use crate::data::scan::Scan;
@@ -77,9 +80,13 @@ impl PartitionStream for Reader {
     }
 }
 
+/// Lines in a batch on their way through the sort, whatever the size of batches of rows.
+const SORTED: usize = 8_192;
+
 /// A partition of findings as lines.
 #[derive(Debug)]
 struct Explained {
+    context: Arc<TaskContext>,
     findings: Arc<RuleSetExec>,
     partition: usize,
     lines: Arc<Lines>,
@@ -91,9 +98,9 @@ impl PartitionStream for Explained {
         self.lines.schema()
     }
 
-    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let schema = self.lines.schema().clone();
-        let findings = match self.findings.execute(self.partition, context) {
+        let findings = match self.findings.execute(self.partition, self.context.clone()) {
             Ok(it) => it,
             Err(error) => {
                 let failed = stream::once(async { Err(error) });
@@ -114,8 +121,32 @@ impl PartitionStream for Explained {
                 .batch(rows.iter().enumerate().map(line))
                 .map_err(|it| DataFusionError::External(Box::new(it)))
         });
+        let batches = coalesced(schema.clone(), Box::pin(batches));
         Box::pin(RecordBatchStreamAdapter::new(schema, batches))
     }
+}
+
+/// Batches of a size that sorts well, however few lines each batch of rows gave.
+fn coalesced(
+    schema: SchemaRef,
+    input: BoxStream<'static, datafusion::error::Result<RecordBatch>>,
+) -> impl Stream<Item = datafusion::error::Result<RecordBatch>> {
+    let state = (BatchCoalescer::new(schema, SORTED), Some(input));
+    stream::try_unfold(state, |(mut whole, mut input)| async move {
+        loop {
+            if let Some(batch) = whole.next_completed_batch() {
+                return Ok(Some((batch, (whole, input))));
+            }
+            let Some(open) = &mut input else { return Ok(None) };
+            match open.try_next().await? {
+                Some(batch) => whole.push_batch(batch)?,
+                None => {
+                    whole.finish_buffered_batch()?;
+                    input = None;
+                }
+            }
+        }
+    })
 }
 
 fn column<'a>(
@@ -162,8 +193,11 @@ pub fn run(
             None => counted(&levels, &context).await,
             Some(out) => {
                 let lines = Arc::new(Lines::new(set, opened.inner));
-                let plan = in_order(&levels, &lines, &Arc::new(set.clone())).map_err(trouble)?;
-                let mut all = execute_stream(plan, context.task_ctx()).map_err(trouble)?;
+                let set = Arc::new(set.clone());
+                let plan = in_order(&levels, &lines, &set, &context).map_err(trouble)?;
+                let config = context.copied_config().with_batch_size(SORTED);
+                let sorting = SessionContext::new_with_config_rt(config, context.runtime_env());
+                let mut all = execute_stream(plan, sorting.task_ctx()).map_err(trouble)?;
                 while let Some(batch) = all.next().await {
                     out(&lines::seen(&batch.map_err(trouble)?)?)?;
                 }
@@ -197,11 +231,13 @@ fn in_order(
     levels: &[Arc<RuleSetExec>],
     lines: &Arc<Lines>,
     set: &Arc<RuleSet>,
+    context: &SessionContext,
 ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
     let mut partitions: Vec<Arc<dyn PartitionStream>> = Vec::new();
     for findings in levels {
         for partition in 0..findings.properties().partitioning.partition_count() {
             partitions.push(Arc::new(Explained {
+                context: context.task_ctx(),
                 findings: findings.clone(),
                 partition,
                 lines: lines.clone(),
