@@ -62,7 +62,7 @@ pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
     let outputs = output::destinations(&it.output, Format::Full)?;
     let started = Instant::now();
     let scope = scope::load(context, &it.paths)?;
-    let Scope { project, files } = &scope;
+    let Scope { project, files, .. } = &scope;
     let time = started.elapsed();
     for Output { format, file } in &outputs {
         let look = if file.is_none() { context.terminal.stdout } else { Look::FILE };

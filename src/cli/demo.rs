@@ -7,6 +7,7 @@ use crate::cli::Context;
 use crate::cli::check;
 use crate::cli::output;
 use crate::cli::run;
+use crate::cli::scope::Scope;
 use crate::project;
 use crate::project::Request;
 use crate::report::Look;
@@ -73,13 +74,14 @@ pub fn demo(it: &Demo, context: &Context) -> Result<Exit, Trouble> {
     // The settings of the user's own project do not reach in here.
     let config = Some(dir.join("tamis.toml"));
     let request = Request { config, rules: Vec::new(), schema: None, dir: dir.to_path_buf() };
-    let project = match run::ready(&request, context)? {
-        Ok(project) => project,
+    let scope = Scope::whole(project::load(&request)?);
+    let scope = match run::ready(scope, context)? {
+        Ok(scope) => scope,
         Err(exit) => return Ok(exit),
     };
-    let rules = check::counted(project.rule_set.rules.len(), "rule");
+    let rules = check::counted(scope.project.rule_set.rules.len(), "rule");
     output::product(&format!("Checked {rules}: no errors\n"))?;
-    let table = run::table_of(&project, "kcs", &dir.join("hits.csv"), context)?;
+    let table = run::table_of(&scope, "kcs", &dir.join("hits.csv"), context)?;
     output::product(&format!("{table}\n{}", next(dir, look)))?;
     Ok(Exit::Ok)
 }

@@ -74,6 +74,6 @@ fn rules(scope: &Scope) -> String {
 
 #[cfg(feature = "engine")]
 fn plans(scope: &Scope) -> Result<String, Trouble> {
-    let plan = |it: &ir::Rule| crate::cli::run::plan_of(&scope.project, Some(&it.id), &[]);
+    let plan = |it: &ir::Rule| crate::cli::run::plan_of(&scope, Some(&it.id), &[]);
     own(scope).map(plan).collect()
 }

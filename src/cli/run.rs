@@ -9,13 +9,12 @@ use crate::cli::check;
 use crate::cli::output;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
+use crate::cli::scope;
+use crate::cli::scope::Scope;
 use crate::data::manifest::Manifest;
 use crate::diagnostic;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
-use crate::project;
-use crate::project::Project;
-use crate::project::Request;
 use crate::report::Look;
 use crate::report::diagnostics;
 use crate::report::diagnostics::Checked;
@@ -32,7 +31,6 @@ use crate::run::lines;
 use crate::run::lines::Lines;
 use crate::run::write;
 use crate::run::write::Writer;
-use crate::source::FileId;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
 use crate::value::Decimal;
@@ -133,10 +131,11 @@ enum Evaluator {
 
 pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     let outputs = output::destinations(&it.output, Report::Table)?;
-    let project = match ready(&context.request(it.rules.clone()), context)? {
-        Ok(project) => project,
+    let scope = match ready(scope::load(context, &it.rules)?, context)? {
+        Ok(scope) => scope,
         Err(exit) => return Ok(exit),
     };
+    let project = &scope.project;
     let manifest = project.manifest.as_ref();
     let out = it.out.clone().or_else(|| usual_out(manifest));
     if let Some(out) = &out {
@@ -144,7 +143,7 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     }
     let options = options(it, manifest)?;
     let set = &project.rule_set;
-    let rules = chosen(set, &it.rule)?;
+    let rules = if it.rule.is_empty() { here(&scope) } else { chosen(set, &it.rule)? };
     let (data_set, files) = run::files(manifest, &it.data)?;
     let started = Instant::now();
     let opened = run::open(set, &rules, &data_set, &files)?;
@@ -198,34 +197,40 @@ fn usual_out(manifest: Option<&Manifest>) -> Option<PathBuf> {
     Some(if path.extension().is_none() { path.join("hits.parquet") } else { path })
 }
 
-/// The project, or the exit code when its rules have errors.
-pub fn ready(request: &Request, context: &Context) -> Result<Result<Project, Exit>, Trouble> {
-    let project = project::load(request)?;
+/// The same, or the exit code when its rules have errors.
+pub fn ready(scope: Scope, context: &Context) -> Result<Result<Scope, Exit>, Trouble> {
+    let Scope { project, files, elsewhere } = &scope;
     let (errors, warnings) = diagnostics::count(&project.diagnostics);
     if 0 < errors {
         let only: Vec<_> = project.diagnostics.iter().filter(|it| it.is_error()).cloned().collect();
-        let all = Checked { diagnostics: &only, ..everything(&project) };
+        let all = Checked { diagnostics: &only, ..check::checked(project, files) };
         let text = diagnostics::render(&all, Format::Full, context.terminal.stderr);
         output::error(text.trim_end());
         return Ok(Err(check::exit(&only, false)));
+    }
+    if 0 < *elsewhere {
+        output::error("these rules belong to a project with errors: `tamis check` shows them");
+        return Ok(Err(Exit::Findings));
     }
     if !project.schema_found {
         return Err(Trouble::usage("no schema was found")
             .help("name one with `--schema`, or in `[schema]` of tamis.toml"));
     }
-    if project.rule_set.rules.is_empty() {
+    if here(&scope).is_empty() {
         return Err(Trouble::usage("no rule was found").help("name files with `--rules`"));
     }
     if 0 < warnings {
         let warnings = check::counted(warnings, "warning");
         context.terminal.note(&format!("note: {warnings} in the rules: `tamis check` shows them"));
     }
-    Ok(Ok(project))
+    Ok(Ok(scope))
 }
 
-fn everything(project: &Project) -> Checked<'_> {
-    let files: Vec<FileId> = project.sources.iter().map(|it| it.0).collect();
-    check::checked(project, &files)
+/// The rules of the files that the user speaks of.
+fn here(scope: &Scope) -> Vec<RuleId> {
+    let rules = scope.project.rule_set.rules.iter().enumerate();
+    let mine = rules.filter(|it| scope.files.contains(&it.1.span.file));
+    mine.map(|it| RuleId(it.0)).collect()
 }
 
 fn usual() -> Options {
@@ -305,13 +310,7 @@ fn share(text: &str) -> Result<u64, Trouble> {
 }
 
 fn chosen(set: &RuleSet, wanted: &[String]) -> Result<Vec<RuleId>, Trouble> {
-    if wanted.is_empty() {
-        return Ok((0..set.rules.len()).map(RuleId).collect());
-    }
-    let mut res = Vec::new();
-    for id in wanted {
-        res.push(named(set, id)?);
-    }
+    let mut res = wanted.iter().map(|id| named(set, id)).collect::<Result<Vec<_>, _>>()?;
     res.sort();
     res.dedup();
     Ok(res)
@@ -327,21 +326,22 @@ fn named(set: &RuleSet, wanted: &str) -> Result<RuleId, Trouble> {
 }
 
 pub fn plan(it: &Plan, context: &Context) -> Result<Exit, Trouble> {
-    let project = match ready(&context.request(it.rules.clone()), context)? {
-        Ok(project) => project,
+    let scope = match ready(scope::load(context, &it.rules)?, context)? {
+        Ok(scope) => scope,
         Err(exit) => return Ok(exit),
     };
     let data: Vec<String> = it.data.iter().chain(&it.also).cloned().collect();
-    output::product(&plan_of(&project, it.rule.as_deref(), &data)?)?;
+    output::product(&plan_of(&scope, it.rule.as_deref(), &data)?)?;
     Ok(Exit::Ok)
 }
 
 /// The plans of one rule, or of all the rules of each level; of no file when no data is named.
-pub fn plan_of(project: &Project, rule: Option<&str>, data: &[String]) -> Result<String, Trouble> {
+pub fn plan_of(scope: &Scope, rule: Option<&str>, data: &[String]) -> Result<String, Trouble> {
+    let project = &scope.project;
     let set = &project.rule_set;
     let rules = match rule {
         Some(wanted) => vec![named(set, wanted)?],
-        None => chosen(set, &[])?,
+        None => here(scope),
     };
     let (data_set, files) = run::files(project.manifest.as_ref(), data)?;
     let opened = run::open(set, &rules, &data_set, &files)?;
@@ -362,15 +362,16 @@ pub fn plan_of(project: &Project, rule: Option<&str>, data: &[String]) -> Result
 
 /// Runs a data set as `tamis run` does, for the demonstration.
 pub fn table_of(
-    project: &Project,
+    scope: &Scope,
     data: &str,
     out: &Path,
     context: &Context,
 ) -> Result<String, Trouble> {
-    let set = &project.rule_set;
+    let set = &scope.project.rule_set;
     let started = Instant::now();
-    let (data_set, files) = run::files(project.manifest.as_ref(), &[data.to_owned()])?;
-    let rules = chosen(set, &[])?;
+    let manifest = scope.project.manifest.as_ref();
+    let (data_set, files) = run::files(manifest, &[data.to_owned()])?;
+    let rules = here(scope);
     let opened = run::open(set, &rules, &data_set, &files)?;
     let (done, written) = evaluate(set, &opened, Some(out), usize::MAX, &usual(), context)?;
     let summary = Summary {

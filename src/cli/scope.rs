@@ -16,6 +16,16 @@ pub struct Scope {
     /// Its diagnostics are those of `files`.
     pub project: Project,
     pub files: Vec<FileId>,
+    /// Errors in other files of the project.
+    pub elsewhere: usize,
+}
+
+impl Scope {
+    /// All of a project.
+    pub fn whole(project: Project) -> Scope {
+        let files = project.sources.iter().map(|it| it.0).collect();
+        Scope { project, files, elsewhere: 0 }
+    }
 }
 
 /// Paths that belong to the project are read with all of it; others stand alone.
@@ -28,9 +38,7 @@ pub fn load(context: &Context, paths: &[PathBuf]) -> Result<Scope, Trouble> {
             return Ok(narrowed(context, project, files));
         }
     }
-    let project = project::load(&request)?;
-    let files = project.sources.iter().map(|it| it.0).collect();
-    Ok(Scope { project, files })
+    Ok(Scope::whole(project::load(&request)?))
 }
 
 fn narrowed(context: &Context, mut project: Project, files: Vec<FileId>) -> Scope {
@@ -42,7 +50,7 @@ fn narrowed(context: &Context, mut project: Project, files: Vec<FileId>) -> Scop
         context.terminal.note(&format!("note: {errors} in other files of the project"));
     }
     project.diagnostics = here;
-    Scope { project, files }
+    Scope { project, files, elsewhere: errors }
 }
 
 /// The files of the project that the paths name; nothing when one of them is not in it.

@@ -65,7 +65,10 @@ pub fn number_for_code(number: &E, nomenclature: &str) -> Diagnostic {
     let it = Diagnostic::new(Code::T3304, number.span, message).here("a number");
     match &number.kind {
         Kind::Literal(Value::Whole(digits)) => {
-            let code = format!("{nomenclature} {digits}");
+            // `07` was read as the number 7: codes have an even number of digits.
+            let digits = digits.to_string();
+            let zero = if digits.len().is_multiple_of(2) { "" } else { "0" };
+            let code = format!("{nomenclature} {zero}{digits}");
             it.help(format!("write the code: `{code}`")).fix(number.span, code)
         }
         _ => it.help(format!("write a code, such as `{nomenclature} 8517`")),
