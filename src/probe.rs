@@ -1,4 +1,4 @@
-//! What the tests see: the pipeline over texts.
+//! What the tests see: the pipeline over texts and files.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -9,117 +9,128 @@ use arrow::record_batch::RecordBatch;
 
 use crate::data::manifest::DataSet;
 use crate::ir::RuleId;
-use crate::ir::RuleSet;
 use crate::project;
 use crate::report::diagnostics;
 use crate::run;
 use crate::run::Engine;
 use crate::run::Options;
 use crate::run::lines::COLUMNS;
+use crate::source::Sources;
+use crate::syntax;
+use crate::syntax::format;
+use crate::syntax::print;
 
-/// Everything `check` says of a schema and rules, in short form, without what it says of the schema.
-pub fn check(schema: &str, rules: &str, root: &Path) -> String {
-    let project = project::from_texts(&[("rules.tamis", rules), ("schema.tamis", schema)], root);
-    project.diagnostics.iter().map(|it| diagnostics::short(&project.sources, it)).collect()
+/// Schema and rules, read once.
+pub struct Project(project::Project);
+
+/// A diagnostic in short form.
+#[derive(Debug, Clone)]
+pub struct Remark {
+    pub code: String,
+    pub is_error: bool,
+    pub text: String,
 }
 
 /// How the outcomes are computed.
 #[derive(Debug, Clone, Copy)]
 pub enum By {
     Interpreter,
-    /// Partitions, batch size, and whether the engine's optimiser runs.
-    DataFusion(usize, usize, bool),
+    DataFusion {
+        partitions: usize,
+        batch_size: usize,
+        /// Whether the engine's own optimiser runs.
+        optimise: bool,
+    },
 }
 
-/// A line for each hit and undecided row: keys, rule, outcome, score, because or open fields.
-pub fn outcomes(
-    schema: &str,
-    rules: &str,
-    root: &Path,
-    csv: &[PathBuf],
-    by: By,
-) -> Result<String, String> {
-    let project = project::from_texts(&[("rules.tamis", rules), ("schema.tamis", schema)], root);
-    let set = &project.rule_set;
-    let lines = lines(set, csv, by)?;
-    let line = |it: &Said| {
-        let keys: Vec<&str> = it.keys.iter().map(|it| it.as_deref().unwrap_or("-")).collect();
-        let (rule, outcome, words) = (&it.rule, &it.outcome, it.words());
-        let text = format!("{}  {rule}  {outcome}  {}  {words}", keys.join("/"), it.score());
-        format!("{}\n", text.trim_end())
-    };
-    Ok(lines.iter().map(line).collect())
+/// What a run says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    pub lines: Vec<Line>,
+    /// Hits and undecided of each rule.
+    pub counts: Vec<(u64, u64)>,
 }
 
-/// The lines of one rule of the project in `dir`: declaration, outcome, score, because or fields.
-pub fn rule_outcomes(dir: &Path, rule: &str, csv: &Path, by: By) -> Result<String, String> {
-    let request = project::Request { dir: dir.to_path_buf(), ..Default::default() };
-    let project = project::load(&request).map_err(|it| it.to_string())?;
-    let set = &project.rule_set;
-    let lines = lines(set, &[csv.to_path_buf()], by)?;
-    let text = lines.iter().filter(|it| it.rule == rule).map(|it| {
-        let words = it.words();
-        let words = if words.is_empty() { "-" } else { &words };
-        let key = it.keys.first().and_then(|it| it.as_deref()).unwrap_or("-");
-        format!("{key}  {}  {}  {words}\n", it.outcome, it.score())
-    });
-    Ok(text.collect())
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// `-` where there is none.
+    pub keys: Vec<String>,
+    pub rule: String,
+    pub outcome: String,
+    pub score: Option<String>,
+    /// `because` of a hit, the fields that leave an undecided row open.
+    pub words: String,
+    /// As JSON.
+    pub evidence: Option<String>,
 }
 
-/// A line of a run.
-struct Said {
-    keys: Vec<Option<String>>,
-    rule: String,
-    outcome: String,
-    score: Option<String>,
-    because: Option<String>,
-    open: Option<String>,
-}
-
-impl Said {
-    fn score(&self) -> &str {
-        self.score.as_deref().unwrap_or("-")
+impl Project {
+    /// Of texts with their names; lists and nomenclatures are looked for in `root`.
+    pub fn of(files: &[(&str, &str)], root: &Path) -> Project {
+        Project(project::from_texts(files, root))
     }
 
-    fn words(&self) -> String {
-        self.open.clone().or(self.because.clone()).unwrap_or_default()
+    /// The project of a folder with a `tamis.toml`.
+    ///
+    /// Errors: what `tamis check` could not read.
+    pub fn load(dir: &Path) -> Result<Project, String> {
+        let request = project::Request { dir: dir.to_path_buf(), ..Default::default() };
+        project::load(&request).map(Project).map_err(|it| it.to_string())
+    }
+
+    /// What `check` says.
+    pub fn remarks(&self) -> Vec<Remark> {
+        let Project(it) = self;
+        let remark = |found: &crate::diagnostic::Diagnostic| Remark {
+            code: found.code.number().to_owned(),
+            is_error: found.is_error(),
+            text: diagnostics::short(&it.sources, found),
+        };
+        it.diagnostics.iter().map(remark).collect()
+    }
+
+    /// Every rule over rows of files.
+    ///
+    /// Errors: what `tamis run` would stop at.
+    pub fn run(&self, files: &[PathBuf], by: By) -> Result<Said, String> {
+        let set = &self.0.rule_set;
+        let rules: Vec<RuleId> = (0..set.rules.len()).map(RuleId).collect();
+        let opened =
+            run::open(set, &rules, &DataSet::default(), files).map_err(|it| it.to_string())?;
+        let mut lines = Vec::new();
+        let mut receive = |batch: &RecordBatch| {
+            lines.extend((0..batch.num_rows()).map(|row| line(batch, row)));
+            Ok(())
+        };
+        let done = opened.run(set, Some(&mut receive), &options(by));
+        let counts = done.map_err(|it| it.to_string())?.counts;
+        Ok(Said { lines, counts })
     }
 }
 
-fn lines(set: &RuleSet, csv: &[PathBuf], by: By) -> Result<Vec<Said>, String> {
-    let rules: Vec<RuleId> = (0..set.rules.len()).map(RuleId).collect();
-    let opened = run::open(set, &rules, &DataSet::default(), csv).map_err(|it| it.to_string())?;
-    let mut all = Vec::new();
-    let mut receive = |batch: &RecordBatch| {
-        let keys = batch.num_columns() - COLUMNS.len();
-        for row in 0..batch.num_rows() {
-            let text = |at: usize| {
-                let column = batch.column(at).as_string::<i32>();
-                column.is_valid(row).then(|| column.value(row).to_owned())
-            };
-            let named = |name: &str| {
-                COLUMNS.iter().position(|it| *it == name).and_then(|it| text(keys + it))
-            };
-            all.push(Said {
-                keys: (0..keys).map(text).collect(),
-                rule: named("rule").unwrap_or_default(),
-                outcome: named("outcome").unwrap_or_default(),
-                score: named("score"),
-                because: named("because"),
-                open: named("undecided_because"),
-            });
-        }
-        Ok(())
+fn line(batch: &RecordBatch, row: usize) -> Line {
+    let keys = batch.num_columns() - COLUMNS.len();
+    let text = |at: usize| {
+        let column = batch.column(at).as_string::<i32>();
+        column.is_valid(row).then(|| column.value(row).to_owned())
     };
-    opened.run(set, Some(&mut receive), &options(by)).map_err(|it| it.to_string())?;
-    Ok(all)
+    let named =
+        |name: &str| COLUMNS.iter().position(|it| *it == name).and_then(|it| text(keys + it));
+    Line {
+        keys: (0..keys).map(|at| text(at).unwrap_or_else(|| "-".to_owned())).collect(),
+        rule: named("rule").unwrap_or_default(),
+        outcome: named("outcome").unwrap_or_default(),
+        score: named("score"),
+        words: named("undecided_because").or(named("because")).unwrap_or_default(),
+        evidence: named("evidence"),
+    }
 }
 
 fn options(by: By) -> Options {
     let (engine, threads, batch_size, optimise) = match by {
         By::Interpreter => (Engine::Interpreter, 1, 8192, true),
-        By::DataFusion(threads, batch_size, optimise) => {
-            (Engine::DataFusion, threads, batch_size, optimise)
+        By::DataFusion { partitions, batch_size, optimise } => {
+            (Engine::DataFusion, partitions, batch_size, optimise)
         }
     };
     Options {
@@ -131,4 +142,18 @@ fn options(by: By) -> Options {
         engine,
         optimise,
     }
+}
+
+/// What `tamis fmt` makes of a text.
+pub fn formatted(text: &str) -> String {
+    let mut sources = Sources::default();
+    let (file, _) = syntax::read("rules.tamis", text.as_bytes(), &mut sources);
+    format::format(&file, sources.get(file.id))
+}
+
+/// The tree of a text: no spans, no comments.
+pub fn tree(text: &str) -> String {
+    let mut sources = Sources::default();
+    let (file, _) = syntax::read("rules.tamis", text.as_bytes(), &mut sources);
+    print::print(&file)
 }

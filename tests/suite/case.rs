@@ -8,8 +8,9 @@ use std::path::Path;
 
 use libtest_mimic::Failed;
 use libtest_mimic::Trial;
-use tamis::probe;
 use tamis::probe::By;
+use tamis::probe::Line;
+use tamis::probe::Project;
 
 use crate::tidy;
 
@@ -47,7 +48,7 @@ fn page(path: &Path) -> Result<(), Failed> {
     let code = path.file_stem().and_then(|it| it.to_str()).unwrap_or_default().to_owned();
     for case in cases(&text) {
         for (_, body) in case.blocks.iter().filter(|it| it.0 == "tamis") {
-            let said = probe::check(&schema, body, Path::new("tests"));
+            let said = remarks(&project(&schema, body));
             let raised = said.contains(&format!("[{code}]"));
             match case.heading.as_str() {
                 "Wrong" if !raised => return Err(format!("{body}says {said}").into()),
@@ -63,6 +64,7 @@ fn page(path: &Path) -> Result<(), Failed> {
 fn rule(path: &Path) -> Result<(), Failed> {
     let text = fs::read_to_string(path)?;
     let schema = fs::read_to_string("rules/schema.tamis")?;
+    let project = Project::load(Path::new("rules"))?;
     let id = path.file_stem().and_then(|it| it.to_str()).unwrap_or_default().to_owned();
     let mut headings = Vec::new();
     for case in cases(&text) {
@@ -72,8 +74,10 @@ fn rule(path: &Path) -> Result<(), Failed> {
         let folder = tempfile::tempdir()?;
         let rows = folder.path().join("rows.csv");
         fs::write(&rows, completed(&schema, &csv))?;
-        for by in [By::Interpreter, By::DataFusion(2, 7, true)] {
-            let said = probe::rule_outcomes(Path::new("rules"), &id, &rows, by)?;
+        for by in [By::Interpreter, PLAN] {
+            let said = project.run(std::slice::from_ref(&rows), by)?;
+            let said =
+                said.lines.iter().filter(|it| it.rule == id).map(of_rule).collect::<String>();
             same(&format!("{} by {by:?}", case.heading), &wanted, &said)?;
         }
     }
@@ -112,8 +116,8 @@ fn run(case: &Case) -> Result<(), Failed> {
         case.blocks.iter().filter(|it| it.0 == kind).map(|it| it.1.as_str()).collect()
     };
     let schema = fs::read_to_string("tests/suite/schema.tamis")?;
-    let root = Path::new("tests");
-    let said = probe::check(&schema, &all("tamis"), root);
+    let project = project(&schema, &all("tamis"));
+    let said = remarks(&project);
     let wanted = case.blocks.iter().find(|it| it.0 == "diagnostics");
     match wanted {
         Some((_, wanted)) => same("diagnostics", wanted, &said)?,
@@ -123,26 +127,55 @@ fn run(case: &Case) -> Result<(), Failed> {
     for (kind, body) in &case.blocks {
         match kind.as_str() {
             "tamis" | "csv" | "diagnostics" => {}
-            "hits" => hits(&schema, &all("tamis"), &all("csv"), body)?,
+            "hits" => hits(&project, &schema, &all("csv"), body)?,
             unknown => return Err(format!("no block is called `{unknown}`").into()),
         }
     }
     Ok(())
 }
 
-/// Columns that a case does not give are added, empty.
-fn hits(schema: &str, rules: &str, csv: &str, wanted: &str) -> Result<(), Failed> {
+/// What every engine must say, one line for each hit and undecided row.
+fn hits(project: &Project, schema: &str, csv: &str, wanted: &str) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("rows.csv");
     fs::write(&path, completed(schema, csv))?;
-    for by in [By::Interpreter, By::DataFusion(1, 8192, true), By::DataFusion(4, 1, false)] {
-        let said =
-            probe::outcomes(schema, rules, Path::new("tests"), std::slice::from_ref(&path), by)?;
+    for by in ALL {
+        let said = project.run(std::slice::from_ref(&path), by)?;
+        let said = said.lines.iter().map(of_any_rule).collect::<String>();
         same(&format!("hits by {by:?}"), wanted, &said)?;
     }
     Ok(())
 }
 
+const PLAN: By = By::DataFusion { partitions: 2, batch_size: 7, optimise: true };
+
+const ALL: [By; 3] = [
+    By::Interpreter,
+    By::DataFusion { partitions: 1, batch_size: 8192, optimise: true },
+    By::DataFusion { partitions: 4, batch_size: 1, optimise: false },
+];
+
+fn project(schema: &str, rules: &str) -> Project {
+    Project::of(&[("rules.tamis", rules), ("schema.tamis", schema)], Path::new("tests"))
+}
+
+fn remarks(project: &Project) -> String {
+    project.remarks().into_iter().map(|it| it.text).collect()
+}
+
+fn of_rule(it: &Line) -> String {
+    let words = if it.words.is_empty() { "-" } else { &it.words };
+    let score = it.score.as_deref().unwrap_or("-");
+    format!("{}  {}  {score}  {words}\n", it.keys[0], it.outcome)
+}
+
+fn of_any_rule(it: &Line) -> String {
+    let (keys, score) = (it.keys.join("/"), it.score.as_deref().unwrap_or("-"));
+    let text = format!("{keys}  {}  {}  {score}  {}", it.rule, it.outcome, it.words);
+    format!("{}\n", text.trim_end())
+}
+
+/// Columns that a case does not give are added, empty.
 pub fn completed(schema: &str, csv: &str) -> String {
     let fields: Vec<&str> = schema
         .lines()

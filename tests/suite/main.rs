@@ -1,8 +1,14 @@
-//! The one test binary: case files, tidy checks, agreement on random rules, hostile input.
+//! The one test binary: case files, tidy checks, agreement on random rules, bad data, hostile input.
 
+mod agree;
+mod bad_data;
 mod case;
+mod exact;
+mod generate;
 mod hostile;
 mod random;
+mod rational;
+mod seed;
 mod tidy;
 
 use std::process::ExitCode;
@@ -13,6 +19,11 @@ fn main() -> ExitCode {
     let mut trials = tidy::trials();
     trials.extend(case::trials());
     trials.extend(hostile::trials());
+    trials.extend(bad_data::trials());
+    trials.extend(exact::trials());
+    trials.extend(rational::trials());
     trials.extend(random::trials());
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let done = libtest_mimic::run(&Arguments::from_args(), trials);
+    random::report();
+    done.exit_code()
 }

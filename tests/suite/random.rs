@@ -1,192 +1,201 @@
-//! The oracle: random well-typed rules over rows rich in missing values, zeros and limits; the
-//! interpreter and the plan must say the same. `TAMIS_SEEDS=1000` for long runs.
+//! The oracle at work: on random rules and rows the interpreter and the plan must say the same.
+//!
+//! `TAMIS_SEEDS=100000` for a long night. A disagreement is made small and printed as a case.
 
 use std::fs;
 use std::path::Path;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use libtest_mimic::Failed;
 use libtest_mimic::Trial;
 use tamis::probe;
 use tamis::probe::By;
+use tamis::probe::Project;
 
-use crate::case::completed;
+use crate::agree;
+use crate::generate;
+use crate::seed::Random;
+
+const SEEDS: u64 = 200;
+/// Seeds in one test.
+const GROUP: u64 = 10;
+const RULES: usize = 8;
+/// Fewer and more than fill a word of a bitmap.
+const ROWS: [usize; 3] = [30, 130, 300];
+
+/// Pairs of rule and row on which both engines gave an answer, and how often a plan ran.
+static PAIRS: AtomicU64 = AtomicU64::new(0);
+static PLANS: AtomicU64 = AtomicU64::new(0);
 
 pub fn trials() -> Vec<Trial> {
-    let seeds = std::env::var("TAMIS_SEEDS").ok().and_then(|it| it.parse().ok()).unwrap_or(40_u64);
-    (0..seeds).map(|seed| Trial::test(format!("random seed {seed}"), move || agree(seed))).collect()
+    let seeds = std::env::var("TAMIS_SEEDS").ok().and_then(|it| it.parse().ok()).unwrap_or(SEEDS);
+    let groups = (0..seeds).step_by(usize::try_from(GROUP).unwrap_or(1));
+    let trial = |first: u64| {
+        let last = (first + GROUP).min(seeds);
+        let name = format!("random seeds {first} to {}", last - 1);
+        Trial::test(name, move || (first..last).try_for_each(compare))
+    };
+    groups.map(trial).collect()
 }
 
-/// A small generator of its own: the same everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, n: usize) -> usize {
-        usize::try_from(self.next() % n as u64).unwrap_or(0)
-    }
-
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len())]
+/// How much was compared.
+pub fn report() {
+    let (pairs, plans) = (PAIRS.load(Ordering::Relaxed), PLANS.load(Ordering::Relaxed));
+    if pairs != 0 {
+        println!("random: {pairs} pairs of rule and row agree, in {plans} runs of DataFusion\n");
     }
 }
 
-fn agree(seed: u64) -> Result<(), Failed> {
-    let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-    for _ in 0..8 {
-        random.next();
-    }
-    let rules: String = (0..8).map(|at| rule(&mut random, at)).collect();
-    let rows: String = (0..60).map(|at| row(&mut random, at)).collect();
-    let schema = fs::read_to_string("tests/suite/schema.tamis")?;
-    let root = Path::new("tests");
-    let said = probe::check(&schema, &rules, root);
-    if said.contains("error[") {
-        return Err(format!("not well-typed:\n{said}\n{rules}").into());
-    }
-    let folder = tempfile::tempdir()?;
-    let path = folder.path().join("rows.csv");
-    let header = "declaration_id,accepted_date,importer_id,importer_name,risk,hs,origin,dispatch,\
-                  description,value,price_usd,net_mass,packages,tax_rate,controlled,total_value";
-    fs::write(&path, completed(&schema, &format!("{header}\n{rows}")))?;
-    let files = [path];
-    let wanted = probe::outcomes(&schema, &rules, root, &files, By::Interpreter)?;
-    let (threads, batch) = (1 + random.below(16), [1, 7, 8192][random.below(3)]);
-    for by in [By::DataFusion(threads, batch, true), By::DataFusion(1, 8192, false)] {
-        let said = probe::outcomes(&schema, &rules, root, &files, by)?;
-        if said != wanted {
-            let differs: Vec<&str> =
-                said.lines().filter(|it| !wanted.contains(it)).take(5).collect();
-            return Err(format!("seed {seed}, {by:?}\n{rules}\n{differs:?}\n{rows}").into());
+/// Rules and rows of one seed, and how the engine shall run them.
+#[derive(Clone)]
+struct Sample {
+    blocks: Vec<String>,
+    rows: Vec<String>,
+    files: usize,
+    by: Vec<By>,
+}
+
+fn compare(seed: u64) -> Result<(), Failed> {
+    let mut random = Random::new(seed);
+    let rows = ROWS[random.below(ROWS.len())];
+    let sample = Sample {
+        blocks: generate::rules(&mut random, RULES),
+        rows: generate::rows(&mut random, rows),
+        files: 1 + random.below(5),
+        by: vec![
+            By::Interpreter,
+            By::DataFusion {
+                partitions: 1 + random.below(16),
+                batch_size: [1, 7, 8192][random.below(3)],
+                optimise: true,
+            },
+            By::DataFusion { partitions: 1, batch_size: 8192, optimise: false },
+        ],
+    };
+    let text = sample.blocks.concat();
+    written_again(&text).map_err(|it| format!("seed {seed}: {it}\n{text}"))?;
+    match verdict(&sample)? {
+        Verdict::Agree => {
+            let pairs = u64::try_from(RULES * rows).unwrap_or(0);
+            PAIRS.fetch_add(pairs, Ordering::Relaxed);
+            PLANS.fetch_add(2, Ordering::Relaxed);
+            Ok(())
         }
+        Verdict::Refused(why) => {
+            Err(format!("seed {seed} is not well-typed\n{why}\n{text}").into())
+        }
+        Verdict::Differ(_) => Err(told(seed, &shrunk(sample)).into()),
+    }
+}
+
+/// What is formatted says the same, and is left alone the second time.
+fn written_again(text: &str) -> Result<(), String> {
+    let once = probe::formatted(text);
+    if probe::formatted(&once) != once {
+        return Err(format!("formatting is not idempotent\n{once}"));
+    }
+    if probe::tree(&once) != probe::tree(text) {
+        return Err(format!("formatting changes what it says\n{once}"));
     }
     Ok(())
 }
 
-fn rule(random: &mut Random, at: usize) -> String {
-    let combiner = random.one(&["all of", "any of", "none of", "at least 2 of"]);
-    let mut text = format!("rule R{at}\n");
-    if random.below(4) == 0 {
-        text += "  valid from 2026-01-15 to 2026-06-30\n";
-    }
-    text += &format!("  for each item\n  when {combiner}\n");
-    for _ in 0..2 + random.below(3) {
-        if random.below(6) == 0 {
-            let inner = random.one(&["any of", "all of", "none of"]);
-            text +=
-                &format!("    - {inner}\n      -- {}\n      -- {}\n", test(random), test(random));
-        } else if 0 < at && random.below(8) == 0 {
-            text += &format!("    - hit(R{})\n", random.below(at));
-        } else {
-            text += &format!("    - {}\n", condition(random));
-        }
-    }
-    if random.below(3) == 0 {
-        let until = random.one(&["", " until 2026-03-10", " since 2026-03-11"]);
-        text += &format!("  unless any of\n    - \"x\": {}{until}\n", test(random));
-    }
-    text + "  then\n    score 5 + min(packages or else 1, 10)\n    because \"{unit_value}\"\n"
+enum Verdict {
+    Agree,
+    Differ(String),
+    Refused(String),
 }
 
-fn condition(random: &mut Random) -> String {
-    match random.below(5) {
-        0 => format!("not ({})", test(random)),
-        1 => format!("({}) and ({})", test(random), test(random)),
-        2 => format!("({}) or ({})", test(random), test(random)),
-        _ => test(random),
+fn verdict(sample: &Sample) -> Result<Verdict, Failed> {
+    let folder = tempfile::tempdir()?;
+    generate::lists(folder.path())?;
+    let rules = sample.blocks.concat();
+    let texts = [("rules.tamis", rules.as_str()), ("schema.tamis", generate::SCHEMA)];
+    let project = Project::of(&texts, folder.path());
+    let errors: String =
+        project.remarks().into_iter().filter(|it| it.is_error).map(|it| it.text).collect();
+    if !errors.is_empty() {
+        return Ok(Verdict::Refused(errors));
     }
+    let files = written(sample, folder.path())?;
+    Ok(match agree::agreed(&project, &files, &sample.by) {
+        Ok(_) => Verdict::Agree,
+        Err(it) => Verdict::Differ(it.message().unwrap_or_default().to_owned()),
+    })
 }
 
-fn test(random: &mut Random) -> String {
-    let compare = random.one(&["<", "<=", ">", ">=", "=", "!="]);
-    match random.below(16) {
-        0 => format!("{} {compare} {}", money(random), money(random)),
-        1 => format!("net_mass {compare} {}", random.one(&["0 kg", "1 t", "12.5 kg", "999 g"])),
-        2 => {
-            format!("unit_value {compare} {}", random.one(&["0 EUR/kg", "2.5 EUR/kg", "500 EUR/t"]))
-        }
-        3 => format!(
-            "packages {compare} {}",
-            random.one(&["0", "3", "-1", "packages + 1", "packages * packages"])
-        ),
-        4 => format!(
-            "hs {} {}",
-            random.one(&["under", "not under"]),
-            random.one(&["HS 85", "HS 8517", "(HS 01, HS 8517.13)"])
-        ),
-        5 => format!("origin {} (CN, HK, GB)", random.one(&["is one of", "is not one of"])),
-        6 => {
-            format!("{} {} EU", random.one(&["origin", "dispatch"]), random.one(&["in", "not in"]))
-        }
-        7 => format!("origin {} dispatch", random.one(&["is", "is not"])),
-        8 => format!("description {} \"É\"", random.one(&["starts with", "ends with", "contains"])),
-        9 => format!(
-            "{} is {}",
-            random.one(&["origin", "net_mass", "unit_value", "hs"]),
-            random.one(&["missing", "given"])
-        ),
-        10 => format!("importer_name {} \"Łódź & fils\"", random.one(&["is", "is not"])),
-        11 => format!("risk {} medium", random.one(&["<", ">=", "is", "is not"])),
-        12 => format!(
-            "accepted_date {} {compare} 2026-03-10",
-            random.one(&["", "+ 1 month", "- 30 days"])
-        ),
-        13 => format!("tax_rate {}between 2 % and 8 %", random.one(&["", "not "])),
-        14 => random
-            .one(&["controlled", "controlled is false", "weekday(accepted_date) is friday"])
-            .to_owned(),
-        _ => format!("hs at 4 digits is {}", random.one(&["HS 8517", "HS 0101"])),
-    }
-}
-
-fn money(random: &mut Random) -> String {
-    let inner = random.one(&[
-        "value",
-        "total_value",
-        "(value or else 0 EUR)",
-        "50 % of value",
-        "unit_value * net_mass",
-    ]);
-    match random.below(6) {
-        0 => format!("{inner} + total_value"),
-        1 => format!("round({inner}, 2)"),
-        2 => format!("max({inner}, 100 EUR)"),
-        3 => format!("-{inner}").replace("-50", "50").replace("-unit", "unit"),
-        4 => format!("{inner} / 3"),
-        _ => inner.to_owned(),
-    }
-}
-
-fn row(random: &mut Random, at: usize) -> String {
-    let number = |random: &mut Random| {
-        random
-            .one(&["", "0", "1", "-3", "2.5", "12.5", "1000", "999999999999999999", "0.0001"])
-            .to_owned()
+/// The rows in as many files as the sample says.
+fn written(sample: &Sample, folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let size = sample.rows.len().div_ceil(sample.files).max(1);
+    let write = |(at, rows): (usize, &[String])| {
+        let path = folder.join(format!("{at}.csv"));
+        fs::write(&path, format!("{}\n{}\n", generate::HEADER, rows.join("\n")))?;
+        Ok(path)
     };
-    let cells = [
-        format!("D{at:03}"),
-        random
-            .one(&["2026-03-10", "2026-03-11", "2026-01-31", "2020-12-31", "2021-01-01"])
-            .to_owned(),
-        random.one(&["", "FR1", "fr1"]).to_owned(),
-        random.one(&["", "lodz ET FILS", "ŁÓDŹ  &  Fils", "x"]).to_owned(),
-        random.one(&["", "low", "medium", "high"]).to_owned(),
-        random.one(&["", "851713", "8517", "85", "010121", "01"]).to_owned(),
-        random.one(&["", "CN", "GB", "FR", "ZZ", "NA"]).to_owned(),
-        random.one(&["", "CN", "GB", "FR"]).to_owned(),
-        random.one(&["", "école", "ÉCOLE é", "x"]).to_owned(),
-        number(random),
-        number(random),
-        number(random),
-        random.one(&["", "0", "3", "9223372036854775807", "-9223372036854775808"]).to_owned(),
-        random.one(&["", "0", "2", "8", "8.0001"]).to_owned(),
-        random.one(&["", "0", "1"]).to_owned(),
-        number(random),
-    ];
-    format!("{}\n", cells.join(","))
+    sample.rows.chunks(size).enumerate().map(write).collect()
+}
+
+/// Without the rules, rows, lines and files that do not matter.
+fn shrunk(sample: Sample) -> Sample {
+    let mut it = sample;
+    let differs = |it: &Sample| matches!(verdict(it), Ok(Verdict::Differ(_)));
+    for by in it.by.clone().into_iter().skip(1) {
+        let simpler = Sample { by: vec![By::Interpreter, by], files: 1, ..it.clone() };
+        if differs(&simpler) {
+            it = simpler;
+            break;
+        }
+    }
+    for at in (1..it.blocks.len()).rev() {
+        let mut simpler = it.clone();
+        simpler.blocks.remove(at);
+        if differs(&simpler) {
+            it = simpler;
+        }
+    }
+    let mut size = it.rows.len() / 2;
+    while 0 < size {
+        let mut from = 0;
+        while from < it.rows.len() && 1 < it.rows.len() {
+            let mut simpler = it.clone();
+            simpler.rows.drain(from..(from + size).min(it.rows.len()));
+            if !simpler.rows.is_empty() && differs(&simpler) {
+                it = simpler;
+            } else {
+                from += size;
+            }
+        }
+        size /= 2;
+    }
+    for block in 1..it.blocks.len() {
+        let lines = it.blocks[block].lines().count();
+        for line in (1..lines).rev() {
+            let mut simpler = it.clone();
+            let kept = simpler.blocks[block].lines().enumerate().filter(|it| it.0 != line);
+            simpler.blocks[block] = kept.map(|it| format!("{}\n", it.1)).collect();
+            if differs(&simpler) {
+                it = simpler;
+            }
+        }
+    }
+    it
+}
+
+/// A case for `tests/cases/regressions`, without the columns that hold nothing.
+fn told(seed: u64, sample: &Sample) -> String {
+    let what = match verdict(sample) {
+        Ok(Verdict::Differ(what)) => what,
+        _ => "it differs from run to run".to_owned(),
+    };
+    format!(
+        "seed {seed}, {:?}\n{what}\n# What went wrong\n\n```schema\n{}```\n\n```csv\n{}\n{}\n```\n\n\
+         ```tamis\n{}```\n\n```hits\n```\n",
+        sample.by.last(),
+        generate::SCHEMA,
+        generate::HEADER,
+        sample.rows.join("\n"),
+        sample.blocks.concat(),
+    )
 }
