@@ -5,6 +5,7 @@ pub mod convert;
 pub mod list;
 pub mod manifest;
 pub mod scan;
+pub mod survey;
 pub mod tally;
 pub mod text;
 pub mod typed;

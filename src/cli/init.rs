@@ -1,9 +1,13 @@
-//! `tamis init`: the skeleton of a project.
+//! `tamis init`: the skeleton of a project, or one for the data at hand.
 
+pub mod from;
+
+use std::path::Path;
 use std::path::PathBuf;
 
 use crate::cli::Context;
 use crate::cli::output;
+use crate::data::survey;
 use crate::project;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
@@ -11,13 +15,18 @@ use crate::trouble::Trouble;
 pub const EXAMPLES: &str = "\
 Examples:
   tamis init            here
-  tamis init targeting  in a folder of its own";
+  tamis init targeting  in a folder of its own
+  tamis init targeting --from extract.csv
+                        with the columns of a .csv, .parquet or .arrow file";
 
 #[derive(clap::Args)]
 pub struct Init {
     /// The folder of the project
     #[arg(default_value = ".")]
     dir: PathBuf,
+    /// A file of declarations: its columns become the schema
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
 }
 
 const FILES: [(&str, &str); 3] = [
@@ -87,7 +96,11 @@ pub fn init(it: &Init, context: &Context) -> Result<Exit, Trouble> {
         let message = format!("`{}` is there already", dir.join(name).display());
         return Err(Trouble::usage(message).help("name another folder: `tamis init elsewhere`"));
     }
-    for (name, text) in FILES {
+    let files = match &it.from {
+        Some(file) => described(file, dir)?,
+        None => FILES.map(|(_, text)| text.to_owned()),
+    };
+    for ((name, _), text) in FILES.iter().zip(files) {
         let path = dir.join(name);
         if let Some(folder) = path.parent().filter(|it| !it.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|it| {
@@ -98,6 +111,32 @@ pub fn init(it: &Init, context: &Context) -> Result<Exit, Trouble> {
         output::write_whole(&path, text.as_bytes())?;
         output::product(&format!("{}\n", path.display()))?;
     }
-    context.terminal.note("Now describe your declarations in schema.tamis, then `tamis check`");
+    context.terminal.note(match &it.from {
+        Some(_) => "Now read schema.tamis, then `tamis check` and `tamis run archive`",
+        None => "Now describe your declarations in schema.tamis, then `tamis check`",
+    });
     Ok(Exit::Ok)
+}
+
+/// The texts of [`FILES`] for the columns of a file.
+fn described(file: &Path, dir: &Path) -> Result<[String; 3], Trouble> {
+    let (seen, separator) = survey::survey(file)?;
+    let columns = from::columns(&seen);
+    let path = from_project(file, dir);
+    Ok([
+        from::manifest(&columns, &path, separator),
+        from::schema(&columns, file),
+        from::rule(&columns),
+    ])
+}
+
+/// The file as the project will name it: paths of `tamis.toml` start beside it.
+fn from_project(file: &Path, dir: &Path) -> String {
+    let here = dir.as_os_str().is_empty();
+    let path = match file.canonicalize() {
+        Ok(full) if !here => full,
+        _ => file.to_path_buf(),
+    };
+    // Brackets and stars would be a pattern.
+    glob::Pattern::escape(&path.to_string_lossy().replace('\\', "/"))
 }

@@ -148,7 +148,8 @@ fn converted(column: &ArrayRef, reading: &Reading) -> Option<Converted> {
     Some(text::column(texts.len(), reading, cell))
 }
 
-fn as_text(column: &ArrayRef) -> Option<ArrayRef> {
+/// The values as text; `None` for a type that has none.
+pub fn as_text(column: &ArrayRef) -> Option<ArrayRef> {
     match column.data_type() {
         DataType::Utf8 => Some(Arc::clone(column)),
         DataType::Timestamp(unit, Some(_)) => {

@@ -6,6 +6,7 @@ mod case;
 mod exact;
 mod generate;
 mod hostile;
+mod init;
 mod random;
 mod rational;
 mod seed;
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
     trials.extend(hostile::trials());
     trials.extend(bad_data::trials());
     trials.extend(exact::trials());
+    trials.extend(init::trials());
     trials.extend(rational::trials());
     trials.extend(random::trials());
     let done = libtest_mimic::run(&Arguments::from_args(), trials);
