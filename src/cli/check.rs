@@ -81,7 +81,10 @@ pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
         counted(errors, "error"),
         counted(warnings, "warning"),
     ));
-    Ok(exit(&project.diagnostics, it.strict))
+    let exit = exit(&project.diagnostics, it.strict);
+    // The process ends: to take thousands of rules apart again would be noticed.
+    std::mem::forget(scope);
+    Ok(exit)
 }
 
 /// Some files of a project, and what was said of them.

@@ -33,45 +33,58 @@ fn line_words(block: &str) -> Vec<&'static str> {
 }
 
 pub fn file(id: FileId, scanned: Scanned) -> (ast::File, Vec<Diagnostic>) {
-    let mut reader = Reader {
-        id,
-        diagnostics: scanned.diagnostics,
-        blocks: Vec::new(),
-        word: String::new(),
-        skipping: false,
-        passed_over: Vec::new(),
-        suppressions: Vec::new(),
-        end: 0,
-    };
-    if let Some(first) = scanned.lines.first().and_then(|it| it.leading.first()) {
-        reader.language(first);
+    let Scanned { lines, end_comments, diagnostics } = scanned;
+    let mut all = Reader { diagnostics, ..Reader::new(id) };
+    if let Some(first) = lines.first().and_then(|it| it.leading.first()) {
+        all.language(first);
     }
-    for logical in scanned.lines {
-        reader.comments(&logical);
-        if !logical.broken && !logical.text.is_ascii() {
-            reader.confusable(&logical);
-        }
-        if logical.margin { reader.head(logical) } else { reader.line(logical) }
+    for part in read(id, lines) {
+        all.diagnostics.extend(part.diagnostics);
+        all.blocks.extend(part.blocks);
+        all.passed_over.extend(part.passed_over);
+        all.suppressions.extend(part.suppressions);
     }
-    reader.complete();
-    let passed_over = std::mem::take(&mut reader.passed_over);
-    reader.diagnostics.retain(|it| {
+    let passed_over = std::mem::take(&mut all.passed_over);
+    all.diagnostics.retain(|it| {
         let at = it.span().start;
         let after = passed_over.partition_point(|it| it.start <= at);
         let inside = after.checked_sub(1).is_some_and(|before| at < passed_over[before].end);
         it.code < Code::T1101 || !inside
     });
-    for comment in &scanned.end_comments {
-        reader.suppression(comment, comment.span);
+    for comment in &end_comments {
+        all.suppression(comment, comment.span);
     }
-    reader.cover_blocks();
-    let file = ast::File {
-        id,
-        blocks: reader.blocks,
-        end_comments: scanned.end_comments,
-        suppressions: reader.suppressions,
-    };
-    (file, reader.diagnostics)
+    all.cover_blocks();
+    let Reader { blocks, suppressions, diagnostics, .. } = all;
+    (ast::File { id, blocks, end_comments, suppressions }, diagnostics)
+}
+
+/// Below this a thread is not worth its start.
+const LINES_MIN: usize = 2_000;
+
+/// Blocks have nothing to do with each other: those of a long file are read side by side.
+fn read(id: FileId, mut lines: Vec<Logical>) -> Vec<Reader> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let size = lines.len().div_ceil(cores).max(LINES_MIN);
+    let mut parts = Vec::new();
+    while let Some(at) = (size..lines.len()).find(|it| lines[*it].margin) {
+        let rest = lines.split_off(at);
+        parts.push(std::mem::replace(&mut lines, rest));
+    }
+    std::thread::scope(|scope| {
+        let spawn = |part| scope.spawn(move || Reader::of(id, part));
+        let workers: Vec<_> = parts.into_iter().map(spawn).collect();
+        let last = Reader::of(id, lines);
+        let mut all: Vec<Reader> = Vec::new();
+        for worker in workers {
+            match worker.join() {
+                Ok(it) => all.push(it),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all.push(last);
+        all
+    })
 }
 
 struct Reader {
@@ -85,10 +98,34 @@ struct Reader {
     /// Lines of such blocks: what the scanner says about them is of no use.
     passed_over: Vec<Span>,
     suppressions: Vec<ast::Suppression>,
-    end: usize,
 }
 
 impl Reader {
+    fn new(id: FileId) -> Reader {
+        Reader {
+            id,
+            diagnostics: Vec::new(),
+            blocks: Vec::new(),
+            word: String::new(),
+            skipping: false,
+            passed_over: Vec::new(),
+            suppressions: Vec::new(),
+        }
+    }
+
+    fn of(id: FileId, lines: Vec<Logical>) -> Reader {
+        let mut reader = Reader::new(id);
+        for logical in lines {
+            reader.comments(&logical);
+            if !logical.broken && !logical.text.is_ascii() {
+                reader.confusable(&logical);
+            }
+            if logical.margin { reader.head(logical) } else { reader.line(logical) }
+        }
+        reader.complete();
+        reader
+    }
+
     fn span(&self, logical: &Logical) -> Span {
         let indent = logical.text.len() - logical.text.trim_start().len();
         let start = logical.start + indent;
@@ -248,7 +285,6 @@ impl Reader {
             }),
             None => block.broken = true,
         }
-        self.end = span.end as usize;
     }
 
     fn line_kind(&mut self, logical: &Logical) -> Option<LineKind> {
