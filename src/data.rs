@@ -2,6 +2,7 @@
 
 pub mod columnar;
 pub mod convert;
+pub mod headers;
 pub mod list;
 pub mod manifest;
 pub mod scan;
@@ -15,6 +16,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use arrow::array::Array;
 use arrow::array::ArrayRef;
@@ -23,10 +25,13 @@ use arrow::datatypes::Field as ArrowField;
 use arrow::datatypes::Schema as ArrowSchema;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use encoding_rs::Encoding;
+use encoding_rs::UTF_8;
 
 use crate::data::convert::Cell;
 use crate::data::convert::Reading;
 use crate::data::convert::data_type;
+use crate::data::headers::Headers;
 use crate::data::manifest::DataSet;
 use crate::data::tally::Batch;
 use crate::data::tally::Tally;
@@ -45,6 +50,16 @@ pub struct Table {
     pub files: Vec<DataFile>,
     pub tally: Arc<Tally>,
     fields: Arc<Vec<Wanted>>,
+    outer: Option<Outer>,
+}
+
+/// The record around, when it stands in files of its own.
+#[derive(Clone)]
+struct Outer {
+    table: Arc<Table>,
+    /// Its key, as names of columns.
+    keys: Vec<String>,
+    headers: Arc<OnceLock<Headers>>,
 }
 
 /// A file, and where each wanted column stands in it; `None` when it is absent and may be.
@@ -54,6 +69,7 @@ pub struct DataFile {
     pub shown: String,
     pub format: Format,
     pub separator: u8,
+    pub encoding: &'static Encoding,
     pub places: Vec<Option<usize>>,
     pub header: Vec<String>,
     pub rows: Rows,
@@ -113,9 +129,18 @@ pub fn open(
     files: &[PathBuf],
     record: RecordId,
     used: &[FieldId],
+    outer: Option<&Arc<Table>>,
 ) -> Result<Table, Trouble> {
     let columns = wanted(schema, record, used);
-    let fields: Vec<Wanted> = columns.iter().map(|id| field(schema, set, *id)).collect();
+    // What files of this record have of the record around is its key.
+    let here = |id: &FieldId| outer.is_none() || id.record == record || is_key(schema, *id);
+    let mut fields: Vec<Wanted> = columns.iter().map(|id| field(schema, set, *id)).collect();
+    for (field, id) in fields.iter_mut().zip(&columns) {
+        field.needed &= here(id);
+        if !here(id) {
+            field.known = None;
+        }
+    }
     let arrow: Vec<ArrowField> = columns
         .iter()
         .map(|id| {
@@ -127,7 +152,9 @@ pub fn open(
     let mut faults = Vec::new();
     let mut opened = Vec::new();
     for path in files {
-        match open_file(schema, set, path, record, &columns) {
+        let mut declared = declared(schema, record);
+        declared.retain(&here);
+        match open_file(schema, set, path, &declared, &columns) {
             Ok(file) => opened.push(file),
             Err(found) => faults.extend(found),
         }
@@ -138,17 +165,30 @@ pub fn open(
              may be absent in `optional`",
         ));
     }
+    let key = |it: &&FieldId| it.record != record && is_key(schema, **it);
+    let name =
+        |it: &FieldId| format!("{}.{}", schema.record(it.record).name, schema.field(*it).name);
+    let outer = outer.map(|table| Outer {
+        table: table.clone(),
+        keys: columns.iter().filter(key).map(name).collect(),
+        headers: Arc::default(),
+    });
     Ok(Table {
         columns,
         arrow: Arc::new(ArrowSchema::new(arrow)),
         files: opened,
         tally: Arc::new(Tally::default()),
         fields: Arc::new(fields),
+        outer,
     })
 }
 
+fn is_key(schema: &Schema, id: FieldId) -> bool {
+    schema.record(id.record).key.contains(&id.field)
+}
+
 fn is_needed(schema: &Schema, id: FieldId) -> bool {
-    schema.field(id).required || schema.record(id.record).key.contains(&id.field)
+    schema.field(id).required || is_key(schema, id)
 }
 
 fn declared(schema: &Schema, record: RecordId) -> Vec<FieldId> {
@@ -187,7 +227,7 @@ fn open_file(
     schema: &Schema,
     set: &DataSet,
     path: &Path,
-    record: RecordId,
+    declared: &[FieldId],
     columns: &[FieldId],
 ) -> Result<DataFile, Vec<String>> {
     let shown = path.display().to_string();
@@ -201,9 +241,14 @@ fn open_file(
         return Err(fault("is empty"));
     }
     let separator = set.separator.as_ref().and_then(|it| it.bytes().next()).unwrap_or(b',');
+    let encoding = match &set.encoding {
+        None => UTF_8,
+        Some(label) => Encoding::for_label(label.as_bytes())
+            .ok_or_else(|| fault(&format!("no encoding is called `{label}`")))?,
+    };
     let (header, types, rows) = match format {
         Format::Csv => {
-            let header = text::header(path, separator).map_err(|it| fault(&it))?;
+            let header = text::header(path, separator, encoding).map_err(|it| fault(&it))?;
             (header, Vec::new(), Rows::About(text::rows(path, metadata.len())))
         }
         Format::Parquet | Format::Arrow => {
@@ -214,7 +259,7 @@ fn open_file(
     };
     let mut faults = Vec::new();
     let mut places = BTreeMap::new();
-    for id in declared(schema, record) {
+    for id in declared.iter().copied() {
         let it = schema.field(id);
         let names = foreign_names(set, it);
         let found: Vec<usize> =
@@ -246,7 +291,16 @@ fn open_file(
         return Err(faults);
     }
     let places = columns.iter().map(|it| places.get(it).copied()).collect();
-    Ok(DataFile { path: path.to_path_buf(), shown, format, separator, places, header, rows })
+    Ok(DataFile {
+        path: path.to_path_buf(),
+        shown,
+        format,
+        separator,
+        encoding,
+        places,
+        header,
+        rows,
+    })
 }
 
 /// The column names that feed a field: the mapped one, else its own, else its former one.
@@ -279,7 +333,21 @@ impl Table {
             files: self.files.clone(),
             tally: Arc::new(Tally::default()),
             fields: self.fields.clone(),
+            outer: self.outer.clone(),
         }
+    }
+
+    /// Reads the record around, when it stands in files of its own: once, before any row.
+    ///
+    /// Errors: what reading it says.
+    pub fn prepare(&self) -> Result<(), Trouble> {
+        if let Some(it) = &self.outer
+            && it.headers.get().is_none()
+        {
+            let headers = Headers::read(&it.table, &it.keys)?;
+            it.headers.set(headers).ok();
+        }
+        Ok(())
     }
 
     /// The canonical batches of all the files, one after the other; rejected rows are left out and
@@ -355,6 +423,15 @@ impl Table {
                 }
             }
             arrays.push(array);
+        }
+        if let Some(outer) = &self.outer
+            && let Some(headers) = outer.headers.get()
+        {
+            let key = outer.keys.join(", ");
+            for row in headers.fill(&self.arrow, &outer.keys, &mut arrays)? {
+                tally.faults.push((key.clone(), "no outer record of this key", first + row as u64));
+                faulty[row] = true;
+            }
         }
         tally.faulty = faulty.iter().filter(|it| **it).count() as u64;
         tally.rejected = rejected.iter().filter(|it| **it).count() as u64;

@@ -7,12 +7,12 @@ use arrow::array::Array;
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 
-use crate::data::manifest::DataSet;
 use crate::ir::RuleId;
 use crate::project;
 use crate::report::diagnostics;
 use crate::run;
 use crate::run::Engine;
+use crate::run::Input;
 use crate::run::Options;
 use crate::run::lines::COLUMNS;
 use crate::source::Sources;
@@ -95,8 +95,7 @@ impl Project {
     pub fn run(&self, files: &[PathBuf], by: By) -> Result<Said, String> {
         let set = &self.0.rule_set;
         let rules: Vec<RuleId> = (0..set.rules.len()).map(RuleId).collect();
-        let opened =
-            run::open(set, &rules, &DataSet::default(), files).map_err(|it| it.to_string())?;
+        let opened = run::open(set, &rules, &Input::of(files)).map_err(|it| it.to_string())?;
         let mut lines = Vec::new();
         let mut receive = |batch: &RecordBatch| {
             lines.extend((0..batch.num_rows()).map(|row| line(batch, row)));

@@ -15,6 +15,7 @@ use crate::data::Table;
 use crate::data::manifest::DataSet;
 use crate::data::manifest::Manifest;
 use crate::data::tally::Report;
+use crate::diagnostic::did_you_mean;
 use crate::hit::Outcome;
 use crate::interpret;
 use crate::interpret::row;
@@ -62,22 +63,28 @@ pub struct Done {
 /// Files that fit the schema, and the rules that will judge their rows.
 pub struct Opened {
     pub table: Arc<Table>,
+    /// Of the record around, when it stands in files of its own.
+    pub outer: Option<Arc<Table>>,
     pub rules: Vec<RuleId>,
     /// The record that the files have one row of.
     pub inner: RecordId,
 }
 
-/// The files of a data set of the manifest, or files named directly.
-///
-/// Errors: a name that is neither.
-pub fn files(
-    manifest: Option<&Manifest>,
-    named: &[String],
-) -> Result<(DataSet, Vec<PathBuf>), Trouble> {
-    if let [name] = named
-        && let Some(manifest) = manifest
-        && let Some(set) = manifest.data.get(name)
-    {
+/// Files, and how they are read; or those of each record.
+#[derive(Debug, Clone, Default)]
+pub struct Input {
+    pub set: DataSet,
+    pub files: Vec<PathBuf>,
+    pub records: BTreeMap<String, Input>,
+}
+
+impl Input {
+    /// Files as their names and columns are.
+    pub fn of(files: &[PathBuf]) -> Input {
+        Input { files: files.to_vec(), ..Input::default() }
+    }
+
+    fn of_set(manifest: &Manifest, name: &str, set: &DataSet) -> Result<Input, Trouble> {
         let mut files = Vec::new();
         for pattern in set.path.all() {
             let full = manifest.root.join(&pattern);
@@ -92,7 +99,24 @@ pub fn files(
         }
         files.sort();
         files.dedup();
-        return Ok((set.clone(), files));
+        let mut records = BTreeMap::new();
+        for (record, set) in &set.records {
+            let input = Input::of_set(manifest, &format!("{name}.{record}"), set)?;
+            records.insert(record.clone(), input);
+        }
+        Ok(Input { set: set.clone(), files, records })
+    }
+}
+
+/// A data set of the manifest, or files named directly.
+///
+/// Errors: a name that is neither.
+pub fn input(manifest: Option<&Manifest>, named: &[String]) -> Result<Input, Trouble> {
+    if let [name] = named
+        && let Some(manifest) = manifest
+        && let Some(set) = manifest.data.get(name)
+    {
+        return Input::of_set(manifest, name, set);
     }
     let mut files: Vec<PathBuf> = named.iter().map(PathBuf::from).collect();
     if let Some(missing) = files.iter().find(|it| !it.exists()) {
@@ -105,7 +129,8 @@ pub fn files(
     files.sort();
     files.dedup();
     let only = manifest.filter(|it| it.data.len() == 1).and_then(|it| it.data.values().next());
-    Ok((only.cloned().unwrap_or_default(), files))
+    let set = only.filter(|it| it.records.is_empty()).cloned().unwrap_or_default();
+    Ok(Input { set, files, records: BTreeMap::new() })
 }
 
 /// The innermost record: what a flat extract has one row of.
@@ -119,15 +144,38 @@ pub fn innermost(set: &RuleSet) -> RecordId {
 /// Opens and checks every file. Nothing but what the rules use is read later.
 ///
 /// Errors: files that do not fit the schema.
-pub fn open(
-    set: &RuleSet,
-    rules: &[RuleId],
-    data_set: &DataSet,
-    files: &[PathBuf],
-) -> Result<Opened, Trouble> {
-    let inner = innermost(set);
-    let table = data::open(&set.schema, data_set, files, inner, &used(set, rules))?;
-    Ok(Opened { table: Arc::new(table), rules: rules.to_vec(), inner })
+pub fn open(set: &RuleSet, rules: &[RuleId], input: &Input) -> Result<Opened, Trouble> {
+    let (inner, rules) = (innermost(set), rules.to_vec());
+    let schema = &set.schema;
+    let used = used(set, &rules);
+    if input.records.is_empty() {
+        let table = data::open(schema, &input.set, &input.files, inner, &used, None)?;
+        return Ok(Opened { table: Arc::new(table), outer: None, rules, inner });
+    }
+    let lineage = schema.lineage(inner);
+    let name = |it: RecordId| schema.record(it).name.as_str();
+    for given in input.records.keys() {
+        if !lineage.iter().any(|it| name(*it) == given) {
+            let near = did_you_mean(given, lineage.iter().map(|it| name(*it)));
+            let message = format!("the schema has no record `{given}` to be read from files");
+            return Err(Trouble::usage(message).help(near.unwrap_or_default()));
+        }
+    }
+    let [inner, outer] = lineage.as_slice() else {
+        let message = "files of their own are for a declaration and its items only";
+        return Err(Trouble::usage(message).help("name one flat file with `path`"));
+    };
+    let of = |it: RecordId| {
+        input.records.get(name(it)).ok_or_else(|| {
+            Trouble::usage(format!("no files are named for the record `{}`", name(it)))
+                .help("add them to the data set in tamis.toml")
+        })
+    };
+    let (rows, headers) = (of(*inner)?, of(*outer)?);
+    let outer = data::open(schema, &headers.set, &headers.files, *outer, &used, None);
+    let outer = Arc::new(outer?);
+    let table = data::open(schema, &rows.set, &rows.files, *inner, &used, Some(&outer))?;
+    Ok(Opened { table: Arc::new(table), outer: Some(outer), rules, inner: *inner })
 }
 
 impl Opened {
@@ -154,11 +202,15 @@ impl Opened {
         out: Option<Receiver>,
         options: &Options,
     ) -> Result<Done, Trouble> {
+        self.table.prepare()?;
         let counts = match options.engine {
             Engine::DataFusion => engine::run(set, self, out, options)?,
             Engine::Interpreter => interpreted(set, self, out, options)?,
         };
-        let report = self.table.tally.report();
+        let mut report = self.table.tally.report();
+        if let Some(outer) = &self.outer {
+            report = report.with(outer.tally.report());
+        }
         enough(&report, options.max_rejected)?;
         Ok(Done { rows: report.read, report, counts })
     }
@@ -220,26 +272,35 @@ fn interpreted(
     out: Option<Receiver>,
     options: &Options,
 ) -> Result<Vec<(u64, u64)>, Trouble> {
-    let table = &opened.table;
-    let columns = row::columns(&set.schema, &table.arrow);
     let mut outer = BTreeMap::new();
     let mut judge = Judge::new(set, opened.inner, out.is_some());
     let levels = opened.levels(set);
-    for batch in table.read(options.batch_size) {
-        let batch = batch?;
-        for at in 0..batch.num_rows() {
-            let row = row::row(&set.schema, &columns, &batch, at);
-            for (level, rules) in &levels {
-                if *level == opened.inner {
-                    judge.row(rules, &row)?;
-                    continue;
+    let own: Option<Arc<Table>> = opened.outer.as_ref().map(|it| Arc::new(it.again()));
+    for (table, is_outer) in [(Some(&opened.table), false), (own.as_ref(), true)] {
+        let Some(table) = table else { continue };
+        let columns = row::columns(&set.schema, &table.arrow);
+        for batch in table.read(options.batch_size) {
+            let batch = batch?;
+            for at in 0..batch.num_rows() {
+                let row = row::row(&set.schema, &columns, &batch, at);
+                for (level, rules) in &levels {
+                    if *level == opened.inner {
+                        if !is_outer {
+                            judge.row(rules, &row)?;
+                        }
+                        continue;
+                    }
+                    // Outer records in files of their own are those, not what items say of them.
+                    if own.is_some() && !is_outer {
+                        continue;
+                    }
+                    let keys: Vec<_> =
+                        key_fields(set, *level).into_iter().map(|it| row.get(it)).collect();
+                    outer
+                        .entry((*level, keys))
+                        .and_modify(|known| agree(set, *level, known, &row))
+                        .or_insert_with(|| row.clone());
                 }
-                let keys: Vec<_> =
-                    key_fields(set, *level).into_iter().map(|it| row.get(it)).collect();
-                outer
-                    .entry((*level, keys))
-                    .and_modify(|known| agree(set, *level, known, &row))
-                    .or_insert_with(|| row.clone());
             }
         }
     }

@@ -144,9 +144,9 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     let options = options(it, manifest)?;
     let set = &project.rule_set;
     let rules = if it.rule.is_empty() { here(&scope) } else { chosen(set, &it.rule)? };
-    let (data_set, files) = run::files(manifest, &it.data)?;
+    let input = run::input(manifest, &it.data)?;
     let started = Instant::now();
-    let opened = run::open(set, &rules, &data_set, &files)?;
+    let opened = run::open(set, &rules, &input)?;
     let limit = it.limit.unwrap_or(usize::MAX);
     let (done, written) = evaluate(set, &opened, out.as_deref(), limit, &options, context)?;
     let summary = Summary {
@@ -343,8 +343,8 @@ pub fn plan_of(scope: &Scope, rule: Option<&str>, data: &[String]) -> Result<Str
         Some(wanted) => vec![named(set, wanted)?],
         None => here(scope),
     };
-    let (data_set, files) = run::files(project.manifest.as_ref(), data)?;
-    let opened = run::open(set, &rules, &data_set, &files)?;
+    let input = run::input(project.manifest.as_ref(), data)?;
+    let opened = run::open(set, &rules, &input)?;
     let options = Options { threads: 2, ..usual() };
     let mut text = String::new();
     for level in set.schema.lineage(opened.inner) {
@@ -370,9 +370,9 @@ pub fn table_of(
     let set = &scope.project.rule_set;
     let started = Instant::now();
     let manifest = scope.project.manifest.as_ref();
-    let (data_set, files) = run::files(manifest, &[data.to_owned()])?;
+    let input = run::input(manifest, &[data.to_owned()])?;
     let rules = here(scope);
-    let opened = run::open(set, &rules, &data_set, &files)?;
+    let opened = run::open(set, &rules, &input)?;
     let (done, written) = evaluate(set, &opened, Some(out), usize::MAX, &usual(), context)?;
     let summary = Summary {
         set,

@@ -46,6 +46,8 @@ pub struct DataSet {
     #[serde(default)]
     pub columns: BTreeMap<String, String>,
     pub separator: Option<String>,
+    /// Of text that is not UTF-8: `windows-1252`, `utf-16le` …
+    pub encoding: Option<String>,
     /// The sign before decimals, when it is not a point.
     pub decimal: Option<String>,
     /// Words that mean *missing*, besides blank.
@@ -60,6 +62,9 @@ pub struct DataSet {
     /// Fields whose column may be absent from a file.
     #[serde(default)]
     pub optional: Vec<String>,
+    /// `[data.NAME.item]`: records in files of their own.
+    #[serde(skip)]
+    pub records: BTreeMap<String, DataSet>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -99,7 +104,7 @@ struct File {
     #[serde(default)]
     schema: BTreeMap<String, OneOrMany>,
     #[serde(default)]
-    data: BTreeMap<String, DataSet>,
+    data: BTreeMap<String, toml::Table>,
     #[serde(default)]
     lists: BTreeMap<String, ListFile>,
     #[serde(default)]
@@ -148,6 +153,27 @@ pub fn discover(from: &Path) -> Option<PathBuf> {
     from.ancestors().map(|it| it.join("tamis.toml")).find(|it| it.is_file())
 }
 
+/// Tables of a data set that are not of a record.
+const TABLES: [&str; 2] = ["columns", "dates"];
+
+/// A data set, and those of its records.
+fn data_set(name: &str, table: toml::Table) -> Result<DataSet, String> {
+    let is_record = |it: &(String, toml::Value)| it.1.is_table() && !TABLES.contains(&&*it.0);
+    let (records, own): (Vec<_>, Vec<_>) = table.into_iter().partition(is_record);
+    let own: toml::Table = own.into_iter().collect();
+    let mut set: DataSet =
+        own.try_into().map_err(|it: toml::de::Error| format!("[data.{name}]: {}", it.message()))?;
+    for (record, table) in records {
+        let toml::Value::Table(table) = table else { continue };
+        let of_record = data_set(&format!("{name}.{record}"), table)?;
+        set.records.insert(record, of_record);
+    }
+    if !set.records.is_empty() && !set.path.all().is_empty() {
+        return Err(format!("[data.{name}]: `path` stands here or with each record, not both"));
+    }
+    Ok(set)
+}
+
 /// Errors: the file cannot be read, is not TOML, or has a key that is not known.
 pub fn load(path: &Path) -> Result<Manifest, Trouble> {
     let shown = path.display();
@@ -167,6 +193,11 @@ pub fn load(path: &Path) -> Result<Manifest, Trouble> {
         column: it.column,
         ty: it.ty,
     });
+    let mut data = BTreeMap::new();
+    for (name, table) in file.data {
+        let set = data_set(&name, table).map_err(|it| Trouble::usage(format!("{shown}: {it}")))?;
+        data.insert(name, set);
+    }
     let rules = if file.project.rules.is_empty() {
         vec!["rules/**/*.tamis".to_owned()]
     } else {
@@ -177,7 +208,7 @@ pub fn load(path: &Path) -> Result<Manifest, Trouble> {
         rules,
         exclude: file.project.exclude,
         schema: file.schema.values().flat_map(OneOrMany::all).collect(),
-        data: file.data,
+        data,
         lists: lists.collect(),
         run: file.run,
     })

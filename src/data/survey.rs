@@ -9,6 +9,7 @@ use std::path::Path;
 
 use arrow::array::Array;
 use arrow::array::AsArray;
+use encoding_rs::UTF_8;
 
 use crate::data::DataFile;
 use crate::data::Format;
@@ -90,7 +91,7 @@ pub fn survey(path: &Path) -> Result<(Vec<Seen>, u8), Trouble> {
     let mut separator = b',';
     let header = match format {
         Format::Csv => {
-            let read = |it: u8| text::header(path, it).map_err(|it| refused(&it));
+            let read = |it: u8| text::header(path, it, UTF_8).map_err(|it| refused(&it));
             let mut best = read(separator)?;
             for other in [b';', b'\t', b'|'] {
                 let found = read(other)?;
@@ -114,6 +115,7 @@ pub fn survey(path: &Path) -> Result<(Vec<Seen>, u8), Trouble> {
         shown,
         format,
         separator,
+        encoding: UTF_8,
         places: (0..header.len()).map(Some).collect(),
         header: header.clone(),
         rows: Rows::About(0),

@@ -54,6 +54,22 @@ pub struct Batch {
     pub outside: BTreeMap<String, u64>,
 }
 
+impl Report {
+    /// Of both.
+    pub fn with(mut self, other: Report) -> Report {
+        self.read += other.read;
+        self.accepted += other.accepted;
+        self.rejected += other.rejected;
+        self.faulty += other.faulty;
+        self.faults.extend(other.faults);
+        self.faults
+            .sort_by(|a, b| (&a.file, &a.column, a.reason).cmp(&(&b.file, &b.column, b.reason)));
+        self.outside.extend(other.outside);
+        self.outside.sort();
+        self
+    }
+}
+
 impl Tally {
     pub fn add(&self, file: &str, batch: Batch) {
         let Ok(mut state) = self.state.lock() else { return };

@@ -1,11 +1,15 @@
 //! CSV, by header name, as text.
 
 use std::fs::File;
+use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
 use std::path::Path;
 
 use csv::ByteRecord;
+use encoding_rs::Decoder;
+use encoding_rs::Encoding;
+use encoding_rs::UTF_8;
 
 use crate::data::Converted;
 use crate::data::DataFile;
@@ -19,20 +23,69 @@ use crate::data::scan::RawRows;
 use crate::trouble::Trouble;
 
 /// The column names; errors in words.
-pub fn header(path: &Path, separator: u8) -> Result<Vec<String>, String> {
-    let mut reader = reader(path, separator).map_err(|_| "cannot be read".to_owned())?;
+pub fn header(
+    path: &Path,
+    separator: u8,
+    encoding: &'static Encoding,
+) -> Result<Vec<String>, String> {
+    let reader = reader(path, separator, encoding);
+    let mut reader = reader.map_err(|_| "cannot be read".to_owned())?;
     let header = reader.byte_headers().map_err(|_| "has no readable header".to_owned())?;
     let mut names = Vec::new();
     for name in header {
-        let name = std::str::from_utf8(name).map_err(|_| "its header is not UTF-8".to_owned())?;
+        let name = std::str::from_utf8(name).map_err(|_| {
+            "its header is not UTF-8: say `encoding = \"windows-1252\"` in tamis.toml".to_owned()
+        })?;
         names.push(name.trim_start_matches('\u{FEFF}').trim().to_owned());
     }
     Ok(names)
 }
 
-fn reader(path: &Path, separator: u8) -> std::io::Result<csv::Reader<BufReader<File>>> {
+type Bytes = Box<dyn Read + Send>;
+
+fn reader(
+    path: &Path,
+    separator: u8,
+    encoding: &'static Encoding,
+) -> std::io::Result<csv::Reader<Bytes>> {
     let file = BufReader::with_capacity(1 << 18, File::open(path)?);
-    Ok(csv::ReaderBuilder::new().flexible(true).delimiter(separator).from_reader(file))
+    let bytes: Bytes = if encoding == UTF_8 {
+        Box::new(file)
+    } else {
+        Box::new(Decoded { file, decoder: encoding.new_decoder(), ready: Vec::new(), at: 0 })
+    };
+    let mut builder = csv::ReaderBuilder::new();
+    let builder = builder.flexible(true).delimiter(separator).buffer_capacity(1 << 18);
+    Ok(builder.from_reader(bytes))
+}
+
+/// A file as UTF-8.
+struct Decoded {
+    file: BufReader<File>,
+    decoder: Decoder,
+    ready: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Decoded {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        while self.at == self.ready.len() {
+            let input = self.file.fill_buf()?;
+            let (length, last) = (input.len(), input.is_empty());
+            self.ready.resize(length * 3 + 16, 0);
+            let (_, read, written, _) = self.decoder.decode_to_utf8(input, &mut self.ready, last);
+            self.file.consume(read);
+            self.ready.truncate(written);
+            self.at = 0;
+            if last && written == 0 {
+                return Ok(0);
+            }
+        }
+        let length = out.len().min(self.ready.len() - self.at);
+        out[..length].copy_from_slice(&self.ready[self.at..self.at + length]);
+        self.at += length;
+        Ok(length)
+    }
 }
 
 /// About how many rows a file of so many bytes holds, by its first ones.
@@ -47,7 +100,7 @@ pub fn rows(path: &Path, bytes: u64) -> u64 {
 }
 
 pub fn read(file: &DataFile, batch_size: usize) -> Result<RawBatches, Trouble> {
-    let reader = reader(&file.path, file.separator).map_err(|_| broken(file))?;
+    let reader = reader(&file.path, file.separator, file.encoding).map_err(|_| broken(file))?;
     let file = file.clone();
     Ok(Box::new(Records { reader, file, batch_size, next_row: 1 }))
 }
@@ -57,7 +110,7 @@ fn broken(file: &DataFile) -> Trouble {
 }
 
 struct Records {
-    reader: csv::Reader<BufReader<File>>,
+    reader: csv::Reader<Bytes>,
     file: DataFile,
     batch_size: usize,
     next_row: u64,

@@ -176,15 +176,14 @@ pub fn run(
     let mut levels: Vec<Arc<RuleSetExec>> = Vec::new();
     runtime.block_on(async {
         for (level, rules) in opened.levels(set) {
-            let fresh;
-            let table = if levels.is_empty() {
-                &opened.table
-            } else {
-                fresh = Arc::new(opened.table.again());
-                &fresh
+            let own = opened.outer.as_ref().filter(|_| level != opened.inner);
+            let table = match own {
+                Some(outer) => Arc::new(outer.again()),
+                None if levels.is_empty() => opened.table.clone(),
+                None => Arc::new(opened.table.again()),
             };
             let Facts { plan, network } =
-                logical(set, &rules, table, level, opened.inner, options).map_err(trouble)?;
+                logical(set, &rules, &table, level, opened.inner, options).map_err(trouble)?;
             let facts = context.state().create_physical_plan(&plan).await.map_err(trouble)?;
             let findings = RuleSetExec::try_new(facts, network, counts.clone(), out.is_none());
             levels.push(Arc::new(findings.map_err(trouble)?));
@@ -326,8 +325,10 @@ pub fn print(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|_| Trouble::resource("no threads can be started"))?;
+    let own = opened.outer.as_ref().filter(|_| level != opened.inner);
+    let table = own.unwrap_or(&opened.table);
     let Facts { plan, network } =
-        logical(set, rules, &opened.table, level, opened.inner, options).map_err(trouble)?;
+        logical(set, rules, table, level, opened.inner, options).map_err(trouble)?;
     let facts: Arc<dyn ExecutionPlan> = runtime
         .block_on(async { context.state().create_physical_plan(&plan).await })
         .map_err(trouble)?;

@@ -9,6 +9,7 @@ mod hostile;
 mod init;
 mod random;
 mod rational;
+mod records;
 mod seed;
 mod tidy;
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     trials.extend(bad_data::trials());
     trials.extend(exact::trials());
     trials.extend(init::trials());
+    trials.extend(records::trials());
     trials.extend(rational::trials());
     trials.extend(random::trials());
     let done = libtest_mimic::run(&Arguments::from_args(), trials);

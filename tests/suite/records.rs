@@ -1,0 +1,171 @@
+//! Declarations and items in files of their own say what one flat file says.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use libtest_mimic::Failed;
+use libtest_mimic::Trial;
+
+const SCHEMA: &str = "\
+record declaration
+  key id
+  field id : text required
+  field office : text
+  field total : money in EUR
+  field lodged_on : date required
+
+record item in declaration
+  key number
+  field number : whole number required
+  field origin : country
+  field value : money in EUR
+";
+
+const RULES: &str = "\
+rule D1
+  for each declaration
+  when total > 10 EUR
+
+rule I1
+  for each item
+  when all of
+    - value > 5 EUR
+    - office is \"FR1\"
+
+rule I2
+  for each item
+  when value > total
+";
+
+const TOML: &str = "\
+[project]
+rules = [\"rules.tamis\"]
+[schema]
+declaration = \"schema.tamis\"
+[data.flat]
+path = \"flat.csv\"
+[data.apart.declaration]
+path = \"declarations*.csv\"
+columns = { \"Office\" = \"office\" }
+[data.apart.item]
+path = \"items.csv\"
+separator = \";\"
+encoding = \"windows-1252\"
+";
+
+const FLAT: &str = "\
+id,office,total,lodged_on,number,origin,value
+A,FR1,20,2026-03-10,1,CN,6
+A,FR1,20,2026-03-10,2,FR,30
+B,,5,2026-03-10,1,CN,7
+B,,5,2026-03-10,2,,
+C,FR1,,2026-03-10,1,CN,9
+";
+
+const DECLARATIONS: [&str; 2] = [
+    "total,Office,id,lodged_on\n20,FR1,A,2026-03-10\n5,,B,2026-03-10\n",
+    "id,Office,total,lodged_on\nC,FR1,,2026-03-10\n",
+];
+
+const ITEMS: &str = "id;number;origin;value\nA;1;CN;6\nB;1;CN;7\nA;2;FR;30\nC;1;CN;9\nB;2;;\n";
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("records apart say what a flat file says", alike),
+        Trial::test("records apart: an item without a declaration", orphan),
+        Trial::test("records apart: a declaration without items", childless),
+        Trial::test("records apart: declarations that disagree", disagree),
+        Trial::test("records apart: a record that is not there", unknown),
+    ]
+}
+
+fn project(declarations: &[&str], items: &[u8]) -> Result<tempfile::TempDir, Failed> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path();
+    fs::write(path.join("schema.tamis"), SCHEMA)?;
+    fs::write(path.join("rules.tamis"), RULES)?;
+    fs::write(path.join("tamis.toml"), TOML)?;
+    fs::write(path.join("flat.csv"), FLAT)?;
+    for (at, text) in declarations.iter().enumerate() {
+        fs::write(path.join(format!("declarations{at}.csv")), text)?;
+    }
+    fs::write(path.join("items.csv"), items)?;
+    Ok(folder)
+}
+
+/// The lines of a run, the same from both engines, and what is said on stderr.
+fn said(folder: &Path, data: &str, exit: i32) -> Result<(String, String), Failed> {
+    let mut all: Vec<(String, String)> = Vec::new();
+    for engine in ["interpreter", "datafusion"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tamis"))
+            .current_dir(folder)
+            .args(["run", data, "--out", "hits.csv", "--engine", engine])
+            .output()?;
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.code() != Some(exit) {
+            return Err(format!("{:?}: {errors}", output.status).into());
+        }
+        let lines = fs::read_to_string(folder.join("hits.csv")).unwrap_or_default();
+        all.push((lines, errors));
+    }
+    if all[0].0 != all[1].0 {
+        return Err(format!("interpreter\n{}datafusion\n{}", all[0].0, all[1].0).into());
+    }
+    Ok(all.swap_remove(0))
+}
+
+fn alike() -> Result<(), Failed> {
+    let folder = project(&DECLARATIONS, ITEMS.as_bytes())?;
+    let (flat, _) = said(folder.path(), "flat", 0)?;
+    let (apart, _) = said(folder.path(), "apart", 0)?;
+    if flat != apart || flat.lines().count() < 6 {
+        return Err(format!("flat\n{flat}apart\n{apart}").into());
+    }
+    Ok(())
+}
+
+fn orphan() -> Result<(), Failed> {
+    let folder = project(&DECLARATIONS, format!("{ITEMS}Z;1;CN;9\n").as_bytes())?;
+    let (_, errors) = said(folder.path(), "apart", 3)?;
+    let told = ["items.csv", "no outer record of this key", "row 6"];
+    match told.iter().find(|it| !errors.contains(**it)) {
+        Some(lacking) => Err(format!("lacks {lacking}: {errors}").into()),
+        None => Ok(()),
+    }
+}
+
+fn childless() -> Result<(), Failed> {
+    let declarations = format!("{}E,FR1,50,2026-03-10\n", DECLARATIONS[1]);
+    let folder = project(&[DECLARATIONS[0], &declarations], ITEMS.as_bytes())?;
+    let (lines, _) = said(folder.path(), "apart", 0)?;
+    let own: Vec<&str> = lines.lines().filter(|it| it.starts_with("E,")).collect();
+    match own.as_slice() {
+        [line] if line.starts_with("E,,D1,hit") => Ok(()),
+        _ => Err(lines.into()),
+    }
+}
+
+/// Two totals make none; an office that only one of them has is known.
+fn disagree() -> Result<(), Failed> {
+    let declarations = format!("{}A,,21,2026-03-10\n", DECLARATIONS[1]);
+    let folder = project(&[DECLARATIONS[0], &declarations], ITEMS.as_bytes())?;
+    let (lines, _) = said(folder.path(), "apart", 0)?;
+    for wanted in ["A,,D1,undecided", "A,1,I1,hit", "A,2,I2,undecided"] {
+        if !lines.lines().any(|it| it.starts_with(wanted)) {
+            return Err(format!("lacks {wanted}\n{lines}").into());
+        }
+    }
+    Ok(())
+}
+
+fn unknown() -> Result<(), Failed> {
+    let folder = project(&DECLARATIONS, ITEMS.as_bytes())?;
+    let toml = TOML.replace("apart.item", "apart.itme");
+    fs::write(folder.path().join("tamis.toml"), toml)?;
+    let (_, errors) = said(folder.path(), "apart", 2)?;
+    if errors.contains("itme") && errors.contains("did you mean `item`") {
+        return Ok(());
+    }
+    Err(errors.into())
+}
