@@ -23,19 +23,23 @@ pub fn format(file: &ast::File, source: &SourceFile) -> String {
     let heads: Vec<(usize, usize)> = segments(file, source);
     for (at, (start, head)) in heads.iter().enumerate() {
         let end = heads.get(at + 1).map_or_else(|| end_of_blocks(file, source), |it| it.0);
+        let block = file.blocks.iter().find(|it| it.span.start as usize == *head);
+        let block = block.filter(|it| !it.broken);
+        let above = block.map_or(0, |it| writer.last_of_block(&it.leading));
         if !writer.out.is_empty() {
             writer.out.push('\n');
         }
-        let block = file.blocks.iter().find(|it| it.span.start as usize == *head);
-        match block.filter(|it| !it.broken) {
-            Some(block) => writer.block(block),
+        match block {
+            Some(block) => writer.block(block, above),
             None => writer.verbatim(*start, end),
         }
     }
-    if !file.end_comments.is_empty() {
+    let inside = writer.last_of_block(&file.end_comments);
+    let after = &file.end_comments[inside..];
+    if !after.is_empty() {
         writer.blank();
     }
-    for (at, comment) in file.end_comments.iter().enumerate() {
+    for (at, comment) in after.iter().enumerate() {
         writer.comment(comment, 0, at == 0);
     }
     writer.out
@@ -101,11 +105,38 @@ impl Writer<'_> {
         }
     }
 
-    fn block(&mut self, block: &ast::Block) {
-        for (at, comment) in block.leading.iter().enumerate() {
+    /// Comments that stand in, below the last line of a block, stay with it. Says how many.
+    fn last_of_block(&mut self, comments: &[Comment]) -> usize {
+        if self.out.is_empty() {
+            return 0;
+        }
+        let mut count = 0;
+        for it in comments {
+            let indent = match self.column(it) {
+                0 => break,
+                1..4 => 2,
+                _ => 4,
+            };
+            self.comment(it, indent, false);
+            count += 1;
+        }
+        count
+    }
+
+    /// How far from the margin a comment stands.
+    fn column(&self, it: &Comment) -> usize {
+        let before = self.source.text.get(..it.span.start as usize).unwrap_or_default();
+        let line = before.rsplit('\n').next().unwrap_or_default();
+        line.chars().count()
+    }
+
+    /// Its first `above` comments are written already.
+    fn block(&mut self, block: &ast::Block, above: usize) {
+        let leading = &block.leading[above..];
+        for (at, comment) in leading.iter().enumerate() {
             self.comment(comment, 0, at == 0);
         }
-        if let Some(last) = block.leading.last() {
+        if let Some(last) = leading.last() {
             let between = (last.span.end as usize)..(block.span.start as usize);
             let between = self.source.text.get(between).unwrap_or_default();
             if between.matches('\n').count() > 1 {

@@ -1,4 +1,5 @@
-//! Expressions as the formatter writes them: signs for tests, as few parentheses as the tree needs.
+//! Expressions as the formatter writes them: signs for tests, the parentheses that the
+//! tree needs, and those of the author that say what belongs together.
 
 use crate::source::SourceFile;
 use crate::source::Span;
@@ -62,7 +63,32 @@ fn tighter(it: Level) -> Level {
 /// `it` in a place that takes what is at least as tight as `least`.
 pub fn expr(it: &Expr, least: Level, source: &SourceFile) -> String {
     let text = bare(it, source);
-    if level(it) < least { format!("({text})") } else { text }
+    let own = level(it);
+    // The author's parentheses stay where they say what belongs together.
+    let kept = Level::Or < least && own < Level::Atom && is_enclosed(source.slice(it.span));
+    if own < least || kept { format!("({text})") } else { text }
+}
+
+/// Whether one pair of parentheses holds all of a text.
+fn is_enclosed(text: &str) -> bool {
+    let text = text.trim();
+    if !text.starts_with('(') || !text.ends_with(')') || text.contains(['#', '\u{201C}', '\u{AB}'])
+    {
+        return false;
+    }
+    let (mut depth, mut quoted) = (0_u32, false);
+    for (at, it) in text.char_indices() {
+        match it {
+            '"' => quoted = !quoted,
+            '(' if !quoted => depth += 1,
+            ')' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 && at + 1 < text.len() {
+            return false;
+        }
+    }
+    true
 }
 
 /// A text in `"…"`; one that holds that sign stays as it was written.
@@ -92,7 +118,9 @@ fn bare(it: &Expr, source: &SourceFile) -> String {
         ExprKind::List(it) => format!("list {}", it.text),
         ExprKind::Set(all) => format!("({})", joined(all, source)),
         ExprKind::Call { name, arguments } => {
-            format!("{}({})", name.text, joined(arguments, source))
+            let arguments: Vec<String> =
+                arguments.iter().map(|it| expr(it, Level::Or, source)).collect();
+            format!("{}({})", name.text, arguments.join(", "))
         }
         ExprKind::Member { base, name } => format!("{}.{}", member_base(base, source), name.text),
         ExprKind::AtDigits { value, digits } => {
@@ -108,7 +136,8 @@ fn bare(it: &Expr, source: &SourceFile) -> String {
         ExprKind::Binary { op, left, right } => {
             let own = binary_level(*op);
             let right = expr(right, tighter(own), source);
-            format!("{} {} {right}", expr(left, own, source), word::binary(*op))
+            let gap = if *op == BinaryOp::OrElse { BREAK } else { ' ' };
+            format!("{}{gap}{} {right}", expr(left, own, source), word::binary(*op))
         }
         ExprKind::Test { op, left, right } => {
             let left = expr(left, Level::OrElse, source);

@@ -7,6 +7,7 @@ mod exact;
 mod generate;
 mod hostile;
 mod init;
+mod layout;
 mod random;
 mod rational;
 mod records;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     trials.extend(bad_data::trials());
     trials.extend(exact::trials());
     trials.extend(init::trials());
+    trials.extend(layout::trials());
     trials.extend(records::trials());
     trials.extend(rational::trials());
     trials.extend(random::trials());
