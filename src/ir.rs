@@ -9,6 +9,7 @@ pub mod function;
 pub mod literal;
 pub mod lower;
 pub mod name;
+pub mod print;
 pub mod test;
 pub mod typing;
 

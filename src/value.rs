@@ -6,6 +6,7 @@ pub mod decimal;
 pub mod text;
 pub mod unit;
 
+use std::fmt;
 use std::sync::Arc;
 
 pub use decimal::Decimal;
@@ -56,6 +57,24 @@ impl Reason {
             Reason::OutOfRange => "out of range",
             Reason::NotInList => "not in the list",
             Reason::NotInForce => "no value at that date",
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    /// Without a unit; `(no value)` when missing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Missing(_) => f.write_str("(no value)"),
+            Value::Truth(it) => it.fmt(f),
+            Value::Whole(it) => it.fmt(f),
+            Value::Decimal(it) => it.fmt(f),
+            Value::Date(it) => f.write_str(&calendar::date_text(*it)),
+            Value::DateTime(it) => f.write_str(&calendar::time_text(*it)),
+            Value::Duration(Duration::Days(it)) => write!(f, "{it} days"),
+            Value::Duration(Duration::Months(it)) => write!(f, "{it} months"),
+            Value::Duration(Duration::Time(it)) => write!(f, "{} minutes", it / 60_000_000),
+            Value::Text(it) => f.write_str(it),
         }
     }
 }

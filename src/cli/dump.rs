@@ -69,11 +69,12 @@ fn own(scope: &Scope) -> impl Iterator<Item = &ir::Rule> {
 }
 
 fn rules(scope: &Scope) -> String {
-    own(scope).map(|it| format!("{} {:?}\n{:#?}\n", it.id, it.title, it.outcome)).collect()
+    let set = &scope.project.rule_set;
+    own(scope).map(|it| ir::print::rule(set, it)).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(feature = "engine")]
 fn plans(scope: &Scope) -> Result<String, Trouble> {
-    let plan = |it: &ir::Rule| crate::cli::run::plan_of(&scope, Some(&it.id), &[]);
+    let plan = |it: &ir::Rule| crate::cli::run::plan_of(scope, Some(&it.id), &[]);
     own(scope).map(plan).collect()
 }

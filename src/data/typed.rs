@@ -204,7 +204,7 @@ fn shortest(it: f64) -> Option<(i64, u8)> {
     let mut power = 1.0;
     for scale in 0..=DECIMALS {
         let whole = (it * power).round();
-        if !(whole.abs() < 1e15) {
+        if !it.is_finite() || 1e15 <= whole.abs() {
             return None;
         }
         if whole / power == it {

@@ -14,10 +14,8 @@ use crate::ir::Piece;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::schema::Type;
-use crate::value::Duration;
 use crate::value::Reason;
 use crate::value::Value;
-use crate::value::calendar;
 
 /// What an officer needs to know of a rule and a row.
 pub fn finding(set: &RuleSet, rule: RuleId, row: &Row) -> Finding {
@@ -73,7 +71,7 @@ fn words(set: &RuleSet, value: &Value, expr: &E, row: &Row) -> String {
             let unit = unit_text(set, &number.dimension, row);
             if unit.is_empty() { it.to_string() } else { format!("{it} {unit}") }
         }
-        (value, _) => plain(value),
+        (value, _) => value.to_string(),
     }
 }
 
@@ -95,22 +93,7 @@ fn unit_text(set: &RuleSet, dimension: &crate::value::unit::Dimension, row: &Row
 
 /// A key as text; `None` when missing.
 pub fn plain_text(value: &Value) -> Option<String> {
-    if value.is_missing() { None } else { Some(plain(value)) }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Missing(_) => "(no value)".to_owned(),
-        Value::Truth(it) => it.to_string(),
-        Value::Whole(it) => it.to_string(),
-        Value::Decimal(it) => it.to_string(),
-        Value::Date(it) => calendar::date_text(*it),
-        Value::DateTime(it) => calendar::time_text(*it),
-        Value::Duration(Duration::Days(it)) => format!("{it} days"),
-        Value::Duration(Duration::Months(it)) => format!("{it} months"),
-        Value::Duration(Duration::Time(it)) => format!("{} minutes", it / 60_000_000),
-        Value::Text(it) => it.to_string(),
-    }
+    if value.is_missing() { None } else { Some(value.to_string()) }
 }
 
 /// The fields whose absence leaves an unknown condition open: those of its unknown parts.

@@ -40,11 +40,19 @@ pub struct Checked<'a> {
     pub rules: usize,
 }
 
+/// Nobody reads more at once.
+const SHOWN_MAX: usize = 100;
+
 pub fn render(checked: &Checked, format: Format, look: Look) -> String {
     let Checked { sources, diagnostics, .. } = *checked;
+    let shown = &diagnostics[..diagnostics.len().min(SHOWN_MAX)];
+    let more = match diagnostics.len() - shown.len() {
+        0 => String::new(),
+        more => format!("… and {more} more: `--output concise` names them all\n\n"),
+    };
     match format {
-        Format::Full => full(sources, diagnostics, look),
-        Format::Plain => diagnostics.iter().map(|it| plain(sources, it)).collect(),
+        Format::Full => full(sources, shown, look) + &more,
+        Format::Plain => shown.iter().map(|it| plain(sources, it)).collect::<String>() + &more,
         Format::Concise => diagnostics.iter().map(|it| concise(sources, it)).collect(),
         Format::Short => diagnostics.iter().map(|it| short(sources, it)).collect(),
         Format::Json => json_text(checked),

@@ -31,7 +31,7 @@ pub struct Writer {
 }
 
 enum Form {
-    Csv(arrow::csv::Writer<BufWriter<File>>),
+    Csv(Box<arrow::csv::Writer<BufWriter<File>>>),
     Parquet(Box<ArrowWriter<BufWriter<File>>>),
     Arrow(Box<arrow::ipc::writer::FileWriter<BufWriter<File>>>),
     JsonLines(BufWriter<File>),
@@ -54,7 +54,7 @@ impl Writer {
                 let mut it = arrow::csv::Writer::new(out);
                 // The header, also when no line follows.
                 it.write(&RecordBatch::new_empty(schema.clone())).map_err(|_| refused())?;
-                Form::Csv(it)
+                Form::Csv(Box::new(it))
             }
             "parquet" => {
                 let properties =

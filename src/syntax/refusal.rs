@@ -85,8 +85,8 @@ fn refusal(it: Place, rule: Rule, at: usize, positives: &[Rule]) -> Diagnostic {
     if word.is_empty() {
         let sign = rest.chars().next().unwrap_or(' ');
         let help = match sign {
-            ',' if before.contains(" one of ") => {
-                "put the values in parentheses: `is one of (CN, HK)`".to_owned()
+            ',' if [" one of ", " in ", " under "].iter().any(|it| before.contains(it)) => {
+                "put the values in parentheses: `(CN, HK)`".to_owned()
             }
             ')' if Grammar::parse(rule, before).is_ok() => "no parenthesis is open here".to_owned(),
             _ => expectation(positives),
@@ -101,6 +101,10 @@ fn refusal(it: Place, rule: Rule, at: usize, positives: &[Rule]) -> Diagnostic {
             .help(format!("take one `{word}` out"));
         let joins = BETWEEN.contains(&word);
         return if joins { twice.fix(it.span(before.len(), end), "") } else { twice };
+    }
+    // `score 5 channel red`: the word was taken for a unit.
+    if 0 < cut && LINE_WORDS.contains(&previous) {
+        return ended(&it, (cut, before.len()), previous);
     }
     // What stands before is whole: here something joins it to the next value, or the line ends.
     if Grammar::parse(rule, before).is_ok() {
@@ -130,6 +134,10 @@ fn after_whole(
         let message = format!("`and` or `or` seems to be missing before `{word}`");
         return it.report(at, end, message).help(format!("write `and {word} …` or `or {word} …`"));
     }
+    ended(it, (at, end), word)
+}
+
+fn ended(it: &Place, (at, end): (usize, usize), word: &str) -> Diagnostic {
     it.report(at, end, format!("the line should end before `{word}`"))
         .help("put each condition and each key word on a line of its own")
 }

@@ -3,7 +3,14 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
+use arrow::array::ArrayRef;
+use arrow::array::Date32Array;
+use arrow::array::Float64Array;
+use arrow::array::Int64Array;
+use arrow::array::StringArray;
+use arrow::record_batch::RecordBatch;
 use libtest_mimic::Failed;
 use libtest_mimic::Trial;
 
@@ -98,6 +105,7 @@ pub fn trials() -> Vec<Trial> {
         said(folder.path(), "c.csv", 2, &["c.csv"])
     }));
     trials.push(Trial::test("bad data a truncated Parquet file", truncated));
+    trials.push(Trial::test("bad data a wrong type in one of many Parquet files", wrong_type));
     trials.push(Trial::test("bad data no Parquet at all", || {
         let folder = project(b"Zorro Zorro Zorro Zorro", "b.parquet")?;
         said(folder.path(), "b.parquet", 3, &["b.parquet"])
@@ -146,4 +154,30 @@ fn truncated() -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// Masses as dates in one of three files: the file and its column are named, nothing is run.
+fn wrong_type() -> Result<(), Failed> {
+    let folder = project(b"", "unused.csv")?;
+    let text = |it: &str| -> ArrayRef { Arc::new(StringArray::from(vec![it])) };
+    for (name, mass) in [
+        ("x.parquet", Arc::new(Float64Array::from(vec![7.5])) as ArrayRef),
+        ("y.parquet", Arc::new(Date32Array::from(vec![18_000])) as ArrayRef),
+        ("z.parquet", Arc::new(Int64Array::from(vec![7])) as ArrayRef),
+    ] {
+        let columns = [
+            ("id", text(name)),
+            ("mass", mass),
+            ("lodged_on", text("2026-03-10")),
+            ("packages", text("1")),
+        ];
+        let batch = RecordBatch::try_from_iter(columns)?;
+        let file = fs::File::create(folder.path().join(name))?;
+        let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None)?;
+        writer.write(&batch)?;
+        writer.close()?;
+    }
+    said(folder.path(), "y.parquet", 3, &["y.parquet", "column `mass` is a date"])?;
+    said(folder.path(), "x.parquet", 0, &[])?;
+    said(folder.path(), "z.parquet", 0, &[])
 }
