@@ -25,9 +25,9 @@ use crate::data::convert::Reading;
 use crate::data::convert::data_type;
 use crate::schema::Type;
 use crate::value::Decimal;
+use crate::value::calendar;
 
-/// Years 1 to 9999, as text could say them.
-const DAYS: std::ops::RangeInclusive<i32> = -719_162..=2_932_896;
+const DAYS: std::ops::RangeInclusive<i32> = calendar::FIRST_DAY..=calendar::LAST_DAY;
 const DAY: i64 = 86_400_000_000;
 
 pub fn is_text(ty: &DataType) -> bool {

@@ -1,10 +1,13 @@
 //! Case files: Markdown in which `## ` opens a case and fenced blocks are inputs and expectations.
 //!
 //! `tamis` rules, `csv` rows, `hits` what both engines must say, `diagnostics` what `check` must
-//! say; without that block there must be no error.
+//! say; without that block there must be no error. Prose and blocks of other kinds are for readers.
+//!
+//! `cargo bless` writes what is said into `hits` and `diagnostics` blocks. Read the difference.
 
 use std::fs;
 use std::path::Path;
+use std::path::PathBuf;
 
 use libtest_mimic::Failed;
 use libtest_mimic::Trial;
@@ -12,16 +15,29 @@ use tamis::probe::By;
 use tamis::probe::Line;
 use tamis::probe::Project;
 
+use crate::agree;
 use crate::tidy;
 
+#[derive(Clone)]
 struct Case {
     heading: String,
-    blocks: Vec<(String, String)>,
+    blocks: Vec<Block>,
 }
+
+#[derive(Clone)]
+struct Block {
+    kind: String,
+    body: String,
+    /// The line where the body begins, from 0.
+    line: usize,
+}
+
+/// Shown to readers, of no concern to the tests.
+const PROSE: &[&str] = &["", "text", "toml", "sh", "console", "schema"];
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
-    for path in tidy::files("tests/cases", "md") {
+    for path in pages() {
         let text = fs::read_to_string(&path).expect("a listed file is readable");
         for case in cases(&text) {
             let name = format!("{} {}", path.display(), case.heading);
@@ -41,13 +57,46 @@ pub fn trials() -> Vec<Trial> {
     trials
 }
 
+/// Files whose cases stand on the schema of the suite.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = tidy::files("tests/cases", "md");
+    pages.extend(tidy::files("docs/language", "md"));
+    pages.push(PathBuf::from("README.md"));
+    pages
+}
+
+/// Writes into expectations what is said now.
+pub fn bless() -> Result<(), Failed> {
+    if std::env::var_os("CI").is_some() {
+        return Err("nothing is blessed where CI is set".into());
+    }
+    for path in pages() {
+        let text = fs::read_to_string(&path)?;
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        let mut said: Vec<(Block, String)> = Vec::new();
+        for case in cases(&text) {
+            let told = |it: Failed| format!("{} {}: {it:?}", path.display(), case.heading);
+            said.extend(expectations(&case).map_err(told)?);
+        }
+        // From the last one up, so that lines above stay where they are.
+        said.sort_by_key(|it| std::cmp::Reverse(it.0.line));
+        for (block, said) in said.iter().filter(|it| it.0.body != it.1) {
+            let old = block.line..block.line + block.body.lines().count();
+            lines.splice(old, said.lines().map(str::to_owned));
+            println!("{}:{}", path.display(), block.line);
+        }
+        fs::write(&path, lines.join("\n") + "\n")?;
+    }
+    Ok(())
+}
+
 /// What a page calls wrong raises its code; what it calls right raises nothing.
 fn page(path: &Path) -> Result<(), Failed> {
     let text = fs::read_to_string(path)?;
     let schema = fs::read_to_string("tests/schema.tamis")?;
     let code = path.file_stem().and_then(|it| it.to_str()).unwrap_or_default().to_owned();
     for case in cases(&text) {
-        for (_, body) in case.blocks.iter().filter(|it| it.0 == "tamis") {
+        for Block { body, .. } in case.blocks.iter().filter(|it| it.kind == "tamis") {
             let said = remarks(&project(&schema, body));
             let raised = said.contains(&format!("[{code}]"));
             match case.heading.as_str() {
@@ -68,7 +117,8 @@ fn rule(path: &Path) -> Result<(), Failed> {
     let id = path.file_stem().and_then(|it| it.to_str()).unwrap_or_default().to_owned();
     let mut headings = Vec::new();
     for case in cases(&text) {
-        let block = |kind: &str| case.blocks.iter().find(|it| it.0 == kind).map(|it| it.1.clone());
+        let block =
+            |kind: &str| case.blocks.iter().find(|it| it.kind == kind).map(|it| it.body.clone());
         let (Some(csv), Some(wanted)) = (block("csv"), block("hits")) else { continue };
         headings.push(case.heading.clone());
         let folder = tempfile::tempdir()?;
@@ -90,18 +140,18 @@ fn rule(path: &Path) -> Result<(), Failed> {
 
 fn cases(text: &str) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
-    let mut shared: Vec<(String, String)> = Vec::new();
-    let mut open: Option<(String, String)> = None;
-    for line in text.lines() {
+    let mut shared: Vec<Block> = Vec::new();
+    let mut open: Option<Block> = None;
+    for (at, line) in text.lines().enumerate() {
         match open.take() {
             Some(block) if line == "```" => match cases.last_mut() {
                 Some(case) => case.blocks.push(block),
                 None => shared.push(block),
             },
-            Some((kind, body)) => open = Some((kind, format!("{body}{line}\n"))),
+            Some(block) => open = Some(Block { body: format!("{}{line}\n", block.body), ..block }),
             None => {
                 if let Some(kind) = line.strip_prefix("```") {
-                    open = Some((kind.to_owned(), String::new()));
+                    open = Some(Block { kind: kind.to_owned(), body: String::new(), line: at + 1 });
                 } else if let Some(heading) = line.strip_prefix("## ") {
                     cases.push(Case { heading: heading.to_owned(), blocks: shared.clone() });
                 }
@@ -112,39 +162,51 @@ fn cases(text: &str) -> Vec<Case> {
 }
 
 fn run(case: &Case) -> Result<(), Failed> {
-    let all = |kind: &str| -> String {
-        case.blocks.iter().filter(|it| it.0 == kind).map(|it| it.1.as_str()).collect()
-    };
-    let schema = fs::read_to_string("tests/suite/schema.tamis")?;
-    let project = project(&schema, &all("tamis"));
-    let said = remarks(&project);
-    let wanted = case.blocks.iter().find(|it| it.0 == "diagnostics");
-    match wanted {
-        Some((_, wanted)) => same("diagnostics", wanted, &said)?,
-        None if said.contains("error[") => return Err(said.into()),
-        None => {}
-    }
-    for (kind, body) in &case.blocks {
-        match kind.as_str() {
-            "tamis" | "csv" | "diagnostics" => {}
-            "hits" => hits(&project, &schema, &all("csv"), body)?,
-            unknown => return Err(format!("no block is called `{unknown}`").into()),
-        }
+    for (block, said) in expectations(case)? {
+        same(&block.kind, &block.body, &said)?;
     }
     Ok(())
 }
 
-/// What every engine must say, one line for each hit and undecided row.
-fn hits(project: &Project, schema: &str, csv: &str, wanted: &str) -> Result<(), Failed> {
+/// What is said where the case expects something.
+fn expectations(case: &Case) -> Result<Vec<(Block, String)>, Failed> {
+    let all = |kind: &str| -> String {
+        case.blocks.iter().filter(|it| it.kind == kind).map(|it| it.body.as_str()).collect()
+    };
+    let last = |kind: &str| {
+        case.blocks.iter().rfind(|it| it.kind == kind).map_or("", |it| it.body.as_str())
+    };
+    let rules = all("tamis");
+    if rules.is_empty() {
+        return Ok(Vec::new());
+    }
+    let schema = fs::read_to_string("tests/suite/schema.tamis")?;
+    let project = project(&schema, &rules);
+    let remarks = remarks(&project);
+    if remarks.contains("error[") && !case.blocks.iter().any(|it| it.kind == "diagnostics") {
+        return Err(remarks.into());
+    }
+    let mut res = Vec::new();
+    for block in &case.blocks {
+        let said = match block.kind.as_str() {
+            "tamis" | "csv" => continue,
+            "diagnostics" => remarks.clone(),
+            "hits" => hits(&project, &schema, last("csv"))?,
+            kind if PROSE.contains(&kind) => continue,
+            unknown => return Err(format!("no block is called `{unknown}`").into()),
+        };
+        res.push((block.clone(), said));
+    }
+    Ok(res)
+}
+
+/// What every engine says, one line for each hit and undecided row.
+fn hits(project: &Project, schema: &str, csv: &str) -> Result<String, Failed> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("rows.csv");
     fs::write(&path, completed(schema, csv))?;
-    for by in ALL {
-        let said = project.run(std::slice::from_ref(&path), by)?;
-        let said = said.lines.iter().map(of_any_rule).collect::<String>();
-        same(&format!("hits by {by:?}"), wanted, &said)?;
-    }
-    Ok(())
+    let said = agree::agreed(project, &[path], &ALL)?;
+    Ok(said.lines.iter().map(of_any_rule).collect())
 }
 
 const PLAN: By = By::DataFusion { partitions: 2, batch_size: 7, optimise: true };

@@ -13,12 +13,22 @@ mod rational;
 mod records;
 mod seed;
 mod tidy;
+mod typed;
 
 use std::process::ExitCode;
 
 use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
+    if std::env::args().any(|it| it == "--bless") {
+        return match case::bless() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(it) => {
+                eprintln!("{it:?}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     let mut trials = tidy::trials();
     trials.extend(case::trials());
     trials.extend(hostile::trials());
@@ -27,6 +37,7 @@ fn main() -> ExitCode {
     trials.extend(init::trials());
     trials.extend(layout::trials());
     trials.extend(records::trials());
+    trials.extend(typed::trials());
     trials.extend(rational::trials());
     trials.extend(random::trials());
     let done = libtest_mimic::run(&Arguments::from_args(), trials);
