@@ -10,6 +10,7 @@ pub mod literal;
 pub mod lower;
 pub mod name;
 pub mod print;
+pub mod rule;
 pub mod test;
 pub mod typing;
 

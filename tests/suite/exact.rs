@@ -8,6 +8,7 @@ use libtest_mimic::Failed;
 use libtest_mimic::Trial;
 
 use crate::generate;
+use crate::rows;
 use crate::seed::Random;
 
 pub fn trials() -> Vec<Trial> {
@@ -34,7 +35,7 @@ fn project() -> Result<tempfile::TempDir, Failed> {
     generate::lists(folder.path())?;
     fs::write(folder.path().join("schema.tamis"), generate::SCHEMA)?;
     fs::write(folder.path().join("rules.tamis"), generate::rules(&mut random, 12).concat())?;
-    let rows = generate::rows(&mut random, 400);
+    let rows = rows::rows(&mut random, 400);
     for (at, part) in rows.chunks(90).enumerate() {
         let text = format!("{}\n{}\n", generate::HEADER, part.join("\n"));
         fs::write(folder.path().join(format!("{at}.csv")), text)?;

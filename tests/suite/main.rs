@@ -11,6 +11,7 @@ mod layout;
 mod random;
 mod rational;
 mod records;
+mod rows;
 mod seed;
 mod tidy;
 mod typed;

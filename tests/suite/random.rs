@@ -16,6 +16,7 @@ use tamis::probe::Project;
 
 use crate::agree;
 use crate::generate;
+use crate::rows;
 use crate::seed::Random;
 
 const SEEDS: u64 = 200;
@@ -62,7 +63,7 @@ fn compare(seed: u64) -> Result<(), Failed> {
     let rows = ROWS[random.below(ROWS.len())];
     let sample = Sample {
         blocks: generate::rules(&mut random, RULES),
-        rows: generate::rows(&mut random, rows),
+        rows: rows::rows(&mut random, rows),
         files: 1 + random.below(5),
         by: vec![
             By::Interpreter,

@@ -10,6 +10,7 @@ use libtest_mimic::Trial;
 pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("tidy dependencies follow lib.rs", dependencies_follow_lib),
+        Trial::test("tidy files are short and narrow", files_are_short_and_narrow),
         Trial::test("tidy modules say what they are", modules_say_what_they_are),
         Trial::test("tidy interpret and plan do not meet", back_ends_do_not_meet),
     ]
@@ -26,6 +27,28 @@ fn dependencies_follow_lib() -> Result<(), Failed> {
         let bad = used.find(|it| layer(it).is_some_and(|it| own < it))?;
         Some(format!("`{}` may not use `{bad}`, declared below it", layers[own]))
     })
+}
+
+const LINES_MAX: usize = 500;
+const COLUMNS_MAX: usize = 100;
+
+fn files_are_short_and_narrow() -> Result<(), Failed> {
+    let mut all = files("src", "rs");
+    all.extend(files("tests", "rs"));
+    all.extend(files("benches", "rs"));
+    let mut failure = String::new();
+    for path in all {
+        let text = fs::read_to_string(&path)?;
+        let lines = text.lines().count();
+        if LINES_MAX < lines {
+            failure += &format!("{}: {lines} lines\n", path.display());
+        }
+        let wide = text.lines().position(|it| COLUMNS_MAX < it.chars().count());
+        if let Some(at) = wide {
+            failure += &format!("{}:{}: too wide\n", path.display(), at + 1);
+        }
+    }
+    if failure.is_empty() { Ok(()) } else { Err(failure.into()) }
 }
 
 fn modules_say_what_they_are() -> Result<(), Failed> {
