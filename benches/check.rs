@@ -81,8 +81,8 @@ fn made() -> (String, String) {
         }
         let (score, small) = (1 + at % 99, 1_000 + at);
         rules += &format!(
-            "  unless any of\n    - \"Small\": item_price < {small} KRW\n  then\n    score {score}\n    \
-             show unit_value\n\n"
+            "  unless any of\n    - \"Small\": item_price < {small} KRW\n  then\n    \
+             score {score}\n    show unit_value\n\n"
         );
         tables += &format!(
             "]\nscore = {score}\nshow = [\"unit_value\"]\n\

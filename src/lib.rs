@@ -1,8 +1,8 @@
 //! tamis turns targeting rules into query plans and says which declarations they select, and why.
 //!
 //! ```text
-//! text ──syntax──▶ ast ──ir──▶ typed rules ──plan──▶ DataFusion ─────┐
-//!                                  └────────interpret (oracle)───────┴─▶ hits ──report──▶ text, JSON
+//! text ──syntax──▶ ast ──ir──▶ typed rules ──plan──▶ DataFusion ───┐
+//!                                  └───────interpret (oracle)──────┴─▶ hits ──report──▶ text, JSON
 //! ```
 //!
 //! The modules are declared in that order. A module may use only those above it;

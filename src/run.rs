@@ -1,4 +1,4 @@
-//! A rule set over a data set: outcomes by the engine, evidence by the interpreter, one sorted file.
+//! A rule set over a data set: outcomes by the engine, evidence by the interpreter, lines in order.
 
 pub mod engine;
 pub mod lines;

@@ -123,7 +123,8 @@ struct Ratio {
 }
 
 impl Ratio {
-    /// From a scale, through the factor of the unit, to a scale; at most 18 digits before the point.
+    /// From a scale, through the factor of the unit, to a scale; at most 18 digits before the
+    /// point.
     fn new(from: u8, reading: &Reading, to: u8) -> Option<Ratio> {
         let one = Decimal::new(1, 0);
         let (factor, divisor) = reading.factor.unwrap_or((one, one));

@@ -1,6 +1,7 @@
 //! Trees to typed rules: names to ids, and a type for every expression.
 //!
-//! A rule that cannot be lowered keeps its place with an `Error` condition; the diagnostics say why.
+//! A rule that cannot be lowered keeps its place with an `Error` condition; the diagnostics say
+//! why.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -67,7 +67,8 @@ impl Lines {
         &self.schema
     }
 
-    /// The columns that order lines: keys, rule, and for rows that share a key what is said of them.
+    /// The columns that order lines: keys, rule, and, where rows share a key, what is said of
+    /// them.
     pub fn order(&self) -> Vec<usize> {
         let keys = self.keys.len();
         let said = ["outcome", "because", "evidence", "undecided_because"];

@@ -197,7 +197,8 @@ pub enum LineKind {
         to: Name,
         as_of: Option<Name>,
     },
-    /// `history event accepted_at, date accepted_date, known from accepted_at, complete since 2019-01-01`
+    /// `history event accepted_at, date accepted_date, known from accepted_at`, then
+    /// `, complete since 2019-01-01`
     History {
         event: Option<Name>,
         date: Option<Name>,
@@ -251,7 +252,8 @@ pub enum Combiner {
     AtLeast(u32),
 }
 
-/// `- "AEO pilot": importer_id in list aeo_pilot until 2026-06-30`; of a parameter `- 50 % since …`;
+/// `- "AEO pilot": importer_id in list aeo_pilot until 2026-06-30`; of a parameter
+/// `- 50 % since …`;
 /// of a group `- GB since … until …`.
 #[derive(Debug, Clone)]
 pub struct Bullet {

@@ -1,4 +1,4 @@
-//! The same rules and data give the same bytes, whatever the partitions, batches and order of files.
+//! The same rules and data give the same bytes, whatever partitions, batches and order of files.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The one test binary: case files, tidy checks, agreement on random rules, bad data, hostile input.
+//! The one test binary: cases, tidy checks, agreement on random rules, bad data, hostile input.
 
 mod agree;
 mod bad_data;

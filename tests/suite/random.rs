@@ -191,8 +191,8 @@ fn told(seed: u64, sample: &Sample) -> String {
         _ => "it differs from run to run".to_owned(),
     };
     format!(
-        "seed {seed}, {:?}\n{what}\n# What went wrong\n\n```schema\n{}```\n\n```csv\n{}\n{}\n```\n\n\
-         ```tamis\n{}```\n\n```hits\n```\n",
+        "seed {seed}, {:?}\n{what}\n# What went wrong\n\n```schema\n{}```\n\n\
+         ```csv\n{}\n{}\n```\n\n```tamis\n{}```\n\n```hits\n```\n",
         sample.by.last(),
         generate::SCHEMA,
         generate::HEADER,

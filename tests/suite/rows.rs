@@ -1,4 +1,4 @@
-//! Random rows rich in missing values, zeros, limits, ties and extremes, for the rules of `generate`.
+//! Random rows for the rules of `generate`: missing values, zeros, limits, ties and extremes.
 
 use crate::seed::Random;
 

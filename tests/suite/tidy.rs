@@ -43,7 +43,10 @@ fn files_are_short_and_narrow() -> Result<(), Failed> {
         if LINES_MAX < lines {
             failure += &format!("{}: {lines} lines\n", path.display());
         }
-        let wide = text.lines().position(|it| COLUMNS_MAX < it.chars().count());
+        // The table of codes has one row a line.
+        let is_row = |it: &str| it.trim_start().starts_with('T') && it.ends_with("\";");
+        let wide = |it: &str| COLUMNS_MAX < it.chars().count() && !is_row(it);
+        let wide = text.lines().position(wide);
         if let Some(at) = wide {
             failure += &format!("{}:{}: too wide\n", path.display(), at + 1);
         }
