@@ -111,8 +111,8 @@ pub fn schema(columns: &[Column], file: &Path) -> String {
     let shown = file.file_name().map(|it| it.to_string_lossy()).unwrap_or_default();
     let rows = columns.first().map_or(0, |it| it.seen.rows);
     let mut text = format!(
-        "# What a declaration looks like, as far as {} rows of {shown} tell.\n# Read it line by line: \
-         units, currencies and what must be given are for you to say. `tamis help types`\n\n",
+        "# What a declaration looks like, as far as {} rows of {shown} tell.\n\
+         # Read it line by line: units, currencies and what must be given are for you to say.\n\n",
         grouped(rows)
     );
     if columns.iter().any(|it| it.seen.guess == Guess::Code) {
