@@ -18,3 +18,16 @@ impl Look {
     /// Of files: no colour, wide enough for anything.
     pub const FILE: Look = Look { colour: false, unicode: true, width: 120 };
 }
+
+/// Digits in groups of three.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at != 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

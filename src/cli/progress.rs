@@ -13,7 +13,7 @@ use indicatif::ProgressStyle;
 
 use crate::cli::Context;
 use crate::cli::output;
-use crate::report::summary::grouped;
+use crate::report::grouped;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {

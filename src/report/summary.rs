@@ -14,6 +14,7 @@ use crate::ir::Rule;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::report::Look;
+use crate::report::grouped;
 use crate::run::Done;
 
 /// A finished run, and what the report says besides.
@@ -44,19 +45,6 @@ impl Summary<'_> {
     pub fn undecided(&self) -> u64 {
         self.counts().map(|it| it.2).sum()
     }
-}
-
-/// Digits in groups of three.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at != 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// `4.0 s`, `180 ms`

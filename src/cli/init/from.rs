@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::data::survey::Guess;
 use crate::data::survey::Seen;
-use crate::report::summary::grouped;
+use crate::report::grouped;
 
 /// Values that a comment names.
 const NAMED: usize = 8;
