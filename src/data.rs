@@ -10,6 +10,7 @@ pub mod survey;
 pub mod tally;
 pub mod text;
 pub mod typed;
+pub mod whole;
 
 use std::collections::BTreeMap;
 use std::collections::HashSet;

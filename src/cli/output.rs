@@ -10,6 +10,7 @@ use anstream::AutoStream;
 use anstream::ColorChoice;
 
 use crate::cli::When;
+use crate::data::whole;
 use crate::project;
 use crate::report::Look;
 use crate::trouble::Trouble;
@@ -149,22 +150,11 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
         return fs::write(&path, bytes).map_err(|it| refused(&it));
     }
     let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = temporary(folder).map_err(|it| refused(&it))?;
+    let mut file = whole::temporary(folder).map_err(|it| refused(&it))?;
     if let Some(known) = known {
         fs::set_permissions(file.path(), known.permissions()).map_err(|it| refused(&it))?;
     }
     file.write_all(bytes).map_err(|it| refused(&it))?;
     file.persist(&path).map_err(|it| refused(&it.error))?;
     Ok(())
-}
-
-/// With the permissions of any new file, not the private ones of a temporary one.
-fn temporary(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".tamis");
-    #[cfg(unix)]
-    let permissions = <fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666);
-    #[cfg(unix)]
-    builder.permissions(permissions);
-    builder.tempfile_in(folder)
 }

@@ -17,6 +17,7 @@ use serde_json::Map;
 use serde_json::Value as Json;
 use tempfile::NamedTempFile;
 
+use crate::data::whole;
 use crate::trouble::Trouble;
 
 /// Writes beside the path under another name and renames at the end: a reader sees all of it or
@@ -47,7 +48,7 @@ impl Writer {
         let refused = || refused(path);
         let folder = folder(path);
         std::fs::create_dir_all(folder).map_err(|_| refused())?;
-        let file = temporary(folder).map_err(|_| refused())?;
+        let file = whole::temporary(folder).map_err(|_| refused())?;
         let out = BufWriter::new(file.reopen().map_err(|_| refused())?);
         let form = match ending(path).as_str() {
             "csv" => {
@@ -113,17 +114,6 @@ pub fn folder(path: &Path) -> &Path {
 
 fn refused(path: &Path) -> Trouble {
     Trouble::resource(format!("{}: cannot be written", path.display()))
-}
-
-/// Readable by those whom the system's mask lets read, as any new file.
-fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.prefix(".tamis-").tempfile_in(folder)
 }
 
 fn ending(path: &Path) -> String {
