@@ -28,7 +28,7 @@ mod project; // a project on disk: schema, rules and lists, read and lowered tog
 mod hit; // outcome, finding
 mod interpret; // typed rules, one row at a time → outcome: the definition of the language
 #[cfg(feature = "engine")]
-mod plan; // typed rules → DataFusion logical plan
+mod plan; // typed rules → facts as a DataFusion plan, the rule set as one operator over them
 #[cfg(feature = "engine")]
 mod run; // plan + data → hits, sorted, written
 
