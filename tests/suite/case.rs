@@ -2,6 +2,7 @@
 //!
 //! `tamis` rules, `csv` rows, `hits` what both engines must say, `diagnostics` what `check` must
 //! say; without that block there must be no error. Prose and blocks of other kinds are for readers.
+//! `schema` stands in for the schema of the suite, `csv lists/goods.csv` is a file of a list.
 //!
 //! `cargo bless` writes what is said into `hits` and `diagnostics` blocks. Read the difference.
 
@@ -14,6 +15,7 @@ use libtest_mimic::Trial;
 use tamis::probe::By;
 use tamis::probe::Line;
 use tamis::probe::Project;
+use tempfile::TempDir;
 
 use crate::agree;
 use crate::tidy;
@@ -33,7 +35,7 @@ struct Block {
 }
 
 /// Shown to readers, of no concern to the tests.
-const PROSE: &[&str] = &["", "text", "toml", "sh", "console", "schema"];
+const PROSE: &[&str] = &["", "text", "toml", "sh", "console"];
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -97,7 +99,7 @@ fn page(path: &Path) -> Result<(), Failed> {
     let code = path.file_stem().and_then(|it| it.to_str()).unwrap_or_default().to_owned();
     for case in cases(&text) {
         for Block { body, .. } in case.blocks.iter().filter(|it| it.kind == "tamis") {
-            let said = remarks(&project(&schema, body));
+            let said = remarks(&project(&schema, body, Path::new("tests")));
             let raised = said.contains(&format!("[{code}]"));
             match case.heading.as_str() {
                 "Wrong" if !raised => return Err(format!("{body}says {said}").into()),
@@ -180,8 +182,13 @@ fn expectations(case: &Case) -> Result<Vec<(Block, String)>, Failed> {
     if rules.is_empty() {
         return Ok(Vec::new());
     }
-    let schema = fs::read_to_string("tests/suite/schema.tamis")?;
-    let project = project(&schema, &rules);
+    let schema = match last("schema") {
+        "" => fs::read_to_string("tests/suite/schema.tamis")?,
+        own => own.to_owned(),
+    };
+    let own_files = own_files(case)?;
+    let root = own_files.as_ref().map_or(Path::new("tests"), TempDir::path);
+    let project = project(&schema, &rules, root);
     let remarks = remarks(&project);
     if remarks.contains("error[") && !case.blocks.iter().any(|it| it.kind == "diagnostics") {
         return Err(remarks.into());
@@ -189,7 +196,8 @@ fn expectations(case: &Case) -> Result<Vec<(Block, String)>, Failed> {
     let mut res = Vec::new();
     for block in &case.blocks {
         let said = match block.kind.as_str() {
-            "tamis" | "csv" => continue,
+            "tamis" | "csv" | "schema" => continue,
+            kind if kind.starts_with(OWN_FILE) => continue,
             "diagnostics" => remarks.clone(),
             "hits" => hits(&project, &schema, last("csv"))?,
             kind if PROSE.contains(&kind) => continue,
@@ -198,6 +206,25 @@ fn expectations(case: &Case) -> Result<Vec<(Block, String)>, Failed> {
         res.push((block.clone(), said));
     }
     Ok(res)
+}
+
+/// A block that is a file: ` ```csv lists/goods.csv`.
+const OWN_FILE: &str = "csv ";
+
+/// A folder with the files that the case shows; without any, lists are those of `tests`.
+fn own_files(case: &Case) -> Result<Option<TempDir>, Failed> {
+    let shown = |it: &Block| Some((it.kind.strip_prefix(OWN_FILE)?.to_owned(), it.body.clone()));
+    let files: Vec<(String, String)> = case.blocks.iter().filter_map(shown).collect();
+    if files.is_empty() {
+        return Ok(None);
+    }
+    let folder = tempfile::tempdir()?;
+    for (name, body) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap_or(folder.path()))?;
+        fs::write(path, body)?;
+    }
+    Ok(Some(folder))
 }
 
 /// What every engine says, one line for each hit and undecided row.
@@ -217,8 +244,8 @@ const ALL: [By; 3] = [
     By::DataFusion { partitions: 4, batch_size: 1, optimise: false },
 ];
 
-fn project(schema: &str, rules: &str) -> Project {
-    Project::of(&[("rules.tamis", rules), ("schema.tamis", schema)], Path::new("tests"))
+fn project(schema: &str, rules: &str, root: &Path) -> Project {
+    Project::of(&[("rules.tamis", rules), ("schema.tamis", schema)], root)
 }
 
 fn remarks(project: &Project) -> String {

@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
             agree(engines.iter().map(|it| vec!["--engine".to_owned(), (*it).to_owned()]).collect())
         }),
         Trial::test("exact order and number of files", order_of_files),
+        Trial::test("exact Parquet in, any kind of file out", parquet),
     ]
 }
 
@@ -71,6 +72,40 @@ fn order_of_files() -> Result<(), Failed> {
     for order in orders {
         if bytes(folder.path(), order, &[])? != wanted {
             return Err(format!("{order:?} gives other bytes").into());
+        }
+    }
+    Ok(())
+}
+
+/// The sample's own rules and archive, by settings that divide it differently.
+fn parquet() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let settings: [&[&str]; 3] =
+        [&["--threads", "1"], &["--threads", "16"], &["--threads", "7", "--batch-size", "500"]];
+    let [small, large] = ["data/kcs-54k/valid.parquet", "data/kcs-54k/train.parquet"];
+    let orders = [
+        ("csv", [vec![small, large], vec![large, small], vec![small, large]]),
+        ("parquet", [vec![small], vec![small], vec![small]]),
+        ("jsonl", [vec![small], vec![small], vec![small]]),
+        ("arrow", [vec![small], vec![small], vec![small]]),
+    ];
+    for (kind, orders) in orders {
+        let mut wanted: Option<Vec<u8>> = None;
+        for (files, setting) in orders.iter().zip(settings) {
+            let out = folder.path().join(format!("hits.{kind}"));
+            let output = Command::new(env!("CARGO_BIN_EXE_tamis"))
+                .args(["run", "-C", "rules", "--max-rejected", "100%", "--out"])
+                .arg(&out)
+                .args(files)
+                .args(setting)
+                .output()?;
+            if !output.status.success() {
+                return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());
+            }
+            let said = fs::read(&out)?;
+            if wanted.get_or_insert_with(|| said.clone()) != &said {
+                return Err(format!("{kind}: {files:?} {setting:?} gives other bytes").into());
+            }
         }
     }
     Ok(())
