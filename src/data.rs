@@ -22,6 +22,8 @@ use std::sync::OnceLock;
 use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::AsArray;
+use arrow::array::UInt64Array;
+use arrow::datatypes::DataType;
 use arrow::datatypes::Field as ArrowField;
 use arrow::datatypes::Schema as ArrowSchema;
 use arrow::datatypes::SchemaRef;
@@ -52,7 +54,25 @@ pub struct Table {
     pub tally: Arc<Tally>,
     fields: Arc<Vec<Wanted>>,
     outer: Option<Outer>,
+    /// Rows come with their numbers, files counted from here.
+    numbered: Option<u64>,
 }
+
+/// What files of a record hold of the records around it.
+#[derive(Clone, Copy)]
+pub enum Around<'a> {
+    /// Everything: a flat extract.
+    All,
+    /// Its key; more is nowhere to be found.
+    Keys,
+    /// Its key; the rest is in files of its own.
+    Table(&'a Arc<Table>),
+}
+
+/// The column of the numbers of rows: the file, then the row.
+pub const ROW: &str = "tamis.row";
+/// Bits of a row's number that tell the row; the others tell the file.
+pub const ROW_BITS: u32 = 40;
 
 /// The record around, when it stands in files of its own.
 #[derive(Clone)]
@@ -130,11 +150,14 @@ pub fn open(
     files: &[PathBuf],
     record: RecordId,
     used: &[FieldId],
-    outer: Option<&Arc<Table>>,
+    around: Around,
 ) -> Result<Table, Trouble> {
-    let columns = wanted(schema, record, used);
-    // What files of this record have of the record around is its key.
-    let here = |id: &FieldId| outer.is_none() || id.record == record || is_key(schema, *id);
+    let flat = matches!(around, Around::All);
+    let here = |id: &FieldId| flat || id.record == record || is_key(schema, *id);
+    let mut columns = wanted(schema, record, used);
+    if matches!(around, Around::Keys) {
+        columns.retain(&here);
+    }
     let mut fields: Vec<Wanted> = columns.iter().map(|id| field(schema, set, *id)).collect();
     for (field, id) in fields.iter_mut().zip(&columns) {
         field.needed &= here(id);
@@ -169,11 +192,14 @@ pub fn open(
     let key = |it: &&FieldId| it.record != record && is_key(schema, **it);
     let name =
         |it: &FieldId| format!("{}.{}", schema.record(it.record).name, schema.field(*it).name);
-    let outer = outer.map(|table| Outer {
-        table: table.clone(),
-        keys: columns.iter().filter(key).map(name).collect(),
-        headers: Arc::default(),
-    });
+    let outer = match around {
+        Around::All | Around::Keys => None,
+        Around::Table(table) => Some(Outer {
+            table: table.clone(),
+            keys: columns.iter().filter(key).map(name).collect(),
+            headers: Arc::default(),
+        }),
+    };
     Ok(Table {
         columns,
         arrow: Arc::new(ArrowSchema::new(arrow)),
@@ -181,6 +207,7 @@ pub fn open(
         tally: Arc::new(Tally::default()),
         fields: Arc::new(fields),
         outer,
+        numbered: None,
     })
 }
 
@@ -335,6 +362,21 @@ impl Table {
             tally: Arc::new(Tally::default()),
             fields: self.fields.clone(),
             outer: self.outer.clone(),
+            numbered: self.numbered,
+        }
+    }
+
+    /// The same table, its rows with their numbers; the first file has number `first`.
+    pub fn numbered(&self, first: u64) -> Table {
+        let mut fields: Vec<Arc<ArrowField>> = self.arrow.fields().iter().cloned().collect();
+        if self.numbered.is_none() {
+            fields.push(Arc::new(ArrowField::new(ROW, DataType::UInt64, false)));
+        }
+        Table {
+            arrow: Arc::new(ArrowSchema::new(fields)),
+            tally: self.tally.clone(),
+            numbered: Some(first),
+            ..self.again()
         }
     }
 
@@ -345,6 +387,7 @@ impl Table {
         if let Some(it) = &self.outer
             && it.headers.get().is_none()
         {
+            it.table.prepare()?;
             let headers = Headers::read(&it.table, &it.keys)?;
             it.headers.set(headers).ok();
         }
@@ -365,25 +408,27 @@ impl Table {
     /// A portion of a file as a canonical batch.
     ///
     /// Errors: columns that cannot be converted at all.
-    fn canonical(&self, file: &DataFile, raw: &scan::Raw) -> Result<RecordBatch, Trouble> {
+    fn canonical(&self, number: usize, raw: &scan::Raw) -> Result<RecordBatch, Trouble> {
+        let file = &self.files[number];
         let (columns, ragged) = match &raw.rows {
             scan::RawRows::Text(records) => text::columns(file, &self.fields, records),
             scan::RawRows::Columns(batch) => {
                 (columnar::columns(file, &self.fields, batch)?, vec![false; batch.num_rows()])
             }
         };
-        self.batch(file, raw.first, columns, &ragged)
+        self.batch(number, raw.first, columns, &ragged)
     }
 
     /// Counts what does not fit and leaves out rows that are rejected. Ragged rows are rejected
     /// whole. `first` is the number of the first row.
     fn batch(
         &self,
-        file: &DataFile,
+        number: usize,
         first: u64,
         columns: Vec<Converted>,
         ragged: &[bool],
     ) -> Result<RecordBatch, Trouble> {
+        let file = &self.files[number];
         let rows = ragged.len();
         let mut tally = Batch { read: rows as u64, ..Batch::default() };
         let mut rejected: Vec<bool> = ragged.to_vec();
@@ -438,6 +483,11 @@ impl Table {
         tally.rejected = rejected.iter().filter(|it| **it).count() as u64;
         let some_rejected = 0 < tally.rejected;
         self.tally.add(&file.shown, tally);
+        if let Some(base) = self.numbered {
+            let start = ((base + number as u64) << ROW_BITS) + first;
+            let numbers = (0..rows as u64).map(|it| start + it);
+            arrays.push(Arc::new(UInt64Array::from_iter_values(numbers)));
+        }
         let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(rows));
         let broken = |_| Trouble::bug("a batch does not fit its own schema");
         let batch = RecordBatch::try_new_with_options(self.arrow.clone(), arrays, &options)

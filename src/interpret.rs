@@ -5,6 +5,7 @@
 
 pub mod explain;
 pub mod function;
+pub mod history;
 pub mod list;
 pub mod row;
 
@@ -15,6 +16,7 @@ use crate::ir::Arithmetic;
 use crate::ir::Comparison;
 use crate::ir::E;
 use crate::ir::Expr;
+use crate::ir::FactId;
 use crate::ir::Kind;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
@@ -34,6 +36,7 @@ use crate::value::text;
 pub struct Row {
     values: std::collections::BTreeMap<FieldId, Value>,
     disputed: std::collections::BTreeSet<FieldId>,
+    facts: std::collections::BTreeMap<FactId, Value>,
 }
 
 impl Row {
@@ -50,6 +53,15 @@ impl Row {
             self.disputed.insert(field);
             self.set(field, NOT_GIVEN);
         }
+    }
+
+    /// What is known of many rows, for this one.
+    pub fn know(&mut self, fact: FactId, value: Value) {
+        self.facts.insert(fact, value);
+    }
+
+    pub fn fact(&self, fact: FactId) -> Value {
+        self.facts.get(&fact).cloned().unwrap_or(NOT_GIVEN)
     }
 
     pub fn get(&self, field: FieldId) -> Value {
@@ -137,6 +149,13 @@ pub fn eval(set: &RuleSet, expr: &Expr, row: &Row) -> Value {
         }
         Kind::AtLeast(n, parts) => of_truth(at_least(*n, parts.iter().map(test))),
         Kind::Hit(rule) => value(&set.rules[rule.0].outcome),
+        Kind::Fact(id) => row.fact(*id),
+        Kind::Guard(condition, it, reason) => match test(condition) {
+            Some(true) => value(it),
+            Some(false) => Value::Missing(*reason),
+            None => NOT_GIVEN,
+        },
+        Kind::Open(_) => NOT_GIVEN,
     }
 }
 

@@ -8,8 +8,10 @@ pub mod from_schema;
 pub mod function;
 pub mod literal;
 pub mod lower;
+pub mod many;
 pub mod name;
 pub mod print;
+pub mod profile;
 pub mod rule;
 pub mod test;
 pub mod typing;
@@ -21,6 +23,7 @@ use crate::schema::RecordId;
 use crate::schema::Schema;
 use crate::schema::Type;
 use crate::source::Span;
+use crate::value::Duration;
 use crate::value::Value;
 
 /// Everything compiled together.
@@ -31,6 +34,75 @@ pub struct RuleSet {
     pub rules: Vec<Rule>,
     pub lists: Vec<List>,
     pub parameters: Vec<Parameter>,
+    /// What is known of many rows, each once.
+    pub facts: Vec<Fact>,
+}
+
+/// A fact, by its place in the rule set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FactId(pub usize);
+
+/// A statistic over rows of a record, for one row that is judged.
+///
+/// Expressions of the *rows* see a row of `rows`, those of the *judged* row see that one.
+#[derive(Debug, Clone)]
+pub struct Fact {
+    /// As written: `count of past items with same hs`.
+    pub words: Arc<str>,
+    pub rows: RecordId,
+    pub reach: Reach,
+    /// Only rows for which it is true.
+    pub filter: Option<E>,
+    /// Of the rows, and of the judged row: equal, and given.
+    pub keys: Vec<(E, E)>,
+    /// Rows with the same value as the judged row do not count.
+    pub others: Option<(E, E)>,
+    pub statistic: Statistic,
+    pub value: Option<E>,
+    pub weight: Option<E>,
+    /// The date of the rows, and of the judged row.
+    pub dates: Option<(E, E)>,
+    /// The instants of both.
+    pub instants: Option<(E, E)>,
+    /// From when on a row is known: a date or an instant of the rows.
+    pub known_from: Option<E>,
+    /// The first day from which no row is lacking; `None` asks for nothing.
+    pub complete_since: Option<i32>,
+    pub ty: Type,
+}
+
+/// Which rows, in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Whatever their time.
+    All,
+    /// Whole days, the last one the day before.
+    Days(Duration),
+    /// Instants strictly before, not before this long ago.
+    Time(Duration),
+    SameDay,
+    /// All on record, up to the day before.
+    Before,
+    /// At the date or before: the latest is meant.
+    AsOf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Statistic {
+    /// Of rows, or of given values.
+    Count,
+    DistinctCount,
+    Sum,
+    /// By weight, where there is one.
+    Average,
+    /// Nearest rank.
+    Percentile(u32),
+    Smallest,
+    Largest,
+    FirstDate,
+    LastDate,
+    /// The value of the latest row; of several at one date only one they share.
+    Latest,
 }
 
 /// A rule, by its place in the rule set.
@@ -164,6 +236,12 @@ pub enum Kind {
     AtLeast(usize, Vec<E>),
     /// The outcome of another rule of the same level.
     Hit(RuleId),
+    // Of many rows.
+    Fact(FactId),
+    /// The value where the test is true, else none for this reason.
+    Guard(E, E, crate::value::Reason),
+    /// Unknown, because of these.
+    Open(Arc<[String]>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -239,7 +317,10 @@ impl Expr {
     /// The direct parts.
     pub fn parts(&self) -> Vec<&E> {
         match &self.kind {
-            Kind::Literal(_) | Kind::Field(_) | Kind::Hit(_) => Vec::new(),
+            Kind::Literal(_) | Kind::Field(_) | Kind::Hit(_) | Kind::Fact(_) | Kind::Open(_) => {
+                Vec::new()
+            }
+            Kind::Guard(test, value, _) => vec![test, value],
             Kind::Named(_, it)
             | Kind::Negate(it)
             | Kind::Widen(it)
@@ -262,5 +343,59 @@ impl Expr {
             Kind::InGroup(it, _, date) => std::iter::once(it).chain(date).collect(),
             Kind::InList(it) => std::iter::once(&it.key).chain(&it.date).collect(),
         }
+    }
+}
+
+impl Fact {
+    /// What a judged row must have.
+    pub fn judged(&self) -> Vec<&E> {
+        let pairs = self.keys.iter().chain(&self.others).chain(&self.dates).chain(&self.instants);
+        pairs.map(|it| &it.1).collect()
+    }
+
+    /// What the rows must have.
+    pub fn of_rows(&self) -> Vec<&E> {
+        let pairs = self.keys.iter().chain(&self.others).chain(&self.dates).chain(&self.instants);
+        let single = [&self.filter, &self.value, &self.weight, &self.known_from];
+        pairs.map(|it| &it.0).chain(single.into_iter().flatten()).collect()
+    }
+}
+
+impl RuleSet {
+    /// The facts that these rules need, in order.
+    pub fn facts_of(&self, rules: &[RuleId]) -> Vec<FactId> {
+        let mut res = std::collections::BTreeSet::new();
+        let mut seen = std::collections::BTreeSet::new();
+        let mut open: Vec<RuleId> = rules.to_vec();
+        while let Some(id) = open.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let mut todo = self.rules[id.0].expressions();
+            while let Some(it) = todo.pop() {
+                match &it.kind {
+                    Kind::Fact(id) => {
+                        res.insert(*id);
+                    }
+                    Kind::Hit(other) => open.push(*other),
+                    _ => todo.extend(it.parts()),
+                }
+            }
+        }
+        res.into_iter().collect()
+    }
+}
+
+impl Rule {
+    /// Outcome, score, evidence and message.
+    pub fn expressions(&self) -> Vec<&E> {
+        let mut all = vec![&self.outcome];
+        all.extend(&self.score);
+        all.extend(self.show.iter().map(|it| &it.1));
+        all.extend(self.because.iter().filter_map(|it| match it {
+            Piece::Value(it) => Some(it),
+            Piece::Text(_) => None,
+        }));
+        all
     }
 }

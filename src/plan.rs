@@ -13,6 +13,7 @@ pub mod leaf;
 pub mod loaded;
 pub mod number;
 pub mod operator;
+pub mod past;
 pub mod rule_set;
 pub mod session;
 pub mod test;
@@ -31,6 +32,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::logical_expr::ScalarUDF;
 
+use crate::data::ROW;
 use crate::data::convert::data_type;
 use crate::ir::E;
 use crate::ir::Kind;
@@ -59,7 +61,12 @@ pub fn one_row_each(input: LogicalPlan, keys: &[String], others: &[String]) -> R
         aggregates.push(min(column(name)).alias(format!("least {name}")));
         aggregates.push(max(column(name)).alias(format!("greatest {name}")));
     }
+    let numbered = input.schema().has_column_with_unqualified_name(ROW);
     let mut columns = group.clone();
+    if numbered {
+        aggregates.push(min(column(ROW)).alias(ROW));
+        columns.push(column(ROW));
+    }
     for name in others {
         let (least, greatest) =
             (column(&format!("least {name}")), column(&format!("greatest {name}")));
@@ -109,12 +116,15 @@ fn translate(set: &RuleSet, expr: &E) -> df::Expr {
         Kind::And(parts) => balanced(parts.iter().map(part).collect(), df::and, true),
         Kind::Or(parts) => balanced(parts.iter().map(part).collect(), df::or, false),
         Kind::IsMissing(it) => part(it).is_null(),
+        Kind::Fact(id) => column(&past::value_column(*id)),
+        Kind::Open(_) => df::lit(ScalarValue::Boolean(None)),
         Kind::Parameter(..)
         | Kind::Negate(_)
         | Kind::Arithmetic(..)
         | Kind::Widen(_)
         | Kind::Call(..)
         | Kind::OrElse(..)
+        | Kind::Guard(..)
         | Kind::AtDigits(..)
         | Kind::Lookup(_)
         | Kind::Compare(..)
@@ -166,6 +176,7 @@ fn op(set: &RuleSet, expr: &E) -> Op {
         Kind::Widen(_) => Op::Widen,
         Kind::Call(it, _) => Op::Call(*it),
         Kind::OrElse(..) => Op::OrElse,
+        Kind::Guard(..) => Op::Guard,
         Kind::AtDigits(_, digits) => Op::AtDigits(*digits),
         Kind::Lookup(it) => {
             Op::Lookup { list: Arc::new(set.lists[it.list].clone()), column: it.column }
@@ -188,7 +199,9 @@ fn op(set: &RuleSet, expr: &E) -> Op {
         | Kind::Not(_)
         | Kind::And(_)
         | Kind::Or(_)
-        | Kind::IsMissing(_) => Op::OrElse,
+        | Kind::IsMissing(_)
+        | Kind::Fact(_)
+        | Kind::Open(_) => Op::OrElse,
     }
 }
 

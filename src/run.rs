@@ -2,6 +2,8 @@
 
 pub mod engine;
 pub mod lines;
+pub mod past;
+pub mod source;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -68,6 +70,8 @@ pub struct Opened {
     pub rules: Vec<RuleId>,
     /// The record that the files have one row of.
     pub inner: RecordId,
+    pub input: Input,
+    pub history: Option<Input>,
 }
 
 /// Files, and how they are read; or those of each record.
@@ -133,49 +137,43 @@ pub fn input(manifest: Option<&Manifest>, named: &[String]) -> Result<Input, Tro
     Ok(Input { set, files, records: BTreeMap::new() })
 }
 
-/// The innermost record: what a flat extract has one row of.
-pub fn innermost(set: &RuleSet) -> RecordId {
-    (0..set.schema.records.len())
-        .map(RecordId)
-        .max_by_key(|it| (set.schema.lineage(*it).len(), std::cmp::Reverse(it.0)))
-        .unwrap_or(RecordId(0))
-}
-
-/// Opens and checks every file. Nothing but what the rules use is read later.
+/// Opens and checks every file. Nothing but what the rules use is read later. `history` are the
+/// data that past rows come from besides these.
 ///
 /// Errors: files that do not fit the schema.
-pub fn open(set: &RuleSet, rules: &[RuleId], input: &Input) -> Result<Opened, Trouble> {
-    let (inner, rules) = (innermost(set), rules.to_vec());
-    let schema = &set.schema;
-    let used = used(set, &rules);
-    if input.records.is_empty() {
-        let table = data::open(schema, &input.set, &input.files, inner, &used, None)?;
-        return Ok(Opened { table: Arc::new(table), outer: None, rules, inner });
+pub fn open(
+    set: &RuleSet,
+    rules: &[RuleId],
+    input: &Input,
+    history: Option<&Input>,
+) -> Result<Opened, Trouble> {
+    for given in [Some(input), history].into_iter().flatten() {
+        known_records(set, given)?;
     }
-    let lineage = schema.lineage(inner);
-    let name = |it: RecordId| schema.record(it).name.as_str();
+    let inner = source::innermost(set, rules, input)?;
+    let used = used(set, rules);
+    let source = source::open(set, input, inner, inner, &used)?;
+    let outer = source.outer.clone();
+    Ok(Opened {
+        table: source.table,
+        outer,
+        rules: rules.to_vec(),
+        inner,
+        input: input.clone(),
+        history: history.cloned(),
+    })
+}
+
+fn known_records(set: &RuleSet, input: &Input) -> Result<(), Trouble> {
+    let all = || set.schema.records.iter().map(|it| it.name.as_str());
     for given in input.records.keys() {
-        if !lineage.iter().any(|it| name(*it) == given) {
-            let near = did_you_mean(given, lineage.iter().map(|it| name(*it)));
+        if !all().any(|it| it == given) {
+            let near = did_you_mean(given, all());
             let message = format!("the schema has no record `{given}` to be read from files");
             return Err(Trouble::usage(message).help(near.unwrap_or_default()));
         }
     }
-    let [inner, outer] = lineage.as_slice() else {
-        let message = "files of their own are for a declaration and its items only";
-        return Err(Trouble::usage(message).help("name one flat file with `path`"));
-    };
-    let of = |it: RecordId| {
-        input.records.get(name(it)).ok_or_else(|| {
-            Trouble::usage(format!("no files are named for the record `{}`", name(it)))
-                .help("add them to the data set in tamis.toml")
-        })
-    };
-    let (rows, headers) = (of(*inner)?, of(*outer)?);
-    let outer = data::open(schema, &headers.set, &headers.files, *outer, &used, None);
-    let outer = Arc::new(outer?);
-    let table = data::open(schema, &rows.set, &rows.files, *inner, &used, Some(&outer))?;
-    Ok(Opened { table: Arc::new(table), outer: Some(outer), rules, inner: *inner })
+    Ok(())
 }
 
 impl Opened {
@@ -233,26 +231,17 @@ fn enough(report: &Report, max_rejected: u64) -> Result<(), Trouble> {
         .help("correct the data or its description, or allow more with `--max-rejected 5%`"))
 }
 
-/// The stored fields that the rules need, acceptance date and keys included.
+/// The stored fields that the rules need, those of facts left out.
 pub fn used(set: &RuleSet, rules: &[RuleId]) -> Vec<FieldId> {
-    let mut todo: Vec<&crate::ir::E> = Vec::new();
-    for rule in rules.iter().map(|it| &set.rules[it.0]) {
-        todo.push(&rule.outcome);
-        todo.extend(&rule.score);
-        todo.extend(rule.show.iter().map(|it| &it.1));
-        todo.extend(rule.because.iter().filter_map(|it| match it {
-            crate::ir::Piece::Value(it) => Some(it),
-            crate::ir::Piece::Text(_) => None,
-        }));
-    }
-    let mut res = std::collections::BTreeSet::new();
-    while let Some(it) = todo.pop() {
-        if let crate::ir::Kind::Field(id) = &it.kind {
-            res.insert(*id);
-        }
-        todo.extend(it.parts());
-    }
-    res.into_iter().collect()
+    fields_in(rules.iter().flat_map(|it| set.rules[it.0].expressions()))
+}
+
+/// The stored fields in expressions.
+pub fn fields_in<'a>(all: impl Iterator<Item = &'a crate::ir::E>) -> Vec<FieldId> {
+    let mut res: Vec<FieldId> = all.flat_map(crate::ir::many::fields_of).collect();
+    res.sort();
+    res.dedup();
+    res
 }
 
 /// The keys of a record and those around it, outermost first.
@@ -276,16 +265,25 @@ fn interpreted(
     let mut judge = Judge::new(set, opened.inner, out.is_some());
     let levels = opened.levels(set);
     let own: Option<Arc<Table>> = opened.outer.as_ref().map(|it| Arc::new(it.again()));
+    let world = past::world(set, opened, options)?;
+    let know = |rules: &[RuleId], row: &mut interpret::Row| {
+        for id in set.facts_of(rules) {
+            let value = interpret::history::fact(set, &world, id, row);
+            row.know(id, value);
+        }
+    };
     for (table, is_outer) in [(Some(&opened.table), false), (own.as_ref(), true)] {
         let Some(table) = table else { continue };
-        let columns = row::columns(&set.schema, &table.arrow);
+        let columns = row::columns(set, &table.arrow);
         for batch in table.read(options.batch_size) {
             let batch = batch?;
             for at in 0..batch.num_rows() {
-                let row = row::row(&set.schema, &columns, &batch, at);
+                let row = row::row(set, &columns, &batch, at);
                 for (level, rules) in &levels {
                     if *level == opened.inner {
                         if !is_outer {
+                            let mut row = row.clone();
+                            know(rules, &mut row);
                             judge.row(rules, &row)?;
                         }
                         continue;
@@ -306,7 +304,9 @@ fn interpreted(
     }
     for ((at, _), row) in &outer {
         for (_, rules) in levels.iter().filter(|it| it.0 == *at) {
-            judge.row(rules, row)?;
+            let mut row = row.clone();
+            know(rules, &mut row);
+            judge.row(rules, &row)?;
         }
     }
     let Judge { lines, found, counts, .. } = judge;
@@ -353,7 +353,7 @@ impl Judge<'_> {
 
 /// Header values that the rows of a declaration do not share are missing; a given one wins over
 /// none.
-fn agree(set: &RuleSet, level: RecordId, known: &mut interpret::Row, row: &interpret::Row) {
+pub fn agree(set: &RuleSet, level: RecordId, known: &mut interpret::Row, row: &interpret::Row) {
     for record in set.schema.lineage(level) {
         for field in 0..set.schema.record(record).fields.len() {
             let id = FieldId { record, field };

@@ -171,8 +171,24 @@ pub struct Record {
     /// Fields that make a row of the record unique within its parent.
     pub key: Vec<usize>,
     pub fields: Vec<Field>,
-    /// `history … date F`: the civil date at which the declaration was accepted.
+    /// `history … date F`: the civil date at which the declaration was accepted, or at which what
+    /// the record tells happened.
     pub acceptance: Option<usize>,
+    /// `history event F`: the instant, where there is one.
+    pub instant: Option<usize>,
+    /// `known from F`: a row counts from then on; a date or an instant.
+    pub known_from: Option<usize>,
+    /// Days since 1970-01-01: from then on no row is lacking.
+    pub complete_since: Option<i32>,
+    pub refers: Vec<Refers>,
+}
+
+/// `refers importer by importer_id to operator as of accepted_date`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refers {
+    pub name: String,
+    pub by: String,
+    pub to: RecordId,
 }
 
 /// A field that data files hold. Derived fields are expressions and live in the IR.
@@ -230,6 +246,26 @@ impl Schema {
             let field = self.record(record).acceptance?;
             Some(FieldId { record, field })
         })
+    }
+
+    /// The instant of acceptance that holds for a row of this record.
+    pub fn instant(&self, record: RecordId) -> Option<FieldId> {
+        self.lineage(record).into_iter().find_map(|record| {
+            let field = self.record(record).instant?;
+            Some(FieldId { record, field })
+        })
+    }
+
+    /// From when on a row of this record is known.
+    pub fn known_from(&self, record: RecordId) -> Option<FieldId> {
+        self.lineage(record).into_iter().find_map(|record| {
+            let field = self.record(record).known_from?;
+            Some(FieldId { record, field })
+        })
+    }
+
+    pub fn complete_since(&self, record: RecordId) -> Option<i32> {
+        self.lineage(record).into_iter().find_map(|it| self.record(it).complete_since)
     }
 
     /// Whether codes of `left` may be compared with codes of `right`: one extends the other.

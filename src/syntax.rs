@@ -6,6 +6,7 @@ mod format_expr;
 mod from_pest;
 mod line;
 mod literal;
+mod many;
 pub mod print;
 mod refusal;
 mod scan;

@@ -47,9 +47,38 @@ pub enum Reason {
     NotInList,
     /// The parameter has no value at that date.
     NotInForce,
+    /// The window reaches further back than the data are complete.
+    HistoryIncomplete,
+    /// A statistic of fewer values than it needs.
+    TooFewValues,
+    /// Nothing to refer to.
+    NoSuchRecord,
+    /// No rate of exchange for the currency at that date.
+    NoRate,
 }
 
 impl Reason {
+    const ALL: [Reason; 9] = [
+        Reason::NotGiven,
+        Reason::DivisionByZero,
+        Reason::OutOfRange,
+        Reason::NotInList,
+        Reason::NotInForce,
+        Reason::HistoryIncomplete,
+        Reason::TooFewValues,
+        Reason::NoSuchRecord,
+        Reason::NoRate,
+    ];
+
+    /// From 1.
+    pub fn number(self) -> u8 {
+        self as u8 + 1
+    }
+
+    pub fn of_number(number: u8) -> Option<Reason> {
+        Reason::ALL.get(usize::from(number).checked_sub(1)?).copied()
+    }
+
     pub fn words(self) -> &'static str {
         match self {
             Reason::NotGiven => "missing",
@@ -57,6 +86,10 @@ impl Reason {
             Reason::OutOfRange => "out of range",
             Reason::NotInList => "not in the list",
             Reason::NotInForce => "no value at that date",
+            Reason::HistoryIncomplete => "history incomplete",
+            Reason::TooFewValues => "too few values",
+            Reason::NoSuchRecord => "no such record",
+            Reason::NoRate => "no rate",
         }
     }
 }

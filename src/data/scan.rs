@@ -77,7 +77,6 @@ impl Scan {
             while let Some(at) = todo.front() {
                 match scan.next(*at) {
                     Some((file, raw)) => {
-                        let file = &scan.table.files[file];
                         return Some(raw.and_then(|it| scan.table.canonical(file, &it)));
                     }
                     None => todo.pop_front(),

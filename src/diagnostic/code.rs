@@ -11,7 +11,7 @@ use crate::diagnostic::Severity;
 macro_rules! codes {
     ($($code:ident $severity:ident $name:literal $summary:literal;)*) => {
         /// What a diagnostic is about. T1 syntax, T2 names, T3 types and units, T4 missing values,
-        /// T5 dates, T9 data.
+        /// T5 time and history, T8 cost, T9 data.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Code { $($code,)* }
 
@@ -113,6 +113,14 @@ codes! {
     // Dates and validity.
     T5101 Error "no-acceptance-date" "something dated without an acceptance date in the schema";
     T5102 Error "dates-reversed" "a period that ends before it begins";
+    T5103 Warning "window-before-data" "a window that reaches further back than the data are complete";
+    T5104 Error "no-instant" "hours and minutes where only dates are known";
+    T5105 Error "not-past" "rows of another time or place without `past`";
+    T5106 Error "no-history" "`past` rows of a record without a `history` line";
+    // Many rows.
+    T8001 Warning "unbounded-window" "past rows without `in last`";
+    T8002 Warning "no-key" "past rows without `with same`";
+    T8003 Warning "written-twice" "one statistic written in two places";
     // Lists and nomenclatures.
     T9001 Error "list-file" "a list whose file cannot be read";
     T9002 Error "list-column" "a column that the file of a list does not have";

@@ -109,6 +109,11 @@ fn open_fields(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) 
         }
         Kind::Not(it) | Kind::Named(_, it) => open_fields(set, it, row, open),
         Kind::Hit(rule) => open_fields(set, &set.rules[rule.0].outcome, row, open),
+        Kind::Open(names) => open.extend(names.iter().cloned()),
+        Kind::Guard(test, value, _) => {
+            open_fields(set, test, row, open);
+            open_fields(set, value, row, open);
+        }
         _ if matches!(expr.kind, Kind::Field(_) | Kind::OrElse(..)) => causes(set, expr, row, open),
         _ => {
             for part in expr.parts() {
@@ -128,6 +133,34 @@ fn causes(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) {
     if let Kind::OrElse(left, right) = &expr.kind {
         causes(set, left, row, open);
         causes(set, right, row, open);
+        return;
+    }
+    if let Kind::Fact(id) = &expr.kind {
+        let fact = &set.facts[id.0];
+        if reason != Reason::NotGiven {
+            open.insert(format!("{} ({})", fact.words, reason.words()));
+            return;
+        }
+        for it in fact.judged() {
+            causes(set, it, row, open);
+        }
+        return;
+    }
+    // A profile is one thing to its readers.
+    if let Kind::Named(name, _) = &expr.kind
+        && name.contains('.')
+        && reason != Reason::NotGiven
+    {
+        open.insert(format!("{name} ({})", reason.words()));
+        return;
+    }
+    if let Kind::Guard(test, value, _) = &expr.kind
+        && !matches!(reason, Reason::NoRate)
+    {
+        causes(set, value, row, open);
+        for part in test.parts() {
+            causes(set, part, row, open);
+        }
         return;
     }
     let before = open.len();

@@ -7,13 +7,17 @@ use arrow::datatypes::Date32Type;
 use arrow::datatypes::Decimal128Type;
 use arrow::datatypes::Int64Type;
 use arrow::datatypes::TimestampMicrosecondType;
+use arrow::datatypes::UInt8Type;
 
 use crate::interpret::NOT_GIVEN;
 use crate::interpret::Row;
+use crate::ir::FactId;
+use crate::ir::RuleSet;
 use crate::schema::FieldId;
 use crate::schema::Schema;
 use crate::schema::Type;
 use crate::value::Decimal;
+use crate::value::Reason;
 use crate::value::Value;
 
 /// The name of a stored field in every batch and plan: `item.hs`.
@@ -21,24 +25,54 @@ pub fn column_name(schema: &Schema, id: FieldId) -> String {
     format!("{}.{}", schema.record(id.record).name, schema.field(id).name)
 }
 
-/// Where each stored field of the schema stands in batches of this shape.
-pub fn columns(schema: &Schema, batch: &arrow::datatypes::Schema) -> Vec<(FieldId, usize)> {
-    let mut res = Vec::new();
+/// The column of a fact.
+pub fn value_column(id: FactId) -> String {
+    format!("tamis.past.{}", id.0)
+}
+
+/// The column of the reason why a fact has no value; 0 where it has one.
+pub fn reason_column(id: FactId) -> String {
+    format!("tamis.why.{}", id.0)
+}
+
+/// Where things stand in batches of one shape.
+#[derive(Debug, Clone)]
+pub struct Columns {
+    fields: Vec<(FieldId, usize)>,
+    /// The fact, its value and its reason.
+    facts: Vec<(FactId, usize, usize)>,
+}
+
+/// Where each stored field and each fact stands in batches of this shape.
+pub fn columns(set: &RuleSet, batch: &arrow::datatypes::Schema) -> Columns {
+    let schema = &set.schema;
+    let mut fields = Vec::new();
     for (record, it) in schema.records.iter().enumerate() {
         for field in 0..it.fields.len() {
             let id = FieldId { record: crate::schema::RecordId(record), field };
             if let Ok(at) = batch.index_of(&column_name(schema, id)) {
-                res.push((id, at));
+                fields.push((id, at));
             }
         }
     }
-    res
+    let place = |id: FactId| {
+        let value = batch.index_of(&value_column(id)).ok()?;
+        Some((id, value, batch.index_of(&reason_column(id)).ok()?))
+    };
+    Columns { fields, facts: (0..set.facts.len()).map(FactId).filter_map(place).collect() }
 }
 
-pub fn row(schema: &Schema, columns: &[(FieldId, usize)], batch: &RecordBatch, at: usize) -> Row {
+pub fn row(set: &RuleSet, columns: &Columns, batch: &RecordBatch, at: usize) -> Row {
     let mut row = Row::default();
-    for (id, column) in columns {
-        row.set(*id, value(&schema.field(*id).ty, batch.column(*column).as_ref(), at));
+    for (id, column) in &columns.fields {
+        row.set(*id, value(&set.schema.field(*id).ty, batch.column(*column).as_ref(), at));
+    }
+    for (id, held, reason) in &columns.facts {
+        let reason = batch.column(*reason).as_primitive::<UInt8Type>().value(at);
+        row.know(*id, match Reason::of_number(reason) {
+            Some(reason) => Value::Missing(reason),
+            None => value(&set.facts[id.0].ty, batch.column(*held).as_ref(), at),
+        });
     }
     row
 }

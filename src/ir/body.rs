@@ -157,7 +157,7 @@ impl Lowering<'_> {
             given.insert(formal.name.text.clone(), self.argument(formal, argument, scope));
         }
         self.open.push(key);
-        let inner = Scope { record, arguments: given, valid: scope.valid };
+        let inner = Scope { record, arguments: given, many: scope.many, valid: scope.valid };
         let it = self.definition_body(block, &inner);
         self.open.pop();
         let kind = Kind::Named(Arc::from(name.text.as_str()), it.clone());

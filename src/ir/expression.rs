@@ -25,7 +25,11 @@ impl Lowering<'_> {
         if it.ty == Type::Truth
             && !matches!(
                 it.kind,
-                Kind::Field(_) | Kind::Literal(_) | Kind::Named(..) | Kind::OrElse(..)
+                Kind::Field(_)
+                    | Kind::Literal(_)
+                    | Kind::Named(..)
+                    | Kind::OrElse(..)
+                    | Kind::Fact(_)
             )
         {
             self.push(
@@ -99,6 +103,16 @@ impl Lowering<'_> {
             }
             ast::ExprKind::Between { negated, value, low, high } => {
                 self.between(*negated, value, (low, high), scope, span)
+            }
+            ast::ExprKind::Aggregate(it) => self.aggregate(it, scope, span),
+            ast::ExprKind::Quantified { quantifier, condition, rows } => {
+                self.quantified(*quantifier, condition, rows, scope, span)
+            }
+            ast::ExprKind::KnownFor { value, op, duration } => {
+                self.known_for(value, *op, duration, scope, span)
+            }
+            ast::ExprKind::Converted { value, currency } => {
+                self.converted(value, currency, scope, span)
             }
             ast::ExprKind::Error => self.error(span),
         }

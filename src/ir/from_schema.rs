@@ -10,12 +10,14 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::did_you_mean;
 use crate::schema::Choice;
 use crate::schema::Field;
+use crate::schema::FieldId;
 use crate::schema::Group;
 use crate::schema::Member;
 use crate::schema::Nomenclature;
 use crate::schema::Number;
 use crate::schema::Record;
 use crate::schema::RecordId;
+use crate::schema::Refers;
 use crate::schema::Schema;
 use crate::schema::Type;
 use crate::syntax::ast;
@@ -125,7 +127,8 @@ fn vocabulary(block: &ast::Block, parts: &mut Parts, diagnostics: &mut Vec<Diagn
         | ast::Head::Rule { .. }
         | ast::Head::Define { .. }
         | ast::Head::Parameter { .. }
-        | ast::Head::List { .. } => {}
+        | ast::Head::List { .. }
+        | ast::Head::Profile { .. } => {}
     }
 }
 
@@ -214,6 +217,10 @@ fn declare(
         key: Vec::new(),
         fields: Vec::new(),
         acceptance: None,
+        instant: None,
+        known_from: None,
+        complete_since: None,
+        refers: Vec::new(),
     });
 }
 
@@ -265,26 +272,49 @@ fn keys(id: RecordId, block: &ast::Block, schema: &mut Schema, diagnostics: &mut
                     schema.records[id.0].key.push(field);
                 }
             }
-            ast::LineKind::History { event, date, .. } => {
-                let Some(name) = date.as_ref().or(event.as_ref()) else { continue };
-                let Some(field) = schema.find_field(id, &name.text) else {
-                    let message = format!("unknown field `{}`", name.text);
-                    let names = schema.record(id).fields.iter().map(|it| it.name.as_str());
-                    let help = did_you_mean(&name.text, names);
-                    let it = Diagnostic::new(Code::T2101, name.span, message);
-                    diagnostics.push(match help {
-                        Some(help) => it.help(help),
-                        None => it.help("declare it with a `field` line of this record"),
-                    });
+            ast::LineKind::History { event, date, known_from, complete_since } => {
+                let mut find = |it: &Option<ast::Name>| {
+                    it.as_ref().and_then(|it| known_field(id, it, schema, diagnostics))
+                };
+                let (event_field, day, known) = (find(event), find(date), find(known_from));
+                let is = |it: Option<FieldId>, ty: &Type| it.filter(|it| schema.field(*it).ty == *ty);
+                let acceptance = is(day, &Type::Date).or(is(event_field, &Type::Date));
+                let instant = is(event_field, &Type::DateTime);
+                let moment = |it: &FieldId| {
+                    matches!(schema.field(*it).ty, Type::Date | Type::DateTime)
+                };
+                let wrong = [
+                    (date, day.filter(|it| schema.field(*it).ty != Type::Date)),
+                    (event, event_field.filter(|it| !moment(it))),
+                    (known_from, known.filter(|it| !moment(it))),
+                ];
+                for (name, field) in wrong {
+                    if let (Some(name), Some(_)) = (name, field) {
+                        let message = format!("`{}` is no date", name.text);
+                        let it = Diagnostic::new(Code::T3005, name.span, message);
+                        diagnostics.push(it.help(format!("declare `field {} : date`", name.text)));
+                    }
+                }
+                let known = known.filter(moment);
+                let record = &mut schema.records[id.0];
+                record.acceptance = acceptance.map(|it| it.field);
+                record.instant = instant.map(|it| it.field);
+                record.known_from = known.map(|it| it.field);
+                record.complete_since =
+                    complete_since.as_ref().and_then(|it| calendar::days(it.date));
+            }
+            ast::LineKind::Refers { name, by, to, .. } => {
+                let Some(target) = schema.find_record(&to.text) else {
+                    let message = format!("unknown record `{}`", to.text);
+                    let names = schema.records.iter().map(|it| it.name.as_str());
+                    let help = did_you_mean(&to.text, names)
+                        .unwrap_or_else(|| format!("declare it: `record {}`", to.text));
+                    diagnostics.push(Diagnostic::new(Code::T2108, to.span, message).help(help));
                     continue;
                 };
-                match schema.field(field).ty {
-                    Type::Date => schema.records[id.0].acceptance = Some(field.field),
-                    _ if date.is_none() => {}
-                    _ => diagnostics.push(
-                        Diagnostic::new(Code::T3005, name.span, "the acceptance date is a date")
-                            .help(format!("declare `field {} : date`", name.text)),
-                    ),
+                if known_field(id, by, schema, diagnostics).is_some() {
+                    let it = Refers { name: name.text.clone(), by: by.text.clone(), to: target };
+                    schema.records[id.0].refers.push(it);
                 }
             }
             _ => {}
@@ -296,6 +326,24 @@ fn keys(id: RecordId, block: &ast::Block, schema: &mut Schema, diagnostics: &mut
     {
         schema.records[id.0].acceptance = Some(it.field);
     }
+}
+
+/// A field of this record; reported when there is none.
+fn known_field(
+    id: RecordId,
+    name: &ast::Name,
+    schema: &Schema,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<FieldId> {
+    let found = schema.find_field(id, &name.text);
+    if found.is_none() {
+        let message = format!("unknown field `{}`", name.text);
+        let names = schema.record(id).fields.iter().map(|it| it.name.as_str());
+        let help = did_you_mean(&name.text, names)
+            .unwrap_or_else(|| "declare it with a `field` line of this record".to_owned());
+        diagnostics.push(Diagnostic::new(Code::T2101, name.span, message).help(help));
+    }
+    found
 }
 
 fn find_or_declare(id: RecordId, name: &ast::Name, schema: &mut Schema) -> usize {

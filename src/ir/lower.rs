@@ -11,6 +11,8 @@ use crate::diagnostic::Diagnostic;
 use crate::ir::E;
 use crate::ir::Exception;
 use crate::ir::Expr;
+use crate::ir::Fact;
+use crate::ir::FactId;
 use crate::ir::Kind;
 use crate::ir::List;
 use crate::ir::Parameter;
@@ -53,12 +55,14 @@ pub fn lower(files: &[ast::File], context: Context) -> (RuleSet, Vec<Diagnostic>
         rules.push(rule);
     }
     lowering.unused_definitions(files);
+    lowering.unused_profiles(files);
     lowering.hit_cycles(&rules);
     let rule_set = RuleSet {
         schema: lowering.schema.clone(),
         rules,
         lists: lowering.lists,
         parameters: lowering.parameters,
+        facts: lowering.facts,
     };
     (rule_set, lowering.diagnostics)
 }
@@ -70,6 +74,12 @@ pub struct Lowering<'a> {
     pub(in crate::ir) lists: Vec<List>,
     pub(in crate::ir) parameters: Vec<Parameter>,
     pub(in crate::ir) defines: BTreeMap<&'a str, &'a ast::Block>,
+    pub(in crate::ir) profiles: BTreeMap<&'a str, &'a ast::Block>,
+    pub(in crate::ir) facts: Vec<Fact>,
+    /// By what they say.
+    pub(in crate::ir) fact_ids: BTreeMap<String, FactId>,
+    /// Statistics by what they say, and where each was written first.
+    pub(in crate::ir) written: BTreeMap<String, Span>,
     pub(in crate::ir) rule_ids: BTreeMap<String, RuleId>,
     pub(in crate::ir) levels: Vec<Option<RecordId>>,
     pub(in crate::ir) diagnostics: Vec<Diagnostic>,
@@ -87,6 +97,8 @@ pub struct Lowering<'a> {
 pub struct Scope {
     pub record: RecordId,
     pub arguments: BTreeMap<String, E>,
+    /// The row stands for many: names of the judged row are not seen.
+    pub many: bool,
     /// Days, both included: codes must be in force then.
     pub valid: (Option<i32>, Option<i32>),
 }
@@ -103,6 +115,10 @@ impl<'a> Lowering<'a> {
             lists: context.lists,
             parameters: Vec::new(),
             defines: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            facts: Vec::new(),
+            fact_ids: BTreeMap::new(),
+            written: BTreeMap::new(),
             rule_ids: BTreeMap::new(),
             levels: Vec::new(),
             diagnostics: Vec::new(),
@@ -114,6 +130,11 @@ impl<'a> Lowering<'a> {
         for block in files.iter().flat_map(|it| &it.blocks).filter(|it| !it.broken) {
             if let ast::Head::Define { name, .. } = &block.head
                 && lowering.defines.insert(&name.text, block).is_some()
+            {
+                lowering.twice(name);
+            }
+            if let ast::Head::Profile { name, .. } = &block.head
+                && lowering.profiles.insert(&name.text, block).is_some()
             {
                 lowering.twice(name);
             }
@@ -237,7 +258,7 @@ impl<'a> Lowering<'a> {
 
     /// The value of a literal of a type.
     fn constant(&mut self, expr: &ast::Expr, ty: &Type) -> Option<Value> {
-        let scope = Scope { record: RecordId(0), arguments: BTreeMap::new(), valid: (None, None) };
+        let scope = Scope { record: RecordId(0), arguments: BTreeMap::new(), many: false, valid: (None, None) };
         let it = self.value(expr, Some(ty), &scope);
         if it.ty == Type::Error || *ty == Type::Error {
             return None;
@@ -299,6 +320,10 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    pub fn is_used(&self, name: &str) -> bool {
+        self.used.contains(name)
+    }
+
     pub fn mark_used(&mut self, name: &str) {
         self.used.insert(name.to_owned());
     }
@@ -319,13 +344,13 @@ impl<'a> Lowering<'a> {
                 let it = Expr { kind, ty, span: formal.name.span };
                 arguments.insert(formal.name.text.clone(), Arc::new(it));
             }
-            let scope = Scope { record, arguments, valid: (None, None) };
+            let scope = Scope { record, arguments, many: false, valid: (None, None) };
             self.expanded = 0;
             self.definition_body(block, &scope);
         }
     }
 
-    fn deepest(&self) -> Option<RecordId> {
+    pub fn deepest(&self) -> Option<RecordId> {
         (0..self.schema.records.len())
             .map(RecordId)
             .max_by_key(|it| (self.schema.lineage(*it).len(), std::cmp::Reverse(it.0)))

@@ -49,22 +49,34 @@ impl Lowering<'_> {
         match path {
             [name] => self.single(name, expected, scope),
             [record, name] => self.qualified(record, name, scope, span),
-            _ => self.not_yet(span),
+            _ => {
+                let message = "a name has at most two parts here";
+                let help = "write `record.field`, `relation.field` or `profile.statistic`";
+                self.push(Diagnostic::new(Code::T2101, span, message).help(help));
+                self.error(span)
+            }
         }
-    }
-
-    fn not_yet(&mut self, span: Span) -> E {
-        let message = "relations and profiles are not in this version yet";
-        let help = "use a field of the declaration or the item";
-        self.push(Diagnostic::new(Code::T1109, span, message).help(help));
-        self.error(span)
     }
 
     fn qualified(&mut self, record: &ast::Name, name: &ast::Name, scope: &Scope, span: Span) -> E {
         if record.text == "this" {
+            if scope.many {
+                let message = "the judged row is not seen from inside the condition on rows";
+                let help = format!("write `with same {}` behind the condition", name.text);
+                self.push(Diagnostic::new(Code::T1109, span, message).help(help));
+                return self.error(span);
+            }
             return self.single(name, None, scope);
         }
-        let Some(id) = self.schema.find_record(&record.text) else { return self.not_yet(span) };
+        if let Some(block) = self.profiles.get(record.text.as_str()).copied() {
+            return self.profile(block, record, name, scope, span);
+        }
+        if let Some(it) = self.relation(record, name, scope, span) {
+            return it;
+        }
+        let Some(id) = self.schema.find_record(&record.text) else {
+            return self.unknown_qualifier(record, scope);
+        };
         if !self.schema.lineage(scope.record).contains(&id) {
             return self.wrong_level(name, id, scope);
         }
@@ -76,7 +88,8 @@ impl Lowering<'_> {
 
     fn single(&mut self, name: &ast::Name, expected: Option<&Type>, scope: &Scope) -> E {
         if let Some(it) = scope.arguments.get(&name.text) {
-            return it.clone();
+            let it = it.clone();
+            return if scope.many { self.fixed(it, name.span) } else { it };
         }
         let word = expected.and_then(|it| self.word(name, it));
         let field = self
@@ -120,7 +133,7 @@ impl Lowering<'_> {
     }
 
     /// A stored or derived field of this very record.
-    fn own_field(&mut self, record: RecordId, name: &ast::Name, span: Span) -> Option<E> {
+    pub fn own_field(&mut self, record: RecordId, name: &ast::Name, span: Span) -> Option<E> {
         if let Some(id) = self.schema.find_field(record, &name.text) {
             let ty = self.schema.field(id).ty.clone();
             return Some(Arc::new(Expr { kind: Kind::Field(id), ty, span }));
@@ -137,7 +150,7 @@ impl Lowering<'_> {
             return Some(self.error(span));
         }
         self.open.push(key);
-        let scope = Scope { record, arguments: BTreeMap::new(), valid: (None, None) };
+        let scope = Scope { record, arguments: BTreeMap::new(), many: false, valid: (None, None) };
         let negated = std::mem::take(&mut self.negated);
         let it = self.either(&derived.value, &scope);
         self.negated = negated;
@@ -173,6 +186,28 @@ impl Lowering<'_> {
         known.then(|| literal(Value::text(&name.text), expected.clone(), name.span))
     }
 
+    fn unknown_qualifier(&mut self, record: &ast::Name, scope: &Scope) -> E {
+        let relations = self
+            .schema
+            .lineage(scope.record)
+            .into_iter()
+            .flat_map(|it| self.schema.record(it).refers.iter().map(|it| it.name.clone()))
+            .collect::<Vec<String>>();
+        let names = self
+            .schema
+            .records
+            .iter()
+            .map(|it| it.name.clone())
+            .chain(self.profiles.keys().map(|it| (*it).to_owned()))
+            .chain(relations)
+            .collect::<Vec<String>>();
+        let help = did_you_mean(&record.text, names.iter().map(String::as_str))
+            .unwrap_or_else(|| "declare it: a `profile`, or `refers` in the schema".to_owned());
+        let message = format!("unknown record, relation or profile `{}`", record.text);
+        self.push(Diagnostic::new(Code::T2101, record.span, message).help(help));
+        self.error(record.span)
+    }
+
     fn elsewhere(&self, name: &ast::Name, scope: &Scope) -> Option<RecordId> {
         let visible = self.schema.lineage(scope.record);
         (0..self.schema.records.len()).map(RecordId).filter(|it| !visible.contains(it)).find(|it| {
@@ -185,10 +220,13 @@ impl Lowering<'_> {
         let there = self.schema.record(record).name.clone();
         let here = self.schema.record(scope.record).name.clone();
         let message = format!("`{}` belongs to {there}, this rule judges each {here}", name.text);
-        self.push(
-            Diagnostic::new(Code::T2109, name.span, message)
-                .help(format!("write `for each {there}` in the rule")),
-        );
+        let inside = self.schema.lineage(record).contains(&scope.record);
+        let help = if inside {
+            format!("write `any {there} has ({} …)`, or `for each {there}` in the rule", name.text)
+        } else {
+            format!("write `for each {there}` in the rule, or count `past {there}s`")
+        };
+        self.push(Diagnostic::new(Code::T2109, name.span, message).help(help));
         self.error(name.span)
     }
 
@@ -343,6 +381,11 @@ impl Lowering<'_> {
 
     /// `hit(R0201)`
     fn hit(&mut self, arguments: &[ast::Expr], scope: &Scope, span: Span) -> E {
+        if scope.many {
+            let it = Diagnostic::new(Code::T1109, span, "outcomes of past rows are not kept");
+            self.push(it.help("write the condition itself"));
+            return self.error(span);
+        }
         let name = match arguments {
             [ast::Expr { kind: ast::ExprKind::Path(path), .. }] if path.len() == 1 => &path[0],
             _ => {
@@ -376,7 +419,12 @@ impl Lowering<'_> {
     pub fn member(&mut self, base: &ast::Expr, name: &ast::Name, scope: &Scope, span: Span) -> E {
         let (call, arguments) = match &base.kind {
             ast::ExprKind::Call { name, arguments } if name.text == "lookup" => (name, arguments),
-            _ => return self.not_yet(span),
+            _ => {
+                let message = "only a record, a relation, a profile or a lookup has parts";
+                let help = "write `lookup(list, key).column`, or `profile.statistic`";
+                self.push(Diagnostic::new(Code::T2101, span, message).help(help));
+                return self.error(span);
+            }
         };
         let list_name = match arguments.first().map(|it| &it.kind) {
             Some(ast::ExprKind::Path(path)) if path.len() == 1 => path[0].clone(),

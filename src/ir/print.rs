@@ -28,6 +28,42 @@ pub fn rule(set: &RuleSet, it: &Rule) -> String {
     out
 }
 
+/// What tells two expressions apart, wherever they stand.
+pub fn identity(it: &E) -> String {
+    let head = match &it.kind {
+        Kind::Named(_, inner) => return identity(inner),
+        Kind::Literal(value) => format!("{value:?}"),
+        Kind::Field(id) => format!("{id:?}"),
+        Kind::Parameter(at, _) => format!("parameter {at}"),
+        Kind::Negate(_) => "negative".to_owned(),
+        Kind::Arithmetic(op, ..) => format!("{op:?}"),
+        Kind::Widen(_) => "widen".to_owned(),
+        Kind::Call(function, _) => format!("{function:?}"),
+        Kind::OrElse(..) => "or else".to_owned(),
+        Kind::AtDigits(_, digits) => format!("at {digits}"),
+        Kind::Lookup(it) => format!("lookup {} {}", it.list, it.column),
+        Kind::Compare(op, ..) => format!("{op:?}"),
+        Kind::Member(_, words) => format!("member {words:?}"),
+        Kind::OneOf(_, values) => format!("one of {values:?}"),
+        Kind::Under(_, prefixes) => format!("under {prefixes:?}"),
+        Kind::InGroup(_, name, _) => format!("in {name}"),
+        Kind::InList(it) => format!("list {} {:?}", it.list, it.matching),
+        Kind::TextTest(op, ..) => format!("{op:?}"),
+        Kind::IsMissing(_) => "missing".to_owned(),
+        Kind::Established(_) => "established".to_owned(),
+        Kind::Not(_) => "not".to_owned(),
+        Kind::And(_) => "and".to_owned(),
+        Kind::Or(_) => "or".to_owned(),
+        Kind::AtLeast(n, _) => format!("at least {n}"),
+        Kind::Hit(rule) => format!("hit {}", rule.0),
+        Kind::Fact(id) => format!("fact {}", id.0),
+        Kind::Guard(_, _, reason) => format!("guard {reason:?}"),
+        Kind::Open(names) => format!("open {names:?}"),
+    };
+    let parts: Vec<String> = it.parts().into_iter().map(identity).collect();
+    format!("({head} {:?} {})", it.ty, parts.join(" "))
+}
+
 fn tree(set: &RuleSet, it: &E, depth: usize, out: &mut String) {
     let indent = "  ".repeat(depth);
     let ty = match &it.ty {
@@ -104,5 +140,8 @@ fn head(set: &RuleSet, it: &E) -> String {
         Kind::Or(_) => "any of".to_owned(),
         Kind::AtLeast(n, _) => format!("at least {n} of"),
         Kind::Hit(rule) => format!("hit {}", set.rules[rule.0].id),
+        Kind::Fact(id) => format!("fact {}: {}", id.0, set.facts[id.0].words),
+        Kind::Guard(_, _, reason) => format!("if … else no value ({})", reason.words()),
+        Kind::Open(names) => format!("unknown ({})", names.join(", ")),
     }
 }

@@ -44,6 +44,11 @@ impl Shape {
         Shape { ty: expr.ty.clone(), duration }
     }
 
+    /// Of a type that is no duration.
+    pub fn typed(ty: Type) -> Shape {
+        Shape { ty, duration: None }
+    }
+
     pub fn data_type(&self) -> DataType {
         data_type(&self.ty)
     }

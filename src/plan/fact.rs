@@ -91,6 +91,11 @@ impl<'a> Values<'a> {
                 let name = plan::field_column(self.set, *id);
                 return self.add(format!("field {name}"), shape, |_| What::Input(name));
             }
+            Kind::Fact(id) => {
+                let name = plan::past::value_column(*id);
+                return self.add(format!("past {name}"), shape, |_| What::Input(name));
+            }
+            Kind::Guard(..) => "guard".to_owned(),
             Kind::Parameter(at, _) => format!("parameter {at}"),
             Kind::Negate(_) => "negate".to_owned(),
             Kind::Arithmetic(op, ..) => format!("{op:?}"),
@@ -112,6 +117,7 @@ impl<'a> Values<'a> {
             | Kind::And(_)
             | Kind::Or(_)
             | Kind::AtLeast(..)
+            | Kind::Open(_)
             | Kind::Hit(_) => {
                 let it = plan::translate(self.set, expr);
                 let key = format!("condition {it:?}");

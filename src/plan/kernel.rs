@@ -47,6 +47,8 @@ pub enum Op {
     Widen,
     Call(Function),
     OrElse,
+    /// The value where the test is true.
+    Guard,
     AtDigits(u32),
     Lookup {
         list: Arc<List>,
@@ -75,6 +77,7 @@ impl Op {
             Op::Widen => "widen",
             Op::Call(_) => "call",
             Op::OrElse => "or_else",
+            Op::Guard => "guard",
             Op::AtDigits(_) => "at_digits",
             Op::Lookup { .. } => "lookup",
             Op::Compare(_) => "compare",
@@ -192,6 +195,10 @@ impl Kernel {
     pub fn compute(&self, row: &[Value]) -> Value {
         match &self.op {
             Op::OrElse => row.iter().find(|it| !it.is_missing()).cloned().unwrap_or(MISSING),
+            Op::Guard if row.first() == Some(&Value::Truth(true)) => {
+                row.get(1).cloned().unwrap_or(MISSING)
+            }
+            Op::Guard => MISSING,
             Op::Established => Value::Truth(row.first() == Some(&Value::Truth(true))),
             Op::AtLeast(n) => at_least(*n, row),
             _ if row.iter().any(Value::is_missing) => MISSING,

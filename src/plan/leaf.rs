@@ -76,6 +76,9 @@ impl Compiler<'_> {
             | Kind::And(_)
             | Kind::Or(_)
             | Kind::AtLeast(..)
+            | Kind::Fact(_)
+            | Kind::Guard(..)
+            | Kind::Open(_)
             | Kind::Hit(_) => self.held(expr),
         }
     }

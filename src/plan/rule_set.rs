@@ -184,6 +184,17 @@ impl<'a> Compiler<'a> {
                 let parts = parts.iter().map(|it| self.truth(it)).collect();
                 self.at_least(*n, parts)
             }
+            Kind::Open(_) => self.constant(None),
+            // Or(And(test, value), And(not test, unknown))
+            Kind::Guard(test, value, _) if expr.ty == crate::schema::Type::Truth => {
+                let (test, value) = (self.truth(test), self.truth(value));
+                let sure = self.add(Node::Established(test));
+                let unknown = self.constant(None);
+                let not = self.not(sure);
+                let given = self.all(vec![sure, value]);
+                let rest = self.all(vec![not, unknown]);
+                self.any(vec![given, rest])
+            }
             Kind::Established(it) => {
                 let it = self.truth(it);
                 match self.known(it) {
@@ -222,6 +233,8 @@ impl<'a> Compiler<'a> {
             | Kind::InGroup(..)
             | Kind::InList(_)
             | Kind::TextTest(..)
+            | Kind::Fact(_)
+            | Kind::Guard(..)
             | Kind::IsMissing(_) => self.test(expr),
         }
     }

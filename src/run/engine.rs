@@ -44,6 +44,7 @@ use crate::plan::Facts;
 use crate::plan::operator;
 use crate::plan::operator::Counts;
 use crate::plan::operator::RuleSetExec;
+use crate::plan::past::store::Store;
 use crate::plan::session;
 use crate::run::Opened;
 use crate::run::Options;
@@ -51,6 +52,8 @@ use crate::run::Receiver;
 use crate::run::lines;
 use crate::run::lines::Line;
 use crate::run::lines::Lines;
+use crate::run::past;
+use crate::run::source::Source;
 use crate::schema::RecordId;
 use crate::trouble::Trouble;
 
@@ -108,13 +111,13 @@ impl PartitionStream for Explained {
             }
         };
         let (lines, set) = (self.lines.clone(), self.set.clone());
-        let columns = row::columns(&set.schema, &findings.schema());
+        let columns = row::columns(&set, &findings.schema());
         let batches = findings.map(move |batch| {
             let batch = batch?;
             let rules = column(&batch, operator::RULE)?;
             let rules = rules.as_primitive::<UInt32Type>();
             let rows: Vec<Row> = (0..batch.num_rows())
-                .map(|at| row::row(&set.schema, &columns, &batch, at))
+                .map(|at| row::row(&set, &columns, &batch, at))
                 .collect();
             let line = |(at, row)| Line { row, rule: RuleId(rules.value(at) as usize) };
             lines
@@ -182,8 +185,12 @@ pub fn run(
                 None if levels.is_empty() => opened.table.clone(),
                 None => Arc::new(opened.table.again()),
             };
+            let store = past::store(set, opened, level, &rules, &context, options).await?;
+            let table = if store.is_some() { Arc::new(table.numbered(0)) } else { table };
+            let rows = if own.is_some() { level } else { opened.inner };
+            let source = Source { table, rows, outer: None };
             let Facts { plan, network } =
-                logical(set, &rules, &table, level, opened.inner, options).map_err(trouble)?;
+                logical(set, &rules, &source, level, store.as_ref(), options).map_err(trouble)?;
             let facts = context.state().create_physical_plan(&plan).await.map_err(trouble)?;
             let findings = RuleSetExec::try_new(facts, network, counts.clone(), out.is_none());
             levels.push(Arc::new(findings.map_err(trouble)?));
@@ -271,16 +278,35 @@ fn session(options: &Options) -> Result<SessionContext, Trouble> {
 fn logical(
     set: &RuleSet,
     rules: &[RuleId],
-    table: &Arc<Table>,
+    source: &Source,
     level: RecordId,
-    inner: RecordId,
+    store: Option<&Arc<Store>>,
     options: &Options,
 ) -> datafusion::error::Result<Facts> {
-    let scan = scan(table, options)?;
-    if level == inner {
-        return plan::facts(set, level, rules, scan);
+    let mut rows = rows_of(set, source, level, options)?;
+    if let Some(store) = store {
+        let stored = rows.schema().iter().map(|it| {
+            datafusion::logical_expr::Expr::Column(datafusion::common::Column::from(it))
+        });
+        let columns: Vec<_> = stored.chain(store.columns()).collect();
+        rows = LogicalPlanBuilder::from(rows).project(columns)?.build()?;
     }
-    let lineage = set.schema.lineage(level);
+    plan::facts(set, level, rules, rows)
+}
+
+/// The rows of a record: those of its files, or one for each key of a flat extract.
+pub fn rows_of(
+    set: &RuleSet,
+    source: &Source,
+    record: RecordId,
+    options: &Options,
+) -> datafusion::error::Result<LogicalPlan> {
+    let table = &source.table;
+    let scan = scan(table, options)?;
+    if record == source.rows {
+        return Ok(scan);
+    }
+    let lineage = set.schema.lineage(record);
     let is_key = |name: &&String| {
         lineage.iter().any(|record| {
             let it = set.schema.record(*record);
@@ -290,7 +316,7 @@ fn logical(
     let visible = table.columns.iter().filter(|it| lineage.contains(&it.record));
     let kept: Vec<String> = visible.map(|it| row::column_name(&set.schema, *it)).collect();
     let (keys, others): (Vec<String>, Vec<String>) = kept.into_iter().partition(|it| is_key(&it));
-    plan::facts(set, level, rules, plan::one_row_each(scan, &keys, &others)?)
+    plan::one_row_each(scan, &keys, &others)
 }
 
 fn scan(table: &Arc<Table>, options: &Options) -> datafusion::error::Result<LogicalPlan> {
@@ -326,9 +352,14 @@ pub fn print(
         .build()
         .map_err(|_| Trouble::resource("no threads can be started"))?;
     let own = opened.outer.as_ref().filter(|_| level != opened.inner);
-    let table = own.unwrap_or(&opened.table);
+    let table = own.unwrap_or(&opened.table).clone();
+    let rows = if own.is_some() { level } else { opened.inner };
+    let store = runtime
+        .block_on(async { past::store(set, opened, level, rules, &context, options).await })?;
+    let table = if store.is_some() { Arc::new(table.numbered(0)) } else { table };
+    let source = Source { table, rows, outer: None };
     let Facts { plan, network } =
-        logical(set, rules, table, level, opened.inner, options).map_err(trouble)?;
+        logical(set, rules, &source, level, store.as_ref(), options).map_err(trouble)?;
     let facts: Arc<dyn ExecutionPlan> = runtime
         .block_on(async { context.state().create_physical_plan(&plan).await })
         .map_err(trouble)?;
@@ -338,7 +369,7 @@ pub fn print(
 }
 
 /// Our own troubles come back from the engine as they went in; its texts are not shown.
-fn trouble(error: DataFusionError) -> Trouble {
+pub fn trouble(error: DataFusionError) -> Trouble {
     match error {
         DataFusionError::External(inner) => match inner.downcast::<Trouble>() {
             Ok(it) => *it,

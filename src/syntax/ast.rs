@@ -71,6 +71,8 @@ pub struct Date {
 pub enum Head {
     /// `rule R0101 "title"`
     Rule { name: Name, title: Option<Text> },
+    /// `profile peers "title"`
+    Profile { name: Name, title: Option<Text> },
     /// `define cheap(ratio: percent)`
     Define { name: Name, formals: Vec<Formal> },
     /// `parameter low_value_ratio : percent`
@@ -170,6 +172,26 @@ pub enum LineKind {
         key: ColumnKey,
     },
     Dated(Dated),
+    // profile
+    /// `of unit_value over past items`
+    Of(Measure, Box<Rows>),
+    /// `by hs at 6 digits, origin`, `else by hs at 6 digits`
+    By {
+        otherwise: bool,
+        keys: Vec<Expr>,
+    },
+    /// `window 12 months`: a quantity.
+    Window(Expr),
+    Refresh {
+        exact: bool,
+    },
+    /// `require at least 30 values from at least 5 importer_id`
+    Require {
+        values: u32,
+        support: Option<(u32, Expr)>,
+    },
+    Gives(Vec<Name>),
+    AllowPartial,
     // record
     /// `key declaration_id` or `key item_number, version`
     Key(Vec<Name>),
@@ -350,8 +372,98 @@ pub enum ExprKind {
         low: Box<Expr>,
         high: Box<Expr>,
     },
+    /// `count of past declarations with same importer_id in last 7 days`
+    Aggregate(Box<Aggregate>),
+    /// `any item has (hs under HS 24)`
+    Quantified {
+        quantifier: Quantifier,
+        condition: Box<Expr>,
+        rows: Box<Rows>,
+    },
+    /// `importer_id known for less than 90 days`
+    KnownFor {
+        value: Box<Expr>,
+        op: TestOp,
+        duration: Box<Expr>,
+    },
+    /// `item_price converted to EUR`
+    Converted {
+        value: Box<Expr>,
+        currency: Name,
+    },
     /// Reported already: silences what would follow from it.
     Error,
+}
+
+/// A statistic of rows.
+#[derive(Debug, Clone)]
+pub struct Aggregate {
+    pub statistic: Statistic,
+    /// Of a value of each row; without it of the rows.
+    pub measure: Option<Measure>,
+    pub rows: Rows,
+}
+
+/// `unit_value weighted by net_mass`
+#[derive(Debug, Clone)]
+pub struct Measure {
+    pub value: Expr,
+    pub weight: Option<Expr>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Statistic {
+    Count,
+    DistinctCount,
+    Sum,
+    Average,
+    /// Nearest rank; the median is the 50th.
+    Percentile(u32),
+    Smallest,
+    Largest,
+    Share,
+    FirstDate,
+    LastDate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantifier {
+    Any,
+    Every,
+    No,
+    AtLeast(u32),
+    AtMost(u32),
+    Exactly(u32),
+}
+
+/// `past items of others where (origin is CN) with same hs in last 90 days`
+#[derive(Debug, Clone)]
+pub struct Rows {
+    pub past: bool,
+    /// As written, in the singular or the plural.
+    pub record: Name,
+    /// Without those of the same value: `of others`, `of others by seller_id`.
+    pub others: Option<Option<Name>>,
+    pub filter: Option<Expr>,
+    pub same: Vec<Expr>,
+    pub window: Option<Window>,
+    pub partial: bool,
+    pub smoothed: Option<Smoothed>,
+    pub span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub enum Window {
+    /// `in last 90 days`: a quantity.
+    Last(Expr),
+    SameDay,
+}
+
+/// `smoothed by 1 towards 21 %`
+#[derive(Debug, Clone)]
+pub struct Smoothed {
+    pub by: Expr,
+    pub towards: Option<Expr>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -242,6 +242,9 @@ impl Writer<'_> {
                 let file = self.text_after(" file ", file.as_ref());
                 format!("group {}{title}{members}{file}{}", name.text, dated(period.as_ref()))
             }
+            Head::Profile { name, title } => {
+                format!("profile {}{}", name.text, self.text_after(" ", title.as_ref()))
+            }
             Head::Record { name, label, parent } => {
                 let label = self.text_after(" ", label.as_ref());
                 format!("record {}{label}{}", name.text, name_after(" in ", parent.as_ref()))
@@ -275,7 +278,12 @@ impl Writer<'_> {
             LineKind::Channel { name, mandatory } => {
                 format!("channel {}{}", name.text, if *mandatory { " mandatory" } else { "" })
             }
-            LineKind::Show(all) => format!("show {}", list(all, |it| self.expr(it))),
+            LineKind::Show(all) => match all.as_slice() {
+                [only] => format!("show {}", self.expr(only)),
+                all => {
+                    format!("show {}", list(all, |it| format_expr::listed(it, self.source)))
+                }
+            },
             LineKind::Because(it) => {
                 format!("because {}", format_expr::text(&it.raw, it.span, self.source))
             }
@@ -334,6 +342,34 @@ impl Writer<'_> {
                 let given: Vec<&str> = parts.into_iter().filter(|it| !it.is_empty()).collect();
                 format!("history{}", given.join(","))
             }
+            _ => self.profile(it),
+        }
+    }
+
+    /// The lines of profiles.
+    fn profile(&self, it: &LineKind) -> String {
+        let key = |it: &ast::Expr| format_expr::expr(it, Level::Postfix, self.source);
+        match it {
+            LineKind::Of(measure, rows) => {
+                let measure = format_expr::measure(measure, self.source);
+                format!("of {measure} over {}", format_expr::rows(rows, self.source))
+            }
+            LineKind::By { otherwise, keys } => {
+                let word = if *otherwise { "else by" } else { "by" };
+                format!("{word} {}", list(keys, key))
+            }
+            LineKind::Window(it) => format!("window {}", self.expr(it)),
+            LineKind::Refresh { exact } => {
+                format!("refresh {}", if *exact { "exact" } else { "daily" })
+            }
+            LineKind::Require { values, support } => {
+                let support = support.as_ref().map(|(count, it)| {
+                    format!(" from at least {count} {}", key(it))
+                });
+                format!("require at least {values} values{}", support.unwrap_or_default())
+            }
+            LineKind::Gives(all) => format!("gives {}", list(all, |it| it.text.clone())),
+            LineKind::AllowPartial => "allow partial".to_owned(),
             _ => String::new(),
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::source::SourceFile;
 use crate::source::Span;
+use crate::syntax::ast;
 use crate::syntax::ast::BinaryOp;
 use crate::syntax::ast::Expr;
 use crate::syntax::ast::ExprKind;
@@ -37,7 +38,13 @@ fn level(it: &Expr) -> Level {
         ExprKind::IsMissing(_) | ExprKind::IsGiven(_) => Level::Test,
         ExprKind::Binary { op, .. } => binary_level(*op),
         ExprKind::Negate(_) => Level::Sign,
-        ExprKind::AtDigits { .. } | ExprKind::Member { .. } => Level::Postfix,
+        ExprKind::KnownFor { .. } => Level::Test,
+        ExprKind::AtDigits { .. } | ExprKind::Member { .. } | ExprKind::Converted { .. } => {
+            Level::Postfix
+        }
+        // What follows their rows would be taken for a part of these.
+        ExprKind::Aggregate(_) => Level::Sign,
+        ExprKind::Quantified { .. } => Level::Test,
         _ => Level::Atom,
     }
 }
@@ -97,8 +104,14 @@ pub fn text(it: &str, span: Span, source: &SourceFile) -> String {
 }
 
 fn joined(all: &[Expr], source: &SourceFile) -> String {
-    let all: Vec<String> = all.iter().map(|it| expr(it, Level::Or, source)).collect();
+    let all: Vec<String> = all.iter().map(|it| listed(it, source)).collect();
     all.join(&format!(",{BREAK}"))
+}
+
+/// One of several, parted by commas: keys have commas of their own.
+pub fn listed(it: &Expr, source: &SourceFile) -> String {
+    let text = expr(it, Level::Or, source);
+    if text.contains(" with same ") { format!("({text})") } else { text }
 }
 
 fn bare(it: &Expr, source: &SourceFile) -> String {
@@ -119,7 +132,7 @@ fn bare(it: &Expr, source: &SourceFile) -> String {
         ExprKind::Set(all) => format!("({})", joined(all, source)),
         ExprKind::Call { name, arguments } => {
             let arguments: Vec<String> =
-                arguments.iter().map(|it| expr(it, Level::Or, source)).collect();
+                arguments.iter().map(|it| listed(it, source)).collect();
             format!("{}({})", name.text, arguments.join(", "))
         }
         ExprKind::Member { base, name } => format!("{}.{}", member_base(base, source), name.text),
@@ -150,6 +163,39 @@ fn bare(it: &Expr, source: &SourceFile) -> String {
             let [value, low, high] = [value, low, high].map(|it| expr(it, Level::OrElse, source));
             format!("{value} {not}between {low} and {high}")
         }
+        ExprKind::Aggregate(it) => {
+            let of = match &it.measure {
+                Some(measure) => format!("{} over", self::measure(measure, source)),
+                None => String::new(),
+            };
+            let rows = rows(&it.rows, source);
+            format!("{} of {of}{}{rows}", word::statistic(it.statistic), gap(&of))
+        }
+        ExprKind::Quantified { quantifier, condition, rows: it } => {
+            let verb = match quantifier {
+                ast::Quantifier::AtLeast(1) | ast::Quantifier::Exactly(1) => "has",
+                ast::Quantifier::AtLeast(_) | ast::Quantifier::AtMost(_) => "have",
+                ast::Quantifier::Exactly(_) => "have",
+                _ => "has",
+            };
+            let condition = expr(condition, Level::Or, source);
+            let head = rows_head(it);
+            let parts = row_parts(it, source);
+            format!("{} {head} {verb} ({condition}){parts}", word::quantifier(*quantifier))
+        }
+        ExprKind::KnownFor { value, op, duration } => {
+            let words = match op {
+                TestOp::Less => "less than",
+                TestOp::LessOrEqual => "at most",
+                TestOp::GreaterOrEqual => "at least",
+                _ => "more than",
+            };
+            let [value, duration] = [value, duration].map(|it| expr(it, Level::OrElse, source));
+            format!("{value} known for {words} {duration}")
+        }
+        ExprKind::Converted { value, currency } => {
+            format!("{} converted to {}", expr(value, Level::Postfix, source), currency.text)
+        }
         ExprKind::Error => source.slice(it.span).to_owned(),
     }
 }
@@ -171,4 +217,61 @@ fn right_side(op: TestOp, it: &Expr, source: &SourceFile) -> String {
 fn combined(all: &[Expr], word: &str, source: &SourceFile) -> String {
     let all: Vec<String> = all.iter().map(|it| expr(it, Level::Not, source)).collect();
     all.join(&format!(" {word}{BREAK}"))
+}
+
+fn gap(before: &str) -> &'static str {
+    if before.is_empty() { "" } else { " " }
+}
+
+/// `unit_value weighted by net_mass`
+pub fn measure(it: &ast::Measure, source: &SourceFile) -> String {
+    let value = expr(&it.value, Level::OrElse, source);
+    match &it.weight {
+        Some(weight) => format!("{value} weighted by {}", expr(weight, Level::OrElse, source)),
+        None => value,
+    }
+}
+
+/// `past items of others where (…) with same hs in last 90 days`
+pub fn rows(it: &ast::Rows, source: &SourceFile) -> String {
+    format!("{}{}", rows_head(it), row_parts(it, source))
+}
+
+fn rows_head(it: &ast::Rows) -> String {
+    let past = if it.past { "past " } else { "" };
+    let others = match &it.others {
+        None => String::new(),
+        Some(None) => " of others".to_owned(),
+        Some(Some(by)) => format!(" of others by {}", by.text),
+    };
+    format!("{past}{}{others}", it.record.text)
+}
+
+fn row_parts(it: &ast::Rows, source: &SourceFile) -> String {
+    let mut out = String::new();
+    if let Some(filter) = &it.filter {
+        out += &format!(" where ({})", expr(filter, Level::Or, source));
+    }
+    if !it.same.is_empty() {
+        let keys: Vec<String> =
+            it.same.iter().map(|it| expr(it, Level::Postfix, source)).collect();
+        out += &format!(" with same {}", keys.join(", "));
+    }
+    match &it.window {
+        Some(ast::Window::Last(it)) => {
+            out += &format!(" in last {}", expr(it, Level::Atom, source));
+        }
+        Some(ast::Window::SameDay) => out += " on same day",
+        None => {}
+    }
+    if let Some(it) = &it.smoothed {
+        out += &format!(" smoothed by {}", expr(&it.by, Level::Atom, source));
+        if let Some(towards) = &it.towards {
+            out += &format!(" towards {}", expr(towards, Level::Atom, source));
+        }
+    }
+    if it.partial {
+        out += " allow partial";
+    }
+    out
 }

@@ -47,7 +47,8 @@ static PRATT: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
     let after = Op::postfix(Rule::is_missing)
         | Op::postfix(Rule::is_given)
         | Op::postfix(Rule::between)
-        | Op::postfix(Rule::not_between);
+        | Op::postfix(Rule::not_between)
+        | Op::postfix(Rule::known_for);
     PrattParser::new()
         .op(left(Rule::or))
         .op(left(Rule::and))
@@ -60,7 +61,7 @@ static PRATT: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
         .op(Op::prefix(Rule::negative))
         .op(Op::postfix(Rule::member)
             | Op::postfix(Rule::at_digits)
-            | Op::postfix(Rule::later_postfix))
+            | Op::postfix(Rule::converted))
 });
 
 const DEPTH_MAX: u16 = 256;
@@ -80,7 +81,7 @@ pub struct Builder<'a> {
 pub struct Node {
     pub expr: Expr,
     parentheses: bool,
-    depth: u16,
+    pub depth: u16,
 }
 
 /// A leaf of the tree.
@@ -120,7 +121,7 @@ impl Builder<'_> {
         self.tree(pair).expr
     }
 
-    fn tree(&mut self, pair: Pair<Rule>) -> Node {
+    pub fn tree(&mut self, pair: Pair<Rule>) -> Node {
         let span = self.span(&pair);
         let pairs = pair.into_inner();
         if PREFIXES_MAX < longest_prefix(pairs.clone()) {
@@ -135,7 +136,7 @@ impl Builder<'_> {
     }
 
     /// A node above others of `below` levels. A deeper tree would not fit the stack of its readers.
-    fn above(&mut self, below: u16, kind: ExprKind, span: Span) -> Node {
+    pub fn above(&mut self, below: u16, kind: ExprKind, span: Span) -> Node {
         if below < DEPTH_MAX {
             return Node { expr: Expr { kind, span }, parentheses: false, depth: below + 1 };
         }
@@ -184,20 +185,10 @@ impl Builder<'_> {
             Rule::group => self.group(pair, span),
             // Of a set of plain numbers.
             Rule::quantity | Rule::number => self.number(pair, span),
-            _ => self.later(pair.as_str(), span),
+            Rule::aggregate => self.aggregate(pair, span),
+            Rule::quantified => self.quantified(pair, span),
+            _ => node(ExprKind::Error, span),
         }
-    }
-
-    fn later(&mut self, written: &str, span: Span) -> Node {
-        let what = match written.split_whitespace().next().unwrap_or_default() {
-            "converted" => "conversions",
-            "any" | "at" | "every" | "exactly" | "no" => "conditions on several records",
-            _ => "statistics and history",
-        };
-        let message = format!("{what} are not in this version yet");
-        let it = Diagnostic::new(Code::T1109, span, message);
-        self.fail(it.help("use the fields of the declaration or the item"));
-        node(ExprKind::Error, span)
     }
 
     fn call(&mut self, pair: Pair<Rule>, span: Span) -> Node {
@@ -244,7 +235,7 @@ impl Builder<'_> {
         let op_span = self.span(&op);
         let span = it.expr.span.to(op_span);
         let rule = op.as_rule();
-        if !matches!(rule, Rule::member | Rule::at_digits | Rule::later_postfix) {
+        if !matches!(rule, Rule::member | Rule::at_digits | Rule::converted) {
             self.refuse_chain(&it, span);
         }
         let below = it.depth;
@@ -277,7 +268,25 @@ impl Builder<'_> {
                 let digits = digits.and_then(|it| it.as_str().parse().ok()).unwrap_or(0);
                 self.above(below, ExprKind::AtDigits { value, digits }, span)
             }
-            _ => self.later(op.as_str(), op_span),
+            Rule::known_for => {
+                let mut parts =
+                    op.into_inner().filter(|it| !it.as_str().trim().is_empty() && is_part(it));
+                let (Some(op), Some(duration)) = (parts.next(), parts.next()) else {
+                    return node(ExprKind::Error, span);
+                };
+                let duration = self.tree(duration);
+                let below = below.max(duration.depth);
+                let op = test(op.as_rule());
+                let duration = Box::new(duration.expr);
+                self.above(below, ExprKind::KnownFor { value, op, duration }, span)
+            }
+            _ => match op.into_inner().find(|it| it.as_rule() == Rule::word) {
+                Some(name) => {
+                    let currency = self.name(&name);
+                    self.above(below, ExprKind::Converted { value, currency }, span)
+                }
+                None => node(ExprKind::Error, span),
+            },
         }
     }
 
@@ -308,6 +317,7 @@ impl Builder<'_> {
                 | ExprKind::Between { .. }
                 | ExprKind::IsMissing(_)
                 | ExprKind::IsGiven(_)
+                | ExprKind::KnownFor { .. }
         );
         if chained && !left.parentheses && !self.failed {
             let it = Diagnostic::new(Code::T1207, span, "comparisons cannot be chained");
@@ -356,6 +366,11 @@ impl Builder<'_> {
         self.fail(it.help(format!("write `{instead}`")).fix(place, instead));
         node(ExprKind::Error, span)
     }
+}
+
+/// Whether a pair is no key word: these stand at the end of the grammar, from `K_and` on.
+pub fn is_part(it: &Pair<Rule>) -> bool {
+    it.as_rule() != Rule::EOI && it.as_rule() < Rule::K_and
 }
 
 fn longest_prefix(pairs: Pairs<Rule>) -> usize {

@@ -10,6 +10,7 @@ use crate::syntax::ast;
 use crate::syntax::ast::LineKind;
 use crate::syntax::from_pest::Builder;
 use crate::syntax::from_pest::Rule;
+use crate::syntax::many::parts;
 use crate::syntax::refusal::parse;
 use crate::syntax::scan::Logical;
 use crate::syntax::scan::first_word;
@@ -56,18 +57,20 @@ fn rule_of(text: &str) -> Option<Rule> {
         "has" => Rule::has,
         "refers" => Rule::refers,
         "history" => Rule::history,
+        "of" => Rule::profile_of,
+        "by" => Rule::by_line,
+        "else" => Rule::otherwise,
+        "window" => Rule::window,
+        "refresh" => Rule::refresh,
+        "require" => Rule::require,
+        "gives" => Rule::gives,
+        "allow" => Rule::allow,
         _ => return None,
     })
 }
 
 fn inner_of(pair: Pair<Rule>, rule: Rule) -> Option<Pair<Rule>> {
     pair.into_inner().find(|it| it.as_rule() == rule)
-}
-
-/// The parts that are not key words; these stand at the end of the grammar, from `K_and` on.
-fn parts(pair: Pair<Rule>) -> Vec<Pair<Rule>> {
-    let plain = |it: &Pair<Rule>| it.as_rule() != Rule::EOI && it.as_rule() < Rule::K_and;
-    pair.into_inner().filter(plain).collect()
 }
 
 impl Builder<'_> {
@@ -158,7 +161,40 @@ impl Builder<'_> {
                 to: name.next()?,
                 as_of: name.next(),
             },
-            _ => self.history(pairs),
+            Rule::history => self.history(pairs),
+            _ => self.profile_line(rule, pairs)?,
+        })
+    }
+
+    /// A line of a profile.
+    fn profile_line(&mut self, rule: Rule, pairs: Vec<Pair<Rule>>) -> Option<LineKind> {
+        let mut depth = 0;
+        Some(match rule {
+            Rule::profile_of => {
+                let mut rest = pairs;
+                let span = self.span(rest.first()?);
+                let measure = self.measure(rest.remove(0), &mut depth)?;
+                LineKind::Of(measure, Box::new(self.rows(rest, &mut depth, span)?))
+            }
+            Rule::by_line | Rule::otherwise => LineKind::By {
+                otherwise: rule == Rule::otherwise,
+                keys: pairs.into_iter().map(|it| self.same_key(it)).collect(),
+            },
+            Rule::window => LineKind::Window(self.quantity_of(pairs.into_iter().next()?)),
+            Rule::refresh => {
+                LineKind::Refresh { exact: Self::part(&pairs, Rule::exact).is_some() }
+            }
+            Rule::require => {
+                let values = Self::count_of(pairs.first()?)?;
+                let support = Self::part(&pairs, Rule::support).and_then(|it| {
+                    let all = parts(it);
+                    let count = Self::count_of(all.first()?)?;
+                    Some((count, self.path_of(all.get(1)?)))
+                });
+                LineKind::Require { values, support }
+            }
+            Rule::gives => LineKind::Gives(self.names(&pairs)),
+            _ => LineKind::AllowPartial,
         })
     }
 
@@ -309,6 +345,9 @@ impl Builder<'_> {
         Some(match rule {
             Rule::rule_head => {
                 ast::Head::Rule { name: name.next()?, title: self.string_of(&pairs) }
+            }
+            Rule::profile_head => {
+                ast::Head::Profile { name: name.next()?, title: self.string_of(&pairs) }
             }
             Rule::define_head => {
                 let formals = pairs.iter().filter(|it| it.as_rule() == Rule::formal).cloned();

@@ -90,6 +90,9 @@ fn head(it: &Head) -> String {
             let period = dated(period.as_ref());
             format!("group {}{title}{}{file}{period}", name.text, names(members))
         }
+        Head::Profile { name, title } => {
+            format!("profile {}{}", name.text, optional("title", title.as_ref().map(quoted)))
+        }
         Head::Record { name, label, parent } => {
             let label = optional("label", label.as_ref().map(quoted));
             format!("record {}{label}{}", name.text, optional("in", name_of(parent.as_ref())))
@@ -144,7 +147,45 @@ fn line_kind(it: &LineKind) -> String {
         | LineKind::Has(_)
         | LineKind::Refers { .. }
         | LineKind::History { .. } => declaration(it),
+        LineKind::Of(measure, it) => format!("of{}{}", self::measure(measure), rows(it)),
+        LineKind::By { otherwise, keys } => {
+            format!("{}{}", if *otherwise { "else-by" } else { "by" }, exprs(keys))
+        }
+        LineKind::Window(it) => format!("window {}", expr(it)),
+        LineKind::Refresh { exact } => format!("refresh {exact}"),
+        LineKind::Require { values, support } => {
+            let of = |(count, key): &(u32, Expr)| format!("{count} {}", expr(key));
+            format!("require {values}{}", optional("from", support.as_ref().map(of)))
+        }
+        LineKind::Gives(all) => format!("gives{}", names(all)),
+        LineKind::AllowPartial => "allow-partial".to_owned(),
     }
+}
+
+fn measure(it: &ast::Measure) -> String {
+    format!(" {}{}", expr(&it.value), optional("weight", it.weight.as_ref().map(expr)))
+}
+
+fn rows(it: &ast::Rows) -> String {
+    let past = if it.past { " past" } else { "" };
+    let others = match &it.others {
+        None => String::new(),
+        Some(None) => " others".to_owned(),
+        Some(Some(by)) => format!(" (others {})", by.text),
+    };
+    let filter = optional("where", it.filter.as_ref().map(expr));
+    let same = if it.same.is_empty() { String::new() } else { format!(" (same{})", exprs(&it.same)) };
+    let window = match &it.window {
+        None => String::new(),
+        Some(ast::Window::SameDay) => " same-day".to_owned(),
+        Some(ast::Window::Last(it)) => format!(" (last {})", expr(it)),
+    };
+    let smoothed = it.smoothed.as_ref().map(|it| {
+        format!("{}{}", expr(&it.by), optional("towards", it.towards.as_ref().map(expr)))
+    });
+    let smoothed = optional("smoothed", smoothed);
+    let partial = if it.partial { " partial" } else { "" };
+    format!("{past} {}{others}{filter}{same}{window}{smoothed}{partial}", it.record.text)
 }
 
 /// The lines of lists and records.
@@ -249,6 +290,19 @@ fn expr(it: &Expr) -> String {
         ExprKind::Between { negated, value, low, high } => {
             let not = if *negated { "not-" } else { "" };
             format!("({not}between {} {} {})", expr(value), expr(low), expr(high))
+        }
+        ExprKind::Aggregate(it) => {
+            let measure = it.measure.as_ref().map(self::measure).unwrap_or_default();
+            format!("({}{measure}{})", word::statistic(it.statistic), rows(&it.rows))
+        }
+        ExprKind::Quantified { quantifier, condition, rows: it } => {
+            format!("({} {}{})", word::quantifier(*quantifier), expr(condition), rows(it))
+        }
+        ExprKind::KnownFor { value, op, duration } => {
+            format!("(known-for {} {} {})", word::test(*op), expr(value), expr(duration))
+        }
+        ExprKind::Converted { value, currency } => {
+            format!("(converted {} {})", expr(value), currency.text)
         }
         ExprKind::Error => "(error)".to_owned(),
     }

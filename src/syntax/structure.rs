@@ -13,8 +13,8 @@ use crate::syntax::scan::Scanned;
 use crate::syntax::scan::first_word;
 
 const BLOCKS: &[&str] =
-    &["choice", "codes", "define", "group", "list", "parameter", "record", "rule"];
-const LATER: &[&str] = &["policy", "profile", "test"];
+    &["choice", "codes", "define", "group", "list", "parameter", "profile", "record", "rule"];
+const LATER: &[&str] = &["policy", "test"];
 const META: &[&str] = &["owner", "status", "tags", "see", "note"];
 
 /// The words that may begin a line of this kind of block.
@@ -25,6 +25,7 @@ fn line_words(block: &str) -> Vec<&'static str> {
         }
         "define" => &["for", "as"],
         "list" => &["column", "dated"],
+        "profile" => &["of", "by", "else", "window", "refresh", "require", "gives", "allow"],
         "record" => &["key", "field", "derived", "has", "refers", "history"],
         _ => &[],
     };
@@ -340,6 +341,12 @@ fn once(kind: &LineKind) -> Option<&'static str> {
         LineKind::Dated(_) => "dated",
         LineKind::Key(_) => "key",
         LineKind::History { .. } => "history",
+        LineKind::Of(..) => "of",
+        LineKind::By { otherwise: false, .. } => "by",
+        LineKind::Window(_) => "window",
+        LineKind::Refresh { .. } => "refresh",
+        LineKind::Require { .. } => "require",
+        LineKind::AllowPartial => "allow",
         _ => return None,
     })
 }
@@ -361,6 +368,7 @@ fn needed(block: &ast::Block, found: &mut Vec<Diagnostic>) {
     let (missing, help) = match &block.head {
         ast::Head::Rule { .. } if !has("when") => ("when", "add `when` and a condition"),
         ast::Head::Define { .. } if !has("as") => ("as", "add `as` and an expression"),
+        ast::Head::Profile { .. } if !has("of") => ("of", "add `of unit_value over past items`"),
         _ => return,
     };
     let message = format!("this block has no `{missing}`");

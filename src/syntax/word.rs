@@ -4,6 +4,8 @@ use crate::syntax::ast::BinaryOp;
 use crate::syntax::ast::Combiner;
 use crate::syntax::ast::MetaKey;
 use crate::syntax::ast::Name;
+use crate::syntax::ast::Quantifier;
+use crate::syntax::ast::Statistic;
 use crate::syntax::ast::TestOp;
 
 pub fn combiner(it: Combiner) -> String {
@@ -61,4 +63,31 @@ pub fn test(it: TestOp) -> &'static str {
 /// `importer.risk_class`
 pub fn path(all: &[Name]) -> String {
     all.iter().map(|it| it.text.as_str()).collect::<Vec<_>>().join(".")
+}
+
+pub fn statistic(it: Statistic) -> String {
+    match it {
+        Statistic::Count => "count".to_owned(),
+        Statistic::DistinctCount => "distinct count".to_owned(),
+        Statistic::Sum => "sum".to_owned(),
+        Statistic::Average => "average".to_owned(),
+        Statistic::Percentile(50) => "median".to_owned(),
+        Statistic::Percentile(n) => format!("percentile {n}"),
+        Statistic::Smallest => "smallest".to_owned(),
+        Statistic::Largest => "largest".to_owned(),
+        Statistic::Share => "share".to_owned(),
+        Statistic::FirstDate => "first date".to_owned(),
+        Statistic::LastDate => "last date".to_owned(),
+    }
+}
+
+pub fn quantifier(it: Quantifier) -> String {
+    match it {
+        Quantifier::Any => "any".to_owned(),
+        Quantifier::Every => "every".to_owned(),
+        Quantifier::No => "no".to_owned(),
+        Quantifier::AtLeast(n) => format!("at least {n}"),
+        Quantifier::AtMost(n) => format!("at most {n}"),
+        Quantifier::Exactly(n) => format!("exactly {n}"),
+    }
 }

@@ -1,0 +1,268 @@
+//! What is known of many rows, for one row: nested loops over all of them, the definition.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use crate::interpret;
+use crate::interpret::NOT_GIVEN;
+use crate::interpret::Row;
+use crate::interpret::eval;
+use crate::interpret::truth;
+use crate::ir::E;
+use crate::ir::Fact;
+use crate::ir::FactId;
+use crate::ir::Reach;
+use crate::ir::RuleSet;
+use crate::ir::Statistic;
+use crate::schema::RecordId;
+use crate::schema::Type;
+use crate::value::Decimal;
+use crate::value::Reason;
+use crate::value::Value;
+use crate::value::calendar;
+use crate::value::decimal;
+use crate::value::text;
+
+/// Every row of every record that facts look at.
+#[derive(Debug, Default)]
+pub struct World {
+    pub rows: BTreeMap<RecordId, Vec<Row>>,
+}
+
+/// The value of a fact for a row.
+pub fn fact(set: &RuleSet, world: &World, id: FactId, judged: &Row) -> Value {
+    let it = &set.facts[id.0];
+    if it.judged().iter().any(|part| eval(set, part, judged).is_missing()) {
+        return NOT_GIVEN;
+    }
+    if let Some(since) = it.complete_since
+        && first_day(set, it, judged).is_none_or(|first| first < since)
+    {
+        return Value::Missing(Reason::HistoryIncomplete);
+    }
+    let none = Vec::new();
+    let all = world.rows.get(&it.rows).unwrap_or(&none);
+    let rows: Vec<&Row> = all.iter().filter(|row| counts(set, it, row, judged)).collect();
+    statistic(set, it, &rows)
+}
+
+/// The first day that a window of days or hours touches.
+fn first_day(set: &RuleSet, it: &Fact, judged: &Row) -> Option<i32> {
+    let (dates, instants) = (it.dates.as_ref(), it.instants.as_ref());
+    match it.reach {
+        Reach::Days(length) => match eval(set, &dates?.1, judged) {
+            Value::Date(day) => calendar::add_to_date(day, calendar::negated(length)?),
+            _ => None,
+        },
+        Reach::Time(length) => match eval(set, &instants?.1, judged) {
+            Value::DateTime(time) => {
+                let first = calendar::add_to_time(time, calendar::negated(length)?)?;
+                Some(calendar::day_of_time(first))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn counts(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
+    let same = |(theirs, ours): &(E, E)| equal(set, theirs, row, ours, judged);
+    if !it.keys.iter().all(same) || !in_reach(set, it, row, judged) {
+        return false;
+    }
+    if let Some(pair) = &it.others
+        && (eval(set, &pair.0, row).is_missing() || same(pair))
+    {
+        return false;
+    }
+    let wanted = |filter: &E| truth(&eval(set, filter, row)) == Some(true);
+    it.filter.as_ref().is_none_or(wanted) && known(set, it, row, judged)
+}
+
+fn equal(set: &RuleSet, theirs: &E, row: &Row, ours: &E, judged: &Row) -> bool {
+    let form = theirs.ty.form().max(ours.ty.form());
+    match (eval(set, theirs, row), eval(set, ours, judged)) {
+        (Value::Missing(_), _) | (_, Value::Missing(_)) => false,
+        (Value::Text(a), Value::Text(b)) => text::form(&a, form) == text::form(&b, form),
+        (a, b) => match (a.as_decimal(), b.as_decimal()) {
+            (Some(a), Some(b)) => a == b,
+            _ => a == b,
+        },
+    }
+}
+
+fn in_reach(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
+    let day = |pair: &(E, E)| match (eval(set, &pair.0, row), eval(set, &pair.1, judged)) {
+        (Value::Date(theirs), Value::Date(ours)) => Some((theirs, ours)),
+        _ => None,
+    };
+    let time = |pair: &(E, E)| match (eval(set, &pair.0, row), eval(set, &pair.1, judged)) {
+        (Value::DateTime(theirs), Value::DateTime(ours)) => Some((theirs, ours)),
+        _ => None,
+    };
+    let days = it.dates.as_ref().and_then(day);
+    match it.reach {
+        Reach::All => true,
+        Reach::Time(length) => {
+            let Some((theirs, ours)) = it.instants.as_ref().and_then(time) else { return false };
+            let first = calendar::negated(length).and_then(|it| calendar::add_to_time(ours, it));
+            first.is_none_or(|first| first <= theirs) && theirs < ours
+        }
+        Reach::Days(length) => {
+            let Some((theirs, ours)) = days else { return false };
+            let first = calendar::negated(length).and_then(|it| calendar::add_to_date(ours, it));
+            first.is_none_or(|first| first <= theirs) && theirs < ours
+        }
+        Reach::SameDay => days.is_some_and(|(theirs, ours)| theirs == ours),
+        Reach::Before => days.is_some_and(|(theirs, ours)| theirs < ours),
+        Reach::AsOf => days.is_some_and(|(theirs, ours)| theirs <= ours),
+    }
+}
+
+/// Known when the judged row was accepted: on that day, or at that instant where both have one.
+fn known(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
+    let Some(from) = &it.known_from else { return true };
+    let day = it.dates.as_ref().map(|it| eval(set, &it.1, judged));
+    let instant = it.instants.as_ref().map(|it| eval(set, &it.1, judged));
+    match (eval(set, from, row), instant, day) {
+        (Value::DateTime(from), Some(Value::DateTime(now)), _) => from <= now,
+        (Value::DateTime(from), _, Some(Value::Date(today))) => {
+            calendar::day_of_time(from) <= today
+        }
+        (Value::Date(from), _, Some(Value::Date(today))) => from <= today,
+        _ => false,
+    }
+}
+
+const TOO_FEW: Value = Value::Missing(Reason::TooFewValues);
+
+fn statistic(set: &RuleSet, it: &Fact, rows: &[&Row]) -> Value {
+    let dates = || rows.iter().filter_map(|row| it.dates.as_ref().map(|it| eval(set, &it.0, row)));
+    let given: Vec<Value> = match &it.value {
+        Some(value) => {
+            rows.iter().map(|row| eval(set, value, row)).filter(|it| !it.is_missing()).collect()
+        }
+        None => Vec::new(),
+    };
+    match it.statistic {
+        Statistic::Count if it.value.is_none() => count(rows.len()),
+        Statistic::Count => count(given.len()),
+        Statistic::DistinctCount => {
+            let form = it.value.as_ref().map_or(text::Form::Exact, |it| it.ty.form());
+            let mut all: Vec<Value> = given.into_iter().map(|it| formed(it, form)).collect();
+            all.sort();
+            all.dedup();
+            count(all.len())
+        }
+        Statistic::Sum => sum(&given, &it.ty),
+        Statistic::Average => match &it.weight {
+            None => average(&given),
+            Some(weight) => weighted(set, it.value.as_ref(), weight, rows),
+        },
+        Statistic::Percentile(n) => nearest_rank(given, n),
+        Statistic::Smallest => given.into_iter().min_by(order).unwrap_or(TOO_FEW),
+        Statistic::Largest => given.into_iter().max_by(order).unwrap_or(TOO_FEW),
+        Statistic::FirstDate => dates().min().unwrap_or(TOO_FEW),
+        Statistic::LastDate => dates().max().unwrap_or(TOO_FEW),
+        Statistic::Latest => latest(set, it, rows),
+    }
+}
+
+fn count(n: usize) -> Value {
+    i64::try_from(n).map_or(Value::Missing(Reason::OutOfRange), Value::Whole)
+}
+
+fn formed(value: Value, form: text::Form) -> Value {
+    match &value {
+        Value::Text(it) => Value::text(&text::form(it, form)),
+        _ => value,
+    }
+}
+
+fn order(a: &Value, b: &Value) -> Ordering {
+    match (a.as_decimal(), b.as_decimal()) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        _ => a.cmp(b),
+    }
+}
+
+fn total(values: impl Iterator<Item = Option<Decimal>>) -> Option<Decimal> {
+    let mut all: Option<Decimal> = None;
+    for it in values {
+        all = Some(match all {
+            None => it?,
+            Some(sum) => decimal::add(sum, it?)?,
+        });
+    }
+    all
+}
+
+fn sum(given: &[Value], ty: &Type) -> Value {
+    if given.is_empty() {
+        return TOO_FEW;
+    }
+    match total(given.iter().map(Value::as_decimal)) {
+        Some(it) if *ty == Type::Whole => {
+            i64::try_from(it.unscaled).map_or(Value::Missing(Reason::OutOfRange), Value::Whole)
+        }
+        it => Value::decimal(it),
+    }
+}
+
+fn average(given: &[Value]) -> Value {
+    if given.is_empty() {
+        return TOO_FEW;
+    }
+    let count = Decimal::new(given.len() as i128, 0);
+    let total = total(given.iter().map(Value::as_decimal));
+    Value::decimal(total.and_then(|it| decimal::divide(it, count)))
+}
+
+/// Rows that lack the value or the weight do not count.
+fn weighted(set: &RuleSet, value: Option<&E>, weight: &E, rows: &[&Row]) -> Value {
+    let Some(value) = value else { return TOO_FEW };
+    let pairs: Vec<(Decimal, Decimal)> = rows
+        .iter()
+        .filter_map(|row| {
+            Some((eval(set, value, row).as_decimal()?, eval(set, weight, row).as_decimal()?))
+        })
+        .collect();
+    if pairs.is_empty() {
+        return TOO_FEW;
+    }
+    let weights = total(pairs.iter().map(|it| Some(it.1)));
+    let products = total(pairs.iter().map(|it| decimal::multiply(it.0, it.1)));
+    match (products, weights) {
+        (_, Some(it)) if it.is_zero() => Value::Missing(Reason::DivisionByZero),
+        (Some(top), Some(bottom)) => Value::decimal(decimal::divide(top, bottom)),
+        _ => Value::Missing(Reason::OutOfRange),
+    }
+}
+
+/// The smallest value with at least `n` % of the values at or below it.
+fn nearest_rank(mut given: Vec<Value>, n: u32) -> Value {
+    given.sort_by(order);
+    let rank = (given.len() * n as usize).div_ceil(100).max(1);
+    given.into_iter().nth(rank - 1).unwrap_or(TOO_FEW)
+}
+
+/// Of the rows at the latest date the value that all given ones share.
+fn latest(set: &RuleSet, it: &Fact, rows: &[&Row]) -> Value {
+    let Some(value) = &it.value else { return NOT_GIVEN };
+    let date = |row: &Row| it.dates.as_ref().map(|pair| eval(set, &pair.0, row));
+    let Some(last) = rows.iter().map(|row| date(row)).max() else {
+        return Value::Missing(Reason::NoSuchRecord);
+    };
+    let mut merged = interpret::NOT_GIVEN;
+    for row in rows.iter().filter(|row| date(row) == last) {
+        let own = eval(set, value, row);
+        if own.is_missing() {
+            continue;
+        }
+        if !merged.is_missing() && merged != own {
+            return NOT_GIVEN;
+        }
+        merged = own;
+    }
+    merged
+}

@@ -1,0 +1,379 @@
+//! Statistics that rows enter and leave, one at a time.
+
+use std::collections::HashMap;
+
+use crate::ir::Fact;
+use crate::ir::Statistic;
+use crate::ir::typing;
+use crate::plan::past::frame::Cells;
+use crate::plan::past::frame::NONE;
+use crate::schema::Type;
+use crate::value::Decimal;
+use crate::value::Reason;
+use crate::value::decimal;
+
+/// A cell, or why there is none.
+pub type Answer = Result<i128, Reason>;
+
+/// The rows of one group that the condition of a fact lets through, by position.
+pub struct Members<'a> {
+    pub fact: &'a Fact,
+    /// The places of the rows in their frame, in the order of time.
+    pub rows: &'a [u32],
+    pub values: Option<&'a Cells>,
+    pub weights: Option<&'a Cells>,
+    /// The day of each row of the frame.
+    pub days: Option<&'a Cells>,
+}
+
+impl Members<'_> {
+    fn value(&self, at: usize) -> i128 {
+        self.values.map_or(0, |it| it.get(self.rows[at] as usize))
+    }
+
+    fn day(&self, at: usize) -> i128 {
+        self.days.map_or(NONE, |it| it.get(self.rows[at] as usize))
+    }
+
+    /// Value times weight, and the weight.
+    fn weighted(&self, at: usize) -> Option<(i128, i128)> {
+        let weight = self.weights?.get(self.rows[at] as usize);
+        let value = self.value(at);
+        if weight == NONE || value == NONE {
+            return None;
+        }
+        let scale = |it: &Option<crate::ir::E>| it.as_ref().map_or(0, |it| typing::number(&it.ty).scale);
+        let value = Decimal::new(value, scale(&self.fact.value));
+        let product = decimal::multiply(value, Decimal::new(weight, scale(&self.fact.weight)))?;
+        Some((product.unscaled, weight))
+    }
+}
+
+/// Counts by place, and the place of the n-th (Fenwick's tree).
+#[derive(Debug, Default)]
+struct Tree {
+    counts: Vec<u32>,
+    total: u32,
+}
+
+impl Tree {
+    fn new(places: usize) -> Tree {
+        Tree { counts: vec![0; places + 1], total: 0 }
+    }
+
+    fn change(&mut self, place: usize, by: i32) {
+        let mut at = place + 1;
+        while at < self.counts.len() {
+            self.counts[at] = self.counts[at].wrapping_add_signed(by);
+            at += at & at.wrapping_neg();
+        }
+        self.total = self.total.wrapping_add_signed(by);
+    }
+
+    /// How many are at `place` or before.
+    fn up_to(&self, place: usize) -> u32 {
+        let mut at = (place + 1).min(self.counts.len() - 1);
+        let mut sum = 0;
+        while 0 < at {
+            sum += self.counts[at];
+            at &= at - 1;
+        }
+        sum
+    }
+
+    /// The place of the n-th, from 1.
+    fn nth(&self, n: u32) -> usize {
+        let mut rest = n;
+        let mut at = 0;
+        let mut step = self.counts.len().next_power_of_two();
+        while 0 < step {
+            let next = at + step;
+            if next < self.counts.len() && self.counts[next] < rest {
+                rest -= self.counts[next];
+                at = next;
+            }
+            step >>= 1;
+        }
+        at
+    }
+}
+
+/// The state of one fact over one group.
+pub struct State<'a> {
+    members: Members<'a>,
+    given: i64,
+    sum: i128,
+    weights: i128,
+    /// Values of the group, small before large, each once; and the rank of each row.
+    ranked: Vec<i128>,
+    ranks: Vec<u32>,
+    tree: Tree,
+    /// How many of each rank, and how many ranks there are.
+    held: Vec<u32>,
+    distinct: i64,
+}
+
+impl<'a> State<'a> {
+    pub fn new(members: Members<'a>) -> State<'a> {
+        let mut state = State {
+            given: 0,
+            sum: 0,
+            weights: 0,
+            ranked: Vec::new(),
+            ranks: Vec::new(),
+            tree: Tree::default(),
+            held: Vec::new(),
+            distinct: 0,
+            members,
+        };
+        match state.members.fact.statistic {
+            Statistic::Percentile(_) | Statistic::Smallest | Statistic::Largest => {
+                state.rank();
+                state.tree = Tree::new(state.ranked.len());
+            }
+            Statistic::DistinctCount => {
+                state.rank();
+                state.held = vec![0; state.ranked.len()];
+            }
+            Statistic::FirstDate | Statistic::LastDate | Statistic::Latest => {
+                state.tree = Tree::new(state.members.rows.len());
+            }
+            Statistic::Count | Statistic::Sum | Statistic::Average => {}
+        }
+        state
+    }
+
+    fn rank(&mut self) {
+        let count = self.members.rows.len();
+        let mut sorted: Vec<(i128, u32)> = (0..count)
+            .filter_map(|at| {
+                let value = self.members.value(at);
+                (value != NONE).then_some((value, u32::try_from(at).unwrap_or(u32::MAX)))
+            })
+            .collect();
+        sorted.sort_unstable();
+        self.ranks = vec![u32::MAX; count];
+        for (value, at) in sorted {
+            if self.ranked.last() != Some(&value) {
+                self.ranked.push(value);
+            }
+            self.ranks[at as usize] = u32::try_from(self.ranked.len() - 1).unwrap_or(u32::MAX);
+        }
+    }
+
+    pub fn enter(&mut self, at: usize) {
+        self.change(at, 1);
+    }
+
+    pub fn leave(&mut self, at: usize) {
+        self.change(at, -1);
+    }
+
+    fn change(&mut self, at: usize, by: i32) {
+        let sign = i128::from(by);
+        match self.members.fact.statistic {
+            Statistic::Count if self.members.values.is_none() => self.given += i64::from(by),
+            Statistic::Average if self.members.weights.is_some() => {
+                if let Some((product, weight)) = self.members.weighted(at) {
+                    self.given += i64::from(by);
+                    self.sum = self.sum.wrapping_add(sign * product);
+                    self.weights = self.weights.wrapping_add(sign * weight);
+                }
+            }
+            Statistic::Count | Statistic::Sum | Statistic::Average => {
+                let value = self.members.value(at);
+                if value != NONE {
+                    self.given += i64::from(by);
+                    self.sum = self.sum.wrapping_add(sign.wrapping_mul(value));
+                }
+            }
+            Statistic::DistinctCount => {
+                let rank = self.ranks[at];
+                if let Some(held) = self.held.get_mut(rank as usize) {
+                    let before = *held;
+                    *held = held.wrapping_add_signed(by);
+                    self.distinct += i64::from(before == 0) - i64::from(*held == 0);
+                }
+            }
+            Statistic::Percentile(_) | Statistic::Smallest | Statistic::Largest => {
+                if let Some(rank) = self.ranks.get(at).filter(|it| **it != u32::MAX) {
+                    self.tree.change(*rank as usize, by);
+                }
+            }
+            Statistic::FirstDate | Statistic::LastDate | Statistic::Latest => {
+                self.tree.change(at, by);
+            }
+        }
+    }
+
+    pub fn answer(&self) -> Answer {
+        self.without(&[])
+    }
+
+    /// The answer as if the rows at these positions had not entered.
+    pub fn without(&self, absent: &[u32]) -> Answer {
+        let fact = self.members.fact;
+        match fact.statistic {
+            Statistic::Count => {
+                let given = |at: &&u32| {
+                    self.members.values.is_none() || self.members.value(**at as usize) != NONE
+                };
+                let absent = absent.iter().filter(given).count();
+                Ok(i128::from(self.given) - absent as i128)
+            }
+            Statistic::DistinctCount => Ok(self.distinct_without(absent)),
+            Statistic::Sum => self.sum_without(absent),
+            Statistic::Average if self.members.weights.is_some() => self.weighted_without(absent),
+            Statistic::Average => self.average_without(absent),
+            Statistic::Percentile(n) => self.nth_without(n, absent),
+            Statistic::Smallest => self.nth_without(0, absent),
+            Statistic::Largest => self.nth_without(100, absent),
+            Statistic::FirstDate | Statistic::LastDate => self.date_without(absent),
+            Statistic::Latest => self.latest(absent),
+        }
+    }
+
+    fn distinct_without(&self, absent: &[u32]) -> i128 {
+        let mut gone: HashMap<u32, u32> = HashMap::new();
+        for at in absent {
+            let rank = self.ranks[*at as usize];
+            if rank != u32::MAX {
+                *gone.entry(rank).or_default() += 1;
+            }
+        }
+        let all_gone = gone.iter().filter(|(rank, n)| self.held[**rank as usize] == **n).count();
+        i128::from(self.distinct) - all_gone as i128
+    }
+
+    fn rest(&self, absent: &[u32]) -> (i64, i128) {
+        let (mut given, mut sum) = (self.given, self.sum);
+        for at in absent {
+            let value = self.members.value(*at as usize);
+            if value != NONE {
+                given -= 1;
+                sum = sum.wrapping_sub(value);
+            }
+        }
+        (given, sum)
+    }
+
+    fn sum_without(&self, absent: &[u32]) -> Answer {
+        let (given, sum) = self.rest(absent);
+        if given == 0 {
+            return Err(Reason::TooFewValues);
+        }
+        if self.members.fact.ty == Type::Whole {
+            return i64::try_from(sum).map(i128::from).map_err(|_| Reason::OutOfRange);
+        }
+        in_range(Decimal::new(sum, 0))
+    }
+
+    fn average_without(&self, absent: &[u32]) -> Answer {
+        let (given, sum) = self.rest(absent);
+        if given == 0 {
+            return Err(Reason::TooFewValues);
+        }
+        let scale = self.members.fact.value.as_ref().map_or(0, |it| typing::number(&it.ty).scale);
+        let quotient =
+            decimal::divide(Decimal::new(sum, scale), Decimal::new(i128::from(given), 0));
+        quotient.map(|it| it.unscaled).ok_or(Reason::OutOfRange)
+    }
+
+    fn weighted_without(&self, absent: &[u32]) -> Answer {
+        let (mut given, mut sum, mut weights) = (self.given, self.sum, self.weights);
+        for at in absent {
+            if let Some((product, weight)) = self.members.weighted(*at as usize) {
+                given -= 1;
+                sum = sum.wrapping_sub(product);
+                weights = weights.wrapping_sub(weight);
+            }
+        }
+        if given == 0 {
+            return Err(Reason::TooFewValues);
+        }
+        if weights == 0 {
+            return Err(Reason::DivisionByZero);
+        }
+        let fact = self.members.fact;
+        let scale = |it: &Option<crate::ir::E>| it.as_ref().map_or(0, |it| typing::number(&it.ty).scale);
+        let product = decimal::product_scale(scale(&fact.value), scale(&fact.weight));
+        let quotient =
+            decimal::divide(Decimal::new(sum, product), Decimal::new(weights, scale(&fact.weight)));
+        quotient.map(|it| it.unscaled).ok_or(Reason::OutOfRange)
+    }
+
+    /// The smallest value with at least `n` % of the values at or below it.
+    fn nth_without(&self, n: u32, absent: &[u32]) -> Answer {
+        let mut gone: Vec<u32> = absent
+            .iter()
+            .map(|at| self.ranks[*at as usize])
+            .filter(|it| *it != u32::MAX)
+            .collect();
+        gone.sort_unstable();
+        let left = u64::from(self.tree.total) - gone.len() as u64;
+        if left == 0 {
+            return Err(Reason::TooFewValues);
+        }
+        let wanted = u32::try_from((left * u64::from(n)).div_ceil(100).max(1)).unwrap_or(u32::MAX);
+        if gone.is_empty() {
+            return Ok(self.ranked[self.tree.nth(wanted)]);
+        }
+        let (mut low, mut high) = (0, self.ranked.len() - 1);
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            let without = gone.partition_point(|it| *it as usize <= middle);
+            if wanted as usize + without <= self.tree.up_to(middle) as usize {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        Ok(self.ranked[low])
+    }
+
+    /// Positions in the window, from the first or from the last.
+    fn present(&self, absent: &[u32], from_the_end: bool) -> impl Iterator<Item = usize> {
+        let mut gone = absent.to_vec();
+        gone.sort_unstable();
+        let total = self.tree.total;
+        (1..=total)
+            .map(move |n| self.tree.nth(if from_the_end { total + 1 - n } else { n }))
+            .filter(move |at| gone.binary_search(&u32::try_from(*at).unwrap_or(u32::MAX)).is_err())
+    }
+
+    fn date_without(&self, absent: &[u32]) -> Answer {
+        let last = self.members.fact.statistic == Statistic::LastDate;
+        // By instants rows of one day may stand in any order of their days.
+        let days = self.members.rows.len();
+        let sorted = (1..days).all(|at| self.members.day(at - 1) <= self.members.day(at));
+        if sorted {
+            let at = self.present(absent, last).next().ok_or(Reason::TooFewValues)?;
+            return Ok(self.members.day(at));
+        }
+        let all = self.present(absent, false).map(|at| self.members.day(at));
+        if last { all.max() } else { all.min() }.ok_or(Reason::TooFewValues)
+    }
+
+    /// Of the rows at the latest date the value that all given ones share.
+    fn latest(&self, absent: &[u32]) -> Answer {
+        let mut all = self.present(absent, true).peekable();
+        let Some(first) = all.peek() else { return Err(Reason::NoSuchRecord) };
+        let day = self.members.day(*first);
+        let mut shared = NONE;
+        for at in all.take_while(|at| self.members.day(*at) == day) {
+            let value = self.members.value(at);
+            if value == NONE {
+                continue;
+            }
+            if shared != NONE && shared != value {
+                return Err(Reason::NotGiven);
+            }
+            shared = value;
+        }
+        if shared == NONE { Err(Reason::NotGiven) } else { Ok(shared) }
+    }
+}
+
+fn in_range(it: Decimal) -> Answer {
+    decimal::add(it, Decimal::new(0, it.scale)).map(|it| it.unscaled).ok_or(Reason::OutOfRange)
+}
