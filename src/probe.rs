@@ -1,5 +1,6 @@
 //! What the tests see: the pipeline over texts and files.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -41,6 +42,15 @@ pub enum By {
         /// Whether the engine's own optimiser runs.
         optimise: bool,
     },
+}
+
+/// The files of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    pub data: Vec<PathBuf>,
+    pub history: Vec<PathBuf>,
+    /// Records in files of their own.
+    pub records: BTreeMap<String, Vec<PathBuf>>,
 }
 
 /// What a run says.
@@ -93,9 +103,24 @@ impl Project {
     ///
     /// Errors: what `tamis run` would stop at.
     pub fn run(&self, files: &[PathBuf], by: By) -> Result<Said, String> {
+        self.run_input(&Input::of(files), None, by)
+    }
+
+    /// As `run`, with past rows from files of their own besides, and records in files of theirs.
+    ///
+    /// Errors: what `tamis run` would stop at.
+    pub fn run_files(&self, files: &Files, by: By) -> Result<Said, String> {
+        let history = Input::of(&files.history);
+        let mut input = Input::of(&files.data);
+        let own = |(name, files): (&String, &Vec<PathBuf>)| (name.clone(), Input::of(files));
+        input.records = files.records.iter().map(own).collect();
+        self.run_input(&input, Some(&history).filter(|it| !it.files.is_empty()), by)
+    }
+
+    fn run_input(&self, input: &Input, history: Option<&Input>, by: By) -> Result<Said, String> {
         let set = &self.0.rule_set;
         let rules: Vec<RuleId> = (0..set.rules.len()).map(RuleId).collect();
-        let opened = run::open(set, &rules, &Input::of(files)).map_err(|it| it.to_string())?;
+        let opened = run::open(set, &rules, input, history).map_err(|it| it.to_string())?;
         let mut lines = Vec::new();
         let mut receive = |batch: &RecordBatch| {
             lines.extend((0..batch.num_rows()).map(|row| line(batch, row)));

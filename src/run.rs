@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use arrow::record_batch::RecordBatch;
 
-use crate::data;
 use crate::data::Table;
 use crate::data::manifest::DataSet;
 use crate::data::manifest::Manifest;
@@ -151,6 +150,13 @@ pub fn open(
         known_records(set, given)?;
     }
     let inner = source::innermost(set, rules, input)?;
+    let lineage = set.schema.lineage(inner);
+    if let Some(other) = rules.iter().find(|it| !lineage.contains(&set.rules[it.0].level)) {
+        let rule = &set.rules[other.0];
+        let level = &set.schema.record(rule.level).name;
+        let message = format!("rule {} judges each {level}, and the data hold none", rule.id);
+        return Err(Trouble::usage(message).help("leave it out with `--rule`, or name its files"));
+    }
     let used = used(set, rules);
     let source = source::open(set, input, inner, inner, &used)?;
     let outer = source.outer.clone();

@@ -40,6 +40,7 @@ Examples:
   tamis run archive                         a data set of tamis.toml: the table of rules
   tamis run archive --out hits.parquet      and every hit and undecided row
   tamis run may.csv june.csv --rule V101 --out hits.csv
+  tamis run today.csv --history archive     past rows come from the archive too
   tamis run archive --output json=run.json --quiet
   tamis run day.csv --rules rules --schema schema.tamis --fail-on-hits";
 
@@ -54,6 +55,9 @@ pub struct Run {
     /// A data set of tamis.toml, or files
     #[arg(required = true)]
     data: Vec<String>,
+    /// Where past rows come from besides: a data set or a file. May be repeated
+    #[arg(long, value_name = "DATA", env = "TAMIS_HISTORY", hide_env = true)]
+    history: Vec<String>,
     /// Files or folders of rules; those of tamis.toml when none is named
     #[arg(long, value_name = "PATH", env = "TAMIS_RULES", hide_env = true)]
     pub rules: Vec<PathBuf>,
@@ -145,8 +149,12 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     let set = &project.rule_set;
     let rules = if it.rule.is_empty() { here(&scope) } else { chosen(set, &it.rule)? };
     let input = run::input(manifest, &it.data)?;
+    let history = match it.history.as_slice() {
+        [] => None,
+        named => Some(run::input(manifest, named)?),
+    };
     let started = Instant::now();
-    let opened = run::open(set, &rules, &input)?;
+    let opened = run::open(set, &rules, &input, history.as_ref())?;
     let limit = it.limit.unwrap_or(usize::MAX);
     let (done, written) = evaluate(set, &opened, out.as_deref(), limit, &options, context)?;
     let summary = Summary {
@@ -344,7 +352,7 @@ pub fn plan_of(scope: &Scope, rule: Option<&str>, data: &[String]) -> Result<Str
         None => here(scope),
     };
     let input = run::input(project.manifest.as_ref(), data)?;
-    let opened = run::open(set, &rules, &input)?;
+    let opened = run::open(set, &rules, &input, None)?;
     let options = Options { threads: 2, ..usual() };
     let mut text = String::new();
     for level in set.schema.lineage(opened.inner) {
@@ -372,7 +380,7 @@ pub fn table_of(
     let manifest = scope.project.manifest.as_ref();
     let input = run::input(manifest, &[data.to_owned()])?;
     let rules = here(scope);
-    let opened = run::open(set, &rules, &input)?;
+    let opened = run::open(set, &rules, &input, None)?;
     let (done, written) = evaluate(set, &opened, Some(out), usize::MAX, &usual(), context)?;
     let summary = Summary {
         set,

@@ -168,9 +168,6 @@ fn data_set(name: &str, table: toml::Table) -> Result<DataSet, String> {
         let of_record = data_set(&format!("{name}.{record}"), table)?;
         set.records.insert(record, of_record);
     }
-    if !set.records.is_empty() && !set.path.all().is_empty() {
-        return Err(format!("[data.{name}]: `path` stands here or with each record, not both"));
-    }
     Ok(set)
 }
 

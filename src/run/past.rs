@@ -246,7 +246,7 @@ pub async fn store(
                 .into_iter()
                 .map(|id| {
                     let ty = set.schema.field(id).ty.clone();
-                    let span = crate::source::Span::default();
+                    let span = crate::source::Span::new(crate::source::FileId(0), 0, 0);
                     let it = Arc::new(crate::ir::Expr { kind: crate::ir::Kind::Field(id), ty, span });
                     side.fields.push(id);
                     side.request.column(&it, Form::Exact)
@@ -306,7 +306,11 @@ struct Passed {
 
 impl Passed {
     /// `rows` is nothing where rows and judged rows share their columns.
-    fn of(fact: &Fact, rows: Option<&mut Request>, judged: &mut Request) -> Passed {
+    fn of<'a>(
+        fact: &Fact,
+        rows: Option<&mut Request<'a>>,
+        judged: &mut Request<'a>,
+    ) -> Passed {
         let form = |(theirs, ours): &(E, E)| theirs.ty.form().max(ours.ty.form());
         let ours = |judged: &mut Request, it: &(E, E)| judged.column(&it.1, form(it));
         let keys: Vec<usize> = fact.keys.iter().map(|it| ours(judged, it)).collect();
