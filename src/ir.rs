@@ -362,8 +362,8 @@ impl Fact {
 }
 
 impl RuleSet {
-    /// The facts that these rules need, in order.
-    pub fn facts_of(&self, rules: &[RuleId]) -> Vec<FactId> {
+    /// The facts that these rules need, in order; those of evidence only where it is wanted.
+    pub fn facts_of(&self, rules: &[RuleId], evidence: bool) -> Vec<FactId> {
         let mut res = std::collections::BTreeSet::new();
         let mut seen = std::collections::BTreeSet::new();
         let mut open: Vec<RuleId> = rules.to_vec();
@@ -371,7 +371,7 @@ impl RuleSet {
             if !seen.insert(id) {
                 continue;
             }
-            let mut todo = self.rules[id.0].expressions();
+            let mut todo = self.rules[id.0].expressions(evidence);
             while let Some(it) = todo.pop() {
                 match &it.kind {
                     Kind::Fact(id) => {
@@ -387,9 +387,12 @@ impl RuleSet {
 }
 
 impl Rule {
-    /// Outcome, score, evidence and message.
-    pub fn expressions(&self) -> Vec<&E> {
+    /// The outcome, and with evidence the score, what is shown and the message.
+    pub fn expressions(&self, evidence: bool) -> Vec<&E> {
         let mut all = vec![&self.outcome];
+        if !evidence {
+            return all;
+        }
         all.extend(&self.score);
         all.extend(self.show.iter().map(|it| &it.1));
         all.extend(self.because.iter().filter_map(|it| match it {
@@ -398,4 +401,17 @@ impl Rule {
         }));
         all
     }
+}
+
+/// The rules whose outcomes an expression asks for.
+pub fn hits_of(it: &E) -> Vec<RuleId> {
+    let mut res = Vec::new();
+    let mut todo = vec![it];
+    while let Some(it) = todo.pop() {
+        if let Kind::Hit(rule) = &it.kind {
+            res.push(*rule);
+        }
+        todo.extend(it.parts());
+    }
+    res
 }

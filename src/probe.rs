@@ -120,7 +120,7 @@ impl Project {
     fn run_input(&self, input: &Input, history: Option<&Input>, by: By) -> Result<Said, String> {
         let set = &self.0.rule_set;
         let rules: Vec<RuleId> = (0..set.rules.len()).map(RuleId).collect();
-        let opened = run::open(set, &rules, input, history).map_err(|it| it.to_string())?;
+        let opened = run::open(set, &rules, input, history, true).map_err(|it| it.to_string())?;
         let mut lines = Vec::new();
         let mut receive = |batch: &RecordBatch| {
             lines.extend((0..batch.num_rows()).map(|row| line(batch, row)));

@@ -71,6 +71,8 @@ pub struct Opened {
     pub inner: RecordId,
     pub input: Input,
     pub history: Option<Input>,
+    /// Whether what was found is explained; without it rows are only counted.
+    pub evidence: bool,
 }
 
 /// Files, and how they are read; or those of each record.
@@ -137,7 +139,7 @@ pub fn input(manifest: Option<&Manifest>, named: &[String]) -> Result<Input, Tro
 }
 
 /// Opens and checks every file. Nothing but what the rules use is read later. `history` are the
-/// data that past rows come from besides these.
+/// data that past rows come from besides these. Without `evidence` hits are only counted.
 ///
 /// Errors: files that do not fit the schema.
 pub fn open(
@@ -145,6 +147,7 @@ pub fn open(
     rules: &[RuleId],
     input: &Input,
     history: Option<&Input>,
+    evidence: bool,
 ) -> Result<Opened, Trouble> {
     for given in [Some(input), history].into_iter().flatten() {
         known_records(set, given)?;
@@ -157,7 +160,7 @@ pub fn open(
         let message = format!("rule {} judges each {level}, and the data hold none", rule.id);
         return Err(Trouble::usage(message).help("leave it out with `--rule`, or name its files"));
     }
-    let used = used(set, rules);
+    let used = used(set, rules, evidence);
     let source = source::open(set, input, inner, inner, &used)?;
     let outer = source.outer.clone();
     Ok(Opened {
@@ -167,6 +170,7 @@ pub fn open(
         inner,
         input: input.clone(),
         history: history.cloned(),
+        evidence,
     })
 }
 
@@ -237,9 +241,22 @@ fn enough(report: &Report, max_rejected: u64) -> Result<(), Trouble> {
         .help("correct the data or its description, or allow more with `--max-rejected 5%`"))
 }
 
-/// The stored fields that the rules need, those of facts left out.
-pub fn used(set: &RuleSet, rules: &[RuleId]) -> Vec<FieldId> {
-    fields_in(rules.iter().flat_map(|it| set.rules[it.0].expressions()))
+/// The stored fields that the rules need; with evidence also those that explain.
+pub fn used(set: &RuleSet, rules: &[RuleId], evidence: bool) -> Vec<FieldId> {
+    let mut all: Vec<&crate::ir::E> = Vec::new();
+    let mut open: Vec<RuleId> = rules.to_vec();
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(id) = open.pop() {
+        if seen.insert(id) {
+            let own = set.rules[id.0].expressions(evidence);
+            open.extend(own.iter().flat_map(|it| crate::ir::hits_of(it)));
+            all.extend(own);
+        }
+    }
+    // Without them it could not be said why a fact is missing.
+    let facts = if evidence { set.facts_of(rules, true) } else { Vec::new() };
+    let judged = facts.iter().flat_map(|it| set.facts[it.0].judged());
+    fields_in(all.into_iter().chain(judged))
 }
 
 /// The stored fields in expressions.
@@ -273,7 +290,7 @@ fn interpreted(
     let own: Option<Arc<Table>> = opened.outer.as_ref().map(|it| Arc::new(it.again()));
     let world = past::world(set, opened, options)?;
     let know = |rules: &[RuleId], row: &mut interpret::Row| {
-        for id in set.facts_of(rules) {
+        for id in set.facts_of(rules, opened.evidence) {
             let value = interpret::history::fact(set, &world, id, row);
             row.know(id, value);
         }

@@ -153,8 +153,9 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
         [] => None,
         named => Some(run::input(manifest, named)?),
     };
+    let evidence = out.is_some() || options.engine == Engine::Interpreter;
     let started = Instant::now();
-    let opened = run::open(set, &rules, &input, history.as_ref())?;
+    let opened = run::open(set, &rules, &input, history.as_ref(), evidence)?;
     let limit = it.limit.unwrap_or(usize::MAX);
     let (done, written) = evaluate(set, &opened, out.as_deref(), limit, &options, context)?;
     let summary = Summary {
@@ -352,7 +353,7 @@ pub fn plan_of(scope: &Scope, rule: Option<&str>, data: &[String]) -> Result<Str
         None => here(scope),
     };
     let input = run::input(project.manifest.as_ref(), data)?;
-    let opened = run::open(set, &rules, &input, None)?;
+    let opened = run::open(set, &rules, &input, None, true)?;
     let options = Options { threads: 2, ..usual() };
     let mut text = String::new();
     for level in set.schema.lineage(opened.inner) {
@@ -380,7 +381,7 @@ pub fn table_of(
     let manifest = scope.project.manifest.as_ref();
     let input = run::input(manifest, &[data.to_owned()])?;
     let rules = here(scope);
-    let opened = run::open(set, &rules, &input, None)?;
+    let opened = run::open(set, &rules, &input, None, true)?;
     let (done, written) = evaluate(set, &opened, Some(out), usize::MAX, &usual(), context)?;
     let summary = Summary {
         set,

@@ -20,6 +20,7 @@ use crate::ir::Rule;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::ir::from_schema;
+use crate::ir::hits_of;
 use crate::ir::from_schema::Derived;
 use crate::ir::typing;
 use crate::schema::RecordId;
@@ -412,16 +413,4 @@ pub fn fold(it: &E) -> Option<Value> {
         },
         _ => None,
     }
-}
-
-fn hits_of(it: &E) -> Vec<RuleId> {
-    let mut res = Vec::new();
-    let mut todo = vec![it];
-    while let Some(it) = todo.pop() {
-        if let Kind::Hit(rule) = &it.kind {
-            res.push(*rule);
-        }
-        todo.extend(it.parts());
-    }
-    res
 }

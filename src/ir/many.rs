@@ -36,6 +36,7 @@ use crate::value::Reason;
 use crate::value::Value;
 use crate::value::calendar;
 use crate::value::decimal::SCALE_MAX;
+use crate::value::decimal::product_scale;
 
 /// Rows, before it is said what is asked of them.
 #[derive(Clone)]
@@ -451,7 +452,9 @@ impl Lowering<'_> {
         let node = |kind, ty| Arc::new(Expr { kind, ty, span });
         let add = |a: E, b: E| {
             let scale = typing::number(&a.ty).scale.max(typing::number(&b.ty).scale);
-            node(Kind::Arithmetic(Arithmetic::Add, a, b), number(scale))
+            let whole = a.ty == Type::Whole && b.ty == Type::Whole;
+            let ty = if whole { Type::Whole } else { number(scale) };
+            node(Kind::Arithmetic(Arithmetic::Add, a, b), ty)
         };
         let (mut top, mut bottom) = (sure, known.clone());
         if let Some(by) = by {
@@ -463,8 +466,10 @@ impl Lowering<'_> {
                 return self.error(span);
             }
             if let Some(towards) = towards {
-                let weight =
-                    node(Kind::Arithmetic(Arithmetic::Multiply, by.clone(), towards), number(SCALE_MAX));
+                let scale = |it: &E| typing::number(&it.ty).scale;
+                let scale = product_scale(scale(&by), scale(&towards));
+                let weight = Kind::Arithmetic(Arithmetic::Multiply, by.clone(), towards);
+                let weight = node(weight, number(scale));
                 top = add(top, weight);
             }
             bottom = add(bottom, by);
@@ -775,8 +780,7 @@ impl Lowering<'_> {
         let lookup = crate::ir::Lookup { list, keys: vec![from.clone()], column, date };
         let node = |kind, ty| Arc::new(Expr { kind, ty, span });
         let rate = node(Kind::Lookup(lookup), ty.clone());
-        let scale =
-            crate::value::decimal::product_scale(number.scale, typing::number(&ty).scale);
+        let scale = product_scale(number.scale, typing::number(&ty).scale);
         let mut dimension = number.dimension.clone();
         dimension.0.retain(|it| it.0 != base);
         let target = crate::value::unit::Dimension::of(Base::Currency(currency.text.clone()));

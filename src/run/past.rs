@@ -78,7 +78,7 @@ fn replaced_by(set: &RuleSet, opened: &Opened, record: RecordId) -> Vec<FieldId>
 /// Errors: files that cannot be read.
 pub fn world(set: &RuleSet, opened: &Opened, options: &Options) -> Result<World, Trouble> {
     let mut world = World::default();
-    let facts = set.facts_of(&opened.rules);
+    let facts = set.facts_of(&opened.rules, opened.evidence);
     let records: BTreeSet<RecordId> = facts.iter().map(|it| set.facts[it.0].rows).collect();
     let used = run::fields_in(facts.iter().flat_map(|it| set.facts[it.0].of_rows()));
     for record in records {
@@ -194,7 +194,7 @@ pub async fn store(
     context: &SessionContext,
     options: &Options,
 ) -> Result<Option<Arc<Store>>, Trouble> {
-    let facts = set.facts_of(rules);
+    let facts = set.facts_of(rules, opened.evidence);
     if facts.is_empty() {
         return Ok(None);
     }

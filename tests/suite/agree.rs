@@ -20,7 +20,7 @@ pub fn agreed(project: &Project, files: &[PathBuf], by: &[By]) -> Result<Said, F
 }
 
 /// The first lines and counts that differ.
-fn difference(wanted: &Said, said: &Said) -> String {
+pub fn difference(wanted: &Said, said: &Said) -> String {
     let mut text = String::new();
     for (wanted, said) in wanted.counts.iter().zip(&said.counts).filter(|it| it.0 != it.1) {
         text += &format!("counts: expected {wanted:?}, said {said:?}\n");

@@ -8,6 +8,7 @@ mod generate;
 mod hostile;
 mod init;
 mod layout;
+mod past;
 mod random;
 mod rational;
 mod records;
@@ -41,7 +42,9 @@ fn main() -> ExitCode {
     trials.extend(typed::trials());
     trials.extend(rational::trials());
     trials.extend(random::trials());
+    trials.extend(past::trials());
     let done = libtest_mimic::run(&Arguments::from_args(), trials);
     random::report();
+    past::report();
     done.exit_code()
 }

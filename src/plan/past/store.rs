@@ -71,7 +71,6 @@ impl Store {
         for (place, row) in rows.iter().enumerate() {
             let file = row >> ROW_BITS;
             if last.as_ref().is_none_or(|it| it.0 != file) {
-                last = None;
                 last = places.get_mut(&file).map(|it| (file, it));
             }
             if let Some((_, own)) = &mut last {
