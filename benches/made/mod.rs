@@ -1,5 +1,7 @@
 //! What the benchmarks run on: the sample repeated, and rules of every usual kind.
 
+#![allow(dead_code)] // each benchmark uses a part of it
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -132,6 +134,12 @@ pub fn rules(folder: &Path, count: usize) -> Result<Made> {
         made.conditions.push(all.ok_or("a rule without conditions")?);
     }
     made.columns = columns.into_iter().map(str::to_owned).collect();
+    project(folder, &text)?;
+    Ok(made)
+}
+
+/// A project of the sample's schema with these rules.
+pub fn project(folder: &Path, text: &str) -> Result<()> {
     fs::write(folder.join("rules.tamis"), text)?;
     fs::create_dir_all(folder.join("nomenclature"))?;
     fs::copy(format!("{PROJECT}/nomenclature/hs.csv"), folder.join("nomenclature/hs.csv"))?;
@@ -139,7 +147,7 @@ pub fn rules(folder: &Path, count: usize) -> Result<Made> {
     let toml = fs::read_to_string(format!("{PROJECT}/tamis.toml"))?;
     let rules = "rules = [\"*/**/*.tamis\", \"shared.tamis\"]";
     fs::write(folder.join("tamis.toml"), toml.replace(rules, "rules = [\"rules.tamis\"]"))?;
-    Ok(made)
+    Ok(())
 }
 
 /// The values of text columns, as often as they stand in the sample.
