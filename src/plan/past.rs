@@ -15,3 +15,6 @@ use crate::interpret::row;
 
 pub use row::reason_column;
 pub use row::value_column;
+
+/// Only looked up, never walked through: no order of it is seen.
+pub type Map<K, V> = std::collections::HashMap<K, V, ahash::RandomState>;

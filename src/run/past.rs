@@ -317,7 +317,7 @@ impl Passed {
         let others = fact.others.as_ref().map(|it| ours(judged, it));
         let days = fact.dates.as_ref().map(|it| ours(judged, it));
         let instants = fact.instants.as_ref().map(|it| ours(judged, it));
-        let needed = keys.iter().copied().chain(others).chain(days).chain(instants).collect();
+        let needed = others.into_iter().chain(days).chain(instants).collect();
         let rows = rows.unwrap_or(judged);
         let theirs = |rows: &mut Request, it: &(E, E)| rows.column(&it.0, form(it));
         let of_value = match fact.statistic {

@@ -1,7 +1,6 @@
 //! Rows as compact columns: one cell a row and expression, texts as numbers.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::Array;
@@ -25,6 +24,7 @@ use crate::plan;
 use crate::plan::fact::Operand;
 use crate::plan::fact::Values;
 use crate::data::ROW;
+use crate::plan::past::Map;
 use crate::value::text;
 use crate::value::text::Form;
 
@@ -56,6 +56,13 @@ impl Cells {
             Cells::Narrow(it) => it[at] != i32::MIN,
             Cells::Long(it) => it[at] != i64::MIN,
             Cells::Wide(it) => it[at] != NONE,
+        }
+    }
+
+    pub fn is_true(&self, at: usize) -> bool {
+        match self {
+            Cells::Narrow(it) => it[at] == 1,
+            _ => self.get(at) == 1,
         }
     }
 
@@ -179,7 +186,7 @@ impl<'a> Request<'a> {
 /// Texts by number.
 #[derive(Debug, Default)]
 pub struct Words {
-    numbers: HashMap<Arc<str>, i32>,
+    numbers: Map<Arc<str>, i32>,
     pub all: Vec<Arc<str>>,
 }
 

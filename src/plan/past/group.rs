@@ -1,8 +1,8 @@
 //! Rows by group and time: counting sorts over the numbers of keys.
 
-use std::collections::HashMap;
-
+use crate::plan::past::Map;
 use crate::plan::past::frame::Cells;
+use crate::plan::past::frame::NONE;
 
 /// The group of a row without a key.
 pub const NO_GROUP: u32 = u32::MAX;
@@ -10,9 +10,58 @@ pub const NO_GROUP: u32 = u32::MAX;
 /// Numbers for the distinct tuples of the columns; rows and judged rows share them.
 #[derive(Debug, Default)]
 pub struct Groups {
-    /// For each column after the first: a pair of the number so far and the cell.
-    steps: Vec<HashMap<(u32, i128), u32>>,
+    /// For each column: a number for each pair of the number so far and the cell.
+    steps: Vec<Step>,
     count: u32,
+}
+
+/// Pairs that have a number already: in a table where cells are few, else by hash.
+#[derive(Debug, Default)]
+struct Step {
+    /// Wide as the largest cell plus one; `NO_GROUP` where there is none yet.
+    table: Vec<u32>,
+    width: usize,
+    known: Map<(u32, i128), u32>,
+    count: u32,
+}
+
+/// The most places of a table, and so many for each row.
+const TABLE: usize = 1 << 22;
+const A_ROW: usize = 2;
+
+impl Step {
+    /// A table for so many groups and cells of a column, when it is small enough.
+    fn prepare(&mut self, groups: usize, cells: &Cells) {
+        if self.width != 0 || !self.known.is_empty() {
+            return;
+        }
+        let Cells::Narrow(all) = cells else { return };
+        let Some(most) = all.iter().copied().max().and_then(|it| usize::try_from(it).ok()) else {
+            return;
+        };
+        let least = all.iter().copied().filter(|it| *it != i32::MIN).min().unwrap_or(0);
+        let places = groups.checked_mul(most + 1).filter(|it| *it <= TABLE.min(A_ROW * all.len()));
+        if let (Some(places), true) = (places, 0 <= least) {
+            self.table = vec![NO_GROUP; places];
+            self.width = most + 1;
+        }
+    }
+
+    fn number(&mut self, group: u32, cell: i128) -> u32 {
+        let place = usize::try_from(cell).ok().filter(|it| *it < self.width);
+        let place = place.map(|it| group as usize * self.width + it);
+        let next = self.count;
+        let number = match place.and_then(|it| self.table.get_mut(it)) {
+            Some(it) if *it == NO_GROUP => {
+                *it = next;
+                next
+            }
+            Some(it) => *it,
+            None => *self.known.entry((group, cell)).or_insert(next),
+        };
+        self.count += u32::from(number == next);
+        number
+    }
 }
 
 impl Groups {
@@ -20,29 +69,22 @@ impl Groups {
     pub fn of(&mut self, columns: &[&Cells], rows: usize) -> Vec<u32> {
         let mut groups = vec![0_u32; rows];
         self.count = self.count.max(1);
-        for (step, column) in columns.iter().enumerate() {
-            if self.steps.len() <= step {
-                self.steps.push(HashMap::new());
+        let mut before = 1;
+        for (at, column) in columns.iter().enumerate() {
+            if self.steps.len() <= at {
+                self.steps.push(Step::default());
             }
-            let known = &mut self.steps[step];
-            let mut last: Option<((u32, i128), u32)> = None;
-            for (at, group) in groups.iter_mut().enumerate() {
-                if *group == NO_GROUP || !column.is_given(at) {
-                    *group = NO_GROUP;
-                    continue;
-                }
-                let key = (*group, column.get(at));
-                if let Some((before, number)) = last
-                    && before == key
-                {
-                    *group = number;
-                    continue;
-                }
-                let next = u32::try_from(known.len()).unwrap_or(NO_GROUP - 1);
-                *group = *known.entry(key).or_insert(next);
-                last = Some((key, *group));
+            let step = &mut self.steps[at];
+            step.prepare(before, column);
+            for (row, group) in groups.iter_mut().enumerate() {
+                *group = match column.get(row) {
+                    NONE => NO_GROUP,
+                    _ if *group == NO_GROUP => NO_GROUP,
+                    cell => step.number(*group, cell),
+                };
             }
-            self.count = u32::try_from(known.len()).unwrap_or(NO_GROUP - 1);
+            before = step.count as usize;
+            self.count = step.count;
         }
         groups
     }
@@ -56,6 +98,8 @@ impl Groups {
 /// out. `starts[g]..starts[g + 1]` are those of a group.
 pub struct Sorted {
     pub order: Vec<u32>,
+    /// The time of each row of `order`; 0 where time does not matter.
+    pub times: Vec<i64>,
     pub starts: Vec<usize>,
 }
 
@@ -92,11 +136,17 @@ impl Sorted {
                 }
             }
         }
-        Sorted { order, starts }
+        let times = match times {
+            Some(times) => order.iter().map(|row| times[*row as usize]).collect(),
+            None => vec![0; order.len()],
+        };
+        Sorted { order, times, starts }
     }
 
-    pub fn group(&self, at: usize) -> &[u32] {
-        &self.order[self.starts[at]..self.starts[at + 1]]
+    /// The rows of a group, and their times.
+    pub fn group(&self, at: usize) -> (&[u32], &[i64]) {
+        let range = self.starts[at]..self.starts[at + 1];
+        (&self.order[range.clone()], &self.times[range])
     }
 }
 

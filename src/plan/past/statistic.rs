@@ -1,10 +1,9 @@
 //! Statistics that rows enter and leave, one at a time.
 
-use std::collections::HashMap;
-
 use crate::ir::Fact;
 use crate::ir::Statistic;
 use crate::ir::typing;
+use crate::plan::past::Map;
 use crate::plan::past::frame::Cells;
 use crate::plan::past::frame::NONE;
 use crate::schema::Type;
@@ -161,6 +160,11 @@ impl<'a> State<'a> {
         }
     }
 
+    /// The places of the rows in their frame.
+    pub fn rows(&self) -> &'a [u32] {
+        self.members.rows
+    }
+
     pub fn enter(&mut self, at: usize) {
         self.change(at, 1);
     }
@@ -172,7 +176,12 @@ impl<'a> State<'a> {
     fn change(&mut self, at: usize, by: i32) {
         let sign = i128::from(by);
         match self.members.fact.statistic {
-            Statistic::Count if self.members.values.is_none() => self.given += i64::from(by),
+            Statistic::Count => {
+                let row = self.members.rows[at] as usize;
+                if self.members.values.is_none_or(|it| it.is_given(row)) {
+                    self.given += i64::from(by);
+                }
+            }
             Statistic::Average if self.members.weights.is_some() => {
                 if let Some((product, weight)) = self.members.weighted(at) {
                     self.given += i64::from(by);
@@ -180,7 +189,7 @@ impl<'a> State<'a> {
                     self.weights = self.weights.wrapping_add(sign * weight);
                 }
             }
-            Statistic::Count | Statistic::Sum | Statistic::Average => {
+            Statistic::Sum | Statistic::Average => {
                 let value = self.members.value(at);
                 if value != NONE {
                     self.given += i64::from(by);
@@ -234,7 +243,7 @@ impl<'a> State<'a> {
     }
 
     fn distinct_without(&self, absent: &[u32]) -> i128 {
-        let mut gone: HashMap<u32, u32> = HashMap::new();
+        let mut gone: Map<u32, u32> = Map::default();
         for at in absent {
             let rank = self.ranks[*at as usize];
             if rank != u32::MAX {

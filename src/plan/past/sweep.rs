@@ -1,9 +1,8 @@
 //! One fact over all its groups: rows enter when they happen and are known, and leave the window.
 
-use std::collections::HashMap;
-
 use crate::ir::Fact;
 use crate::ir::Reach;
+use crate::plan::past::Map;
 use crate::plan::past::frame::Cells;
 use crate::plan::past::frame::Frame;
 use crate::plan::past::frame::NONE;
@@ -26,7 +25,7 @@ pub struct Places<'a> {
     pub others: Option<(usize, usize)>,
     pub days: Option<(usize, usize)>,
     pub instants: Option<(usize, usize)>,
-    /// Columns of the judged rows without which there is no value.
+    /// Columns of the judged rows without which there is no value, besides its keys.
     pub needed: Vec<usize>,
 }
 
@@ -137,8 +136,9 @@ pub fn sweep(places: &Places, sides: &Sides, threads: usize) -> (Cells, Vec<u8>)
     bounds.push(groups);
     let share = |range: std::ops::Range<usize>| {
         let mut out = Out::default();
+        let mut scratch = Scratch::default();
         for group in range {
-            one_group(places, sides, group, &mut out);
+            one_group(places, sides, group, &mut scratch, &mut out);
         }
         out
     };
@@ -191,41 +191,50 @@ impl Out {
     }
 }
 
-fn one_group(places: &Places, sides: &Sides, group: usize, out: &mut Out) {
-    let judged = sides.sorted_judged.group(group);
+/// The rows of a group that count at all, and their times; used again for the next group.
+#[derive(Default)]
+struct Scratch {
+    rows: Vec<u32>,
+    times: Vec<i64>,
+}
+
+fn one_group(places: &Places, sides: &Sides, group: usize, scratch: &mut Scratch, out: &mut Out) {
+    let (judged, judged_times) = sides.sorted_judged.group(group);
     if judged.is_empty() {
         return;
     }
     let cells = |at: usize| &sides.rows.cells[at];
-    let given = |at: Option<usize>, row: u32| at.is_none_or(|at| cells(at).is_given(row as usize));
-    let time = places.time_columns();
-    let rows: Vec<u32> = sides
-        .sorted_rows
-        .group(group)
-        .iter()
-        .copied()
-        .filter(|row| {
-            places.filter.is_none_or(|at| cells(at).get(*row as usize) == 1)
-                && given(time.map(|it| it.0), *row)
-                && given(places.known, *row)
-                && given(places.others.map(|it| it.0), *row)
-        })
-        .collect();
+    let time = places.time_columns().map(|it| cells(it.0));
+    let known = places.known.map(cells);
+    let other = places.others.map(|it| cells(it.0));
+    let filter = places.filter.map(cells);
+    let (all, all_times) = sides.sorted_rows.group(group);
+    scratch.rows.clear();
+    scratch.times.clear();
+    for (row, at) in all.iter().zip(all_times) {
+        let place = *row as usize;
+        let given = |it: Option<&Cells>| it.is_none_or(|it| it.is_given(place));
+        if filter.is_none_or(|it| it.is_true(place)) && given(time) && given(known) && given(other)
+        {
+            scratch.rows.push(*row);
+            scratch.times.push(*at);
+        }
+    }
     let members = Members {
         fact: places.fact,
-        rows: &rows,
+        rows: &scratch.rows,
         values: places.value.map(cells),
         weights: places.weight.map(cells),
         days: places.days.map(|it| cells(it.0)),
     };
     let known_axis = places.known_axis();
     if known_axis != Axis::None && known_axis != axis(places.fact) {
-        apart(places, sides, &rows, judged, out);
+        apart(places, sides, &scratch.rows, judged, out);
         return;
     }
-    let mut group = Group::new(places, sides, &rows, State::new(members));
-    for row in judged {
-        let answer = group.judge(*row);
+    let mut group = Group::new(places, sides, &scratch.times, State::new(members));
+    for (row, time) in judged.iter().zip(judged_times) {
+        let answer = group.judge(*row, *time);
         out.push(answer);
     }
 }
@@ -236,80 +245,91 @@ struct Group<'a> {
     sides: &'a Sides<'a>,
     state: State<'a>,
     /// When each row happened, by position.
-    times: Vec<i64>,
-    /// Positions by the first judged time at which they count, with that time.
+    times: &'a [i64],
+    /// How much later than it happened a row counts.
+    later: i64,
+    /// Where rows are known later than they happen: positions by the first judged time at which
+    /// they count, with that time; and which have entered, and which are gone.
     entering: Vec<(i64, u32)>,
-    entered: usize,
-    leaving: usize,
     present: Vec<bool>,
     gone: Vec<bool>,
+    entered: usize,
+    leaving: usize,
     /// Positions in the window, by the value that `of others` compares.
-    by_other: HashMap<i128, Vec<u32>>,
+    by_other: Map<i128, Vec<u32>>,
+    window: Option<(i64, Window, bool)>,
     last: Option<(usize, usize, Answer)>,
-    rows: &'a [u32],
 }
 
 impl<'a> Group<'a> {
     fn new(
         places: &'a Places<'a>,
         sides: &'a Sides<'a>,
-        rows: &'a [u32],
+        times: &'a [i64],
         state: State<'a>,
     ) -> Group<'a> {
-        let time = |row: &u32| {
-            places.time_columns().map_or(0, |it| as_long(sides.rows.cells[it.0].get(*row as usize)))
-        };
-        let times: Vec<i64> = rows.iter().map(time).collect();
         let later = match places.fact.reach {
             Reach::All | Reach::AsOf | Reach::SameDay => 0,
             Reach::Days(_) | Reach::Time(_) | Reach::Before => 1,
         };
-        let from = |at: usize| {
-            let happened = times[at].saturating_add(later);
-            match places.known {
-                _ if places.fact.reach == Reach::All => i64::MIN,
-                Some(known) => {
-                    let cell = sides.rows.cells[known].get(rows[at] as usize);
-                    happened.max(places.known_at(cell))
-                }
-                None => happened,
-            }
-        };
-        let mut entering: Vec<(i64, u32)> =
-            (0..rows.len()).map(|at| (from(at), u32::try_from(at).unwrap_or(u32::MAX))).collect();
-        if !entering.is_sorted() {
-            entering.sort_unstable();
-        }
-        let flags = if places.known.is_some() { rows.len() } else { 0 };
-        Group {
+        let mut it = Group {
             places,
             sides,
             state,
             times,
-            entering,
+            later,
+            entering: Vec::new(),
+            present: Vec::new(),
+            gone: Vec::new(),
             entered: 0,
             leaving: 0,
-            present: vec![false; flags],
-            gone: vec![false; flags],
-            by_other: HashMap::new(),
+            by_other: Map::default(),
+            window: None,
             last: None,
-            rows,
+        };
+        if let Some(known) = places.known {
+            let known = &sides.rows.cells[known];
+            let from = |(at, row): (usize, &u32)| {
+                let known = places.known_at(known.get(*row as usize));
+                let happened = times[at].saturating_add(later);
+                (happened.max(known), u32::try_from(at).unwrap_or(u32::MAX))
+            };
+            it.entering = it.state.rows().iter().enumerate().map(from).collect();
+            it.entering.sort_unstable();
+            it.present = vec![false; times.len()];
+            it.gone = vec![false; times.len()];
         }
+        it
     }
 
-    fn judge(&mut self, row: u32) -> Answer {
+    /// The next position that counts at this time.
+    fn next(&self, time: i64) -> Option<usize> {
+        if self.places.known.is_some() {
+            let next = self.entering.get(self.entered).filter(|it| it.0 <= time);
+            return next.map(|it| it.1 as usize);
+        }
+        let happened = *self.times.get(self.entered)?;
+        (happened.saturating_add(self.later) <= time).then_some(self.entered)
+    }
+
+    fn judge(&mut self, row: u32, time: i64) -> Answer {
         let cells = &self.sides.judged.cells;
         if !self.places.needed.iter().all(|at| cells[*at].is_given(row as usize)) {
             return Err(Reason::NotGiven);
         }
-        let columns = self.places.time_columns();
-        let time = columns.map_or(i64::MAX, |it| as_long(cells[it.1].get(row as usize)));
-        let window = self.places.window(time);
-        if self.places.incomplete(window) {
+        let (window, incomplete) = match self.window {
+            Some((at, window, incomplete)) if at == time => (window, incomplete),
+            _ => {
+                let window = self.places.window(time);
+                let incomplete = self.places.incomplete(window);
+                self.window = Some((time, window, incomplete));
+                (window, incomplete)
+            }
+        };
+        if incomplete {
             return Err(Reason::HistoryIncomplete);
         }
-        while let Some((_, at)) = self.entering.get(self.entered).filter(|it| it.0 <= time) {
-            let at = *at as usize;
+        while let Some(at) = self.next(time) {
             self.enter(at);
             self.entered += 1;
         }
@@ -334,7 +354,7 @@ impl<'a> Group<'a> {
 
     fn other(&self, at: usize) -> Option<i128> {
         let (theirs, _) = self.places.others?;
-        Some(self.sides.rows.cells[theirs].get(self.rows[at] as usize))
+        Some(self.sides.rows.cells[theirs].get(self.state.rows()[at] as usize))
     }
 
     fn enter(&mut self, at: usize) {
