@@ -106,11 +106,18 @@ fn main() -> Result<()> {
     );
     for rows in sizes.split(',').filter_map(|it| it.trim().parse().ok()) {
         let data = made::archive(&folder, rows)?;
-        for question in questions() {
+        for question in wanted(questions()) {
             line(&folder, &data, rows, &question, cores)?;
         }
     }
     shared(&folder, cores)
+}
+
+/// Those whose numbers `TAMIS_BENCH_QUESTIONS` names, from 1.
+fn wanted(all: Vec<Question>) -> Vec<Question> {
+    let Some(named) = setting("TAMIS_BENCH_QUESTIONS") else { return all };
+    let is_named = |at: usize| named.split(',').any(|it| it.trim() == (at + 1).to_string());
+    all.into_iter().enumerate().filter(|it| is_named(it.0)).map(|it| it.1).collect()
 }
 
 fn setting(name: &str) -> Option<String> {

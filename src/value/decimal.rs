@@ -95,14 +95,31 @@ pub fn subtract(left: Decimal, right: Decimal) -> Option<Decimal> {
 
 pub fn multiply(left: Decimal, right: Decimal) -> Option<Decimal> {
     let (exact, scale) = (left.scale + right.scale, product_scale(left.scale, right.scale));
-    if exact == scale
-        && let Some(product) = left.unscaled.checked_mul(right.unscaled)
-    {
-        let fits = product.unsigned_abs() < LIMIT.unsigned_abs();
-        return fits.then(|| Decimal::new(product, scale));
+    if let Some(product) = left.unscaled.checked_mul(right.unscaled) {
+        let it = rounded(product, exact - scale);
+        return (it.unsigned_abs() < LIMIT.unsigned_abs()).then(|| Decimal::new(it, scale));
     }
     let product = i256::from_i128(left.unscaled).checked_mul(i256::from_i128(right.unscaled))?;
     fit(rescale(product, exact, scale)?, scale)
+}
+
+/// Without so many of its last digits, half away from zero; in 64 bits where it fits.
+fn rounded(it: i128, digits: u8) -> i128 {
+    if digits == 0 {
+        return it;
+    }
+    let divisor = 10_u64.pow(u32::from(digits));
+    let size = it.unsigned_abs();
+    let quotient = match u64::try_from(size) {
+        Ok(size) => u128::from(size / divisor) + u128::from(divisor / 2 <= size % divisor),
+        Err(_) => {
+            let divisor = u128::from(divisor);
+            size / divisor + u128::from(divisor / 2 <= size % divisor)
+        }
+    };
+    // A tenth of a positive number at most.
+    let quotient = i128::try_from(quotient).unwrap_or(i128::MAX);
+    if it < 0 { -quotient } else { quotient }
 }
 
 /// `None` for a zero divisor too: ask [`Decimal::is_zero`] first for the reason.
@@ -160,6 +177,12 @@ impl Ord for Decimal {
             return self.unscaled.cmp(&other.unscaled);
         }
         let scale = self.scale.max(other.scale);
+        let narrow = |it: &Decimal| {
+            it.unscaled.checked_mul(10_i128.checked_pow(u32::from(scale - it.scale))?)
+        };
+        if let (Some(a), Some(b)) = (narrow(self), narrow(other)) {
+            return a.cmp(&b);
+        }
         let wide = |it: &Decimal| rescale(i256::from_i128(it.unscaled), it.scale, scale);
         wide(self).cmp(&wide(other))
     }
