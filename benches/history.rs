@@ -15,8 +15,8 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 const ROUNDS: usize = 3;
 const KEYS: &str = "hs, origin, departure, tax_rate, tax_type";
-const COLUMNS: &str = "\"HS6 Code\", \"Country of Origin\", \"Country of Departure\", \"Tax Rate\", \
-                       \"Tax Type\"";
+const COLUMNS: &str = "\"HS6 Code\", \"Country of Origin\", \"Country of Departure\", \
+                       \"Tax Rate\", \"Tax Type\"";
 
 /// A question in both languages.
 struct Question {
@@ -253,7 +253,8 @@ fn by_duckdb(
     cores: usize,
 ) -> Result<Option<(Vec<u64>, Duration, u64)>> {
     let python = setting("TAMIS_BENCH_PYTHON").unwrap_or_else(|| "python3".to_owned());
-    let wanted = serde_json::json!({ "data": data.to_string_lossy(), "threads": cores, "sql": sql });
+    let wanted =
+        serde_json::json!({ "data": data.to_string_lossy(), "threads": cores, "sql": sql });
     let path = folder.join("duckdb.json");
     fs::write(&path, wanted.to_string())?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/history_peer.py");

@@ -69,9 +69,8 @@ pub enum Around<'a> {
     Table(&'a Arc<Table>),
 }
 
-/// The column of the numbers of rows: the file, then the row.
+/// The column of the numbers of rows: the file, then, in so many bits, the row.
 pub const ROW: &str = "tamis.row";
-/// Bits of a row's number that tell the row; the others tell the file.
 pub const ROW_BITS: u32 = 40;
 
 /// The record around, when it stands in files of its own.
@@ -463,7 +462,7 @@ impl Table {
                 }
             }
             if let (Some(known), Some(codes)) = (&field.known, array.as_string_opt::<i32>()) {
-                let outside = outside(known, codes.iter());
+                let outside = tally::outside(known, codes.iter());
                 if 0 < outside {
                     *tally.outside.entry(field.name.clone()).or_default() += outside;
                 }
@@ -498,9 +497,4 @@ impl Table {
         let keep: arrow::array::BooleanArray = rejected.iter().map(|it| Some(!it)).collect();
         arrow::compute::filter_record_batch(&batch, &keep).map_err(broken)
     }
-}
-
-/// Codes outside their nomenclature: kept and counted.
-fn outside<'a>(known: &HashSet<String>, codes: impl Iterator<Item = Option<&'a str>>) -> u64 {
-    codes.flatten().filter(|code| !known.contains(*code)).count() as u64
 }

@@ -12,9 +12,12 @@ pub mod many;
 pub mod name;
 pub mod print;
 pub mod profile;
+pub mod quantity;
+pub mod relation;
 pub mod rule;
 pub mod test;
 pub mod typing;
+pub mod unknown;
 
 use std::sync::Arc;
 
@@ -41,6 +44,18 @@ pub struct RuleSet {
 /// A fact, by its place in the rule set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FactId(pub usize);
+
+impl FactId {
+    /// The column of its values.
+    pub fn value_column(self) -> String {
+        format!("tamis.past.{}", self.0)
+    }
+
+    /// The column of the reasons why it has no value; 0 where it has one.
+    pub fn reason_column(self) -> String {
+        format!("tamis.why.{}", self.0)
+    }
+}
 
 /// A statistic over rows of a record, for one row that is judged.
 ///

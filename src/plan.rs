@@ -5,6 +5,7 @@
 
 pub mod bits;
 pub mod cell;
+pub mod columns;
 pub mod dictionary;
 pub mod evaluate;
 pub mod fact;
@@ -116,7 +117,7 @@ fn translate(set: &RuleSet, expr: &E) -> df::Expr {
         Kind::And(parts) => balanced(parts.iter().map(part).collect(), df::and, true),
         Kind::Or(parts) => balanced(parts.iter().map(part).collect(), df::or, false),
         Kind::IsMissing(it) => part(it).is_null(),
-        Kind::Fact(id) => column(&past::value_column(*id)),
+        Kind::Fact(id) => column(&id.value_column()),
         Kind::Open(_) => df::lit(ScalarValue::Boolean(None)),
         Kind::Parameter(..)
         | Kind::Negate(_)

@@ -1,6 +1,7 @@
 //! What was read, what was refused, and where: counted by file, column and reason.
 
 use std::collections::BTreeMap;
+use std::collections::HashSet;
 use std::sync::Mutex;
 
 /// Shared by all the readers of a run.
@@ -112,4 +113,9 @@ impl Tally {
             outside: state.outside.iter().map(|(field, count)| (field.clone(), *count)).collect(),
         }
     }
+}
+
+/// Codes outside their nomenclature: kept and counted.
+pub fn outside<'a>(known: &HashSet<String>, codes: impl Iterator<Item = Option<&'a str>>) -> u64 {
+    codes.flatten().filter(|code| !known.contains(*code)).count() as u64
 }

@@ -111,6 +111,9 @@ fn open_fields(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) 
         Kind::Hit(rule) => open_fields(set, &set.rules[rule.0].outcome, row, open),
         Kind::Open(names) => open.extend(names.iter().cloned()),
         Kind::Guard(test, value, _) => {
+            if truth(&eval(set, test, row)) == Some(false) {
+                open.extend(names(set, test.parts()));
+            }
             open_fields(set, test, row, open);
             open_fields(set, value, row, open);
         }
@@ -154,9 +157,17 @@ fn causes(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) {
         open.insert(format!("{name} ({})", reason.words()));
         return;
     }
-    if let Kind::Guard(test, value, _) = &expr.kind
-        && !matches!(reason, Reason::NoRate)
-    {
+    if let Kind::Guard(test, value, reason) = &expr.kind {
+        if truth(&eval(set, test, row)) == Some(false) {
+            let blamed = match (&value.kind, reason) {
+                (Kind::Arithmetic(_, amount, _), Reason::NoRate) => vec![amount],
+                _ => test.parts(),
+            };
+            for name in names(set, blamed) {
+                open.insert(format!("{name} ({})", reason.words()));
+            }
+            return;
+        }
         causes(set, value, row, open);
         for part in test.parts() {
             causes(set, part, row, open);
@@ -196,6 +207,9 @@ fn names(set: &RuleSet, parts: Vec<&E>) -> BTreeSet<String> {
             }
             Kind::Parameter(at, _) => {
                 res.insert(set.parameters[*at].name.to_string());
+            }
+            Kind::Fact(id) => {
+                res.insert(set.facts[id.0].words.to_string());
             }
             _ => todo.extend(it.parts()),
         }

@@ -25,16 +25,6 @@ pub fn column_name(schema: &Schema, id: FieldId) -> String {
     format!("{}.{}", schema.record(id.record).name, schema.field(id).name)
 }
 
-/// The column of a fact.
-pub fn value_column(id: FactId) -> String {
-    format!("tamis.past.{}", id.0)
-}
-
-/// The column of the reason why a fact has no value; 0 where it has one.
-pub fn reason_column(id: FactId) -> String {
-    format!("tamis.why.{}", id.0)
-}
-
 /// Where things stand in batches of one shape.
 #[derive(Debug, Clone)]
 pub struct Columns {
@@ -56,8 +46,8 @@ pub fn columns(set: &RuleSet, batch: &arrow::datatypes::Schema) -> Columns {
         }
     }
     let place = |id: FactId| {
-        let value = batch.index_of(&value_column(id)).ok()?;
-        Some((id, value, batch.index_of(&reason_column(id)).ok()?))
+        let value = batch.index_of(&id.value_column()).ok()?;
+        Some((id, value, batch.index_of(&id.reason_column()).ok()?))
     };
     Columns { fields, facts: (0..set.facts.len()).map(FactId).filter_map(place).collect() }
 }
@@ -69,10 +59,13 @@ pub fn row(set: &RuleSet, columns: &Columns, batch: &RecordBatch, at: usize) -> 
     }
     for (id, held, reason) in &columns.facts {
         let reason = batch.column(*reason).as_primitive::<UInt8Type>().value(at);
-        row.know(*id, match Reason::of_number(reason) {
-            Some(reason) => Value::Missing(reason),
-            None => value(&set.facts[id.0].ty, batch.column(*held).as_ref(), at),
-        });
+        row.know(
+            *id,
+            match Reason::of_number(reason) {
+                Some(reason) => Value::Missing(reason),
+                None => value(&set.facts[id.0].ty, batch.column(*held).as_ref(), at),
+            },
+        );
     }
     row
 }

@@ -277,12 +277,12 @@ fn keys(id: RecordId, block: &ast::Block, schema: &mut Schema, diagnostics: &mut
                     it.as_ref().and_then(|it| known_field(id, it, schema, diagnostics))
                 };
                 let (event_field, day, known) = (find(event), find(date), find(known_from));
-                let is = |it: Option<FieldId>, ty: &Type| it.filter(|it| schema.field(*it).ty == *ty);
+                let is =
+                    |it: Option<FieldId>, ty: &Type| it.filter(|it| schema.field(*it).ty == *ty);
                 let acceptance = is(day, &Type::Date).or(is(event_field, &Type::Date));
                 let instant = is(event_field, &Type::DateTime);
-                let moment = |it: &FieldId| {
-                    matches!(schema.field(*it).ty, Type::Date | Type::DateTime)
-                };
+                let moment =
+                    |it: &FieldId| matches!(schema.field(*it).ty, Type::Date | Type::DateTime);
                 let wrong = [
                     (date, day.filter(|it| schema.field(*it).ty != Type::Date)),
                     (event, event_field.filter(|it| !moment(it))),

@@ -20,8 +20,8 @@ use crate::ir::Rule;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::ir::from_schema;
-use crate::ir::hits_of;
 use crate::ir::from_schema::Derived;
+use crate::ir::hits_of;
 use crate::ir::typing;
 use crate::schema::RecordId;
 use crate::schema::Schema;
@@ -259,7 +259,12 @@ impl<'a> Lowering<'a> {
 
     /// The value of a literal of a type.
     fn constant(&mut self, expr: &ast::Expr, ty: &Type) -> Option<Value> {
-        let scope = Scope { record: RecordId(0), arguments: BTreeMap::new(), many: false, valid: (None, None) };
+        let scope = Scope {
+            record: RecordId(0),
+            arguments: BTreeMap::new(),
+            many: false,
+            valid: (None, None),
+        };
         let it = self.value(expr, Some(ty), &scope);
         if it.ty == Type::Error || *ty == Type::Error {
             return None;

@@ -11,7 +11,6 @@ use crate::ir::Expr;
 use crate::ir::Function;
 use crate::ir::Kind;
 use crate::ir::Lookup;
-use crate::ir::from_schema;
 use crate::ir::function;
 use crate::ir::function::Takes;
 use crate::ir::literal::literal;
@@ -186,28 +185,6 @@ impl Lowering<'_> {
         known.then(|| literal(Value::text(&name.text), expected.clone(), name.span))
     }
 
-    fn unknown_qualifier(&mut self, record: &ast::Name, scope: &Scope) -> E {
-        let relations = self
-            .schema
-            .lineage(scope.record)
-            .into_iter()
-            .flat_map(|it| self.schema.record(it).refers.iter().map(|it| it.name.clone()))
-            .collect::<Vec<String>>();
-        let names = self
-            .schema
-            .records
-            .iter()
-            .map(|it| it.name.clone())
-            .chain(self.profiles.keys().map(|it| (*it).to_owned()))
-            .chain(relations)
-            .collect::<Vec<String>>();
-        let help = did_you_mean(&record.text, names.iter().map(String::as_str))
-            .unwrap_or_else(|| "declare it: a `profile`, or `refers` in the schema".to_owned());
-        let message = format!("unknown record, relation or profile `{}`", record.text);
-        self.push(Diagnostic::new(Code::T2101, record.span, message).help(help));
-        self.error(record.span)
-    }
-
     fn elsewhere(&self, name: &ast::Name, scope: &Scope) -> Option<RecordId> {
         let visible = self.schema.lineage(scope.record);
         (0..self.schema.records.len()).map(RecordId).filter(|it| !visible.contains(it)).find(|it| {
@@ -227,41 +204,6 @@ impl Lowering<'_> {
             format!("write `for each {there}` in the rule, or count `past {there}s`")
         };
         self.push(Diagnostic::new(Code::T2109, name.span, message).help(help));
-        self.error(name.span)
-    }
-
-    fn unknown(&mut self, name: &ast::Name, expected: Option<&Type>, scope: &Scope) -> E {
-        if let Some(it) = expected.and_then(|it| unknown_word(name, it)) {
-            self.push(it);
-            return self.error(name.span);
-        }
-        let lineage = self.schema.lineage(scope.record);
-        let fields: Vec<String> = lineage
-            .iter()
-            .flat_map(|it| self.schema.record(*it).fields.iter().map(|it| it.name.clone()))
-            .chain(
-                self.derived.keys().filter(|it| lineage.contains(&it.0)).map(|it| it.1.to_owned()),
-            )
-            .chain(self.parameters.iter().map(|it| it.name.to_string()))
-            .chain(self.defines.keys().map(|it| (*it).to_owned()))
-            .chain(scope.arguments.keys().cloned())
-            .collect();
-        let record = &self.schema.record(scope.record).name;
-        let renamed = lineage
-            .iter()
-            .flat_map(|it| &self.schema.record(*it).fields)
-            .find(|it| it.formerly.as_deref() == Some(name.text.as_str()));
-        let help = match renamed {
-            Some(field) => format!("it is called `{}` now", field.name),
-            None => did_you_mean(&name.text, fields.iter().map(String::as_str))
-                .unwrap_or_else(|| format!("declare it as a field of `{record}` in the schema")),
-        };
-        let message = format!("unknown name `{}`", name.text);
-        self.push(
-            Diagnostic::new(Code::T2101, name.span, message)
-                .here(format!("not a field of `{record}`"))
-                .help(help),
-        );
         self.error(name.span)
     }
 
@@ -501,24 +443,5 @@ impl Lowering<'_> {
             self.push(Diagnostic::new(Code::T2102, name.span, message).help(help));
         }
         found
-    }
-}
-
-fn unknown_word(name: &ast::Name, expected: &Type) -> Option<Diagnostic> {
-    match expected {
-        Type::Country => Some(from_schema::unknown_country(name)),
-        Type::Currency => {
-            let message = format!("unknown currency `{}`", name.text);
-            let help = did_you_mean(&name.text, country::CURRENCIES.iter().copied())
-                .unwrap_or_else(|| "write the three letters of ISO 4217, such as `EUR`".into());
-            Some(Diagnostic::new(Code::T2107, name.span, message).help(help))
-        }
-        Type::Choice(choice) => {
-            let message = format!("`{}` is not one of {}", name.text, choice.name);
-            let help = did_you_mean(&name.text, choice.values.iter().map(String::as_str))
-                .unwrap_or_else(|| format!("its values are {}", choice.values.join(", ")));
-            Some(Diagnostic::new(Code::T2107, name.span, message).help(help))
-        }
-        _ => None,
     }
 }

@@ -134,7 +134,7 @@ impl Lowering<'_> {
         }
         let mut source = self.source(&rows, scope, rows.span)?;
         if lines.exact {
-            self.to_the_instant(&mut source, scope, rows.span)?;
+            self.until_instant(&mut source, rows.span)?;
         }
         let negated = std::mem::take(&mut self.negated);
         let value = self.either(&lines.measure.value, &source.scope);
@@ -151,11 +151,7 @@ impl Lowering<'_> {
                 let words: Vec<&str> =
                     keys.iter().map(|it| self.sources.slice(it.span).trim()).collect();
                 let text = Value::text(&words.join(", "));
-                Arc::new(Expr {
-                    kind: Kind::Literal(text),
-                    ty: Type::Text(Form::Folded),
-                    span: at,
-                })
+                Arc::new(Expr { kind: Kind::Literal(text), ty: Type::Text(Form::Folded), span: at })
             }
             "share" => self.share_of(value, rows.smoothed.as_ref(), &source, at),
             other => {
@@ -191,16 +187,17 @@ impl Lowering<'_> {
     }
 
     /// `refresh exact`: up to the instant of acceptance, of the same day too.
-    fn to_the_instant(&mut self, source: &mut Source, _: &Scope, span: Span) -> Option<()> {
+    fn until_instant(&mut self, source: &mut Source, span: Span) -> Option<()> {
         use crate::ir::Reach;
         let Reach::Days(length) = source.fact.reach else { return Some(()) };
-        if source.fact.instants.is_none() {
+        if source.instants.is_none() {
             let message = "`refresh exact` needs the time of day";
             let it = Diagnostic::new(Code::T5104, span, message);
             self.push(it.help("name a date-time: `history event accepted_at`, or refresh daily"));
             return None;
         }
         source.fact.reach = Reach::Time(length);
+        source.fact.instants.clone_from(&source.instants);
         Some(())
     }
 

@@ -92,7 +92,7 @@ impl<'a> Values<'a> {
                 return self.add(format!("field {name}"), shape, |_| What::Input(name));
             }
             Kind::Fact(id) => {
-                let name = plan::past::value_column(*id);
+                let name = id.value_column();
                 return self.add(format!("past {name}"), shape, |_| What::Input(name));
             }
             Kind::Guard(..) => "guard".to_owned(),

@@ -6,19 +6,10 @@ use std::hash::Hash;
 use std::hash::Hasher;
 use std::sync::Arc;
 
-use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::array::BooleanArray;
-use arrow::array::Decimal128Array;
-use arrow::compute::is_not_null;
-use arrow::compute::kernels::zip::zip;
-use arrow::compute::not;
-use arrow::compute::nullif;
-use arrow::compute::prep_null_mask_filter;
 use arrow::datatypes::DataType;
-use arrow::datatypes::Decimal128Type;
-use arrow::datatypes::Int64Type;
 use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
 use datafusion::logical_expr::ScalarFunctionArgs;
@@ -106,9 +97,9 @@ impl Op {
 pub struct Kernel {
     /// Unique for what it computes: columns of plans are named after it.
     name: String,
-    op: Op,
-    arguments: Vec<Shape>,
-    result: Shape,
+    pub(in crate::plan) op: Op,
+    pub(in crate::plan) arguments: Vec<Shape>,
+    pub(in crate::plan) result: Shape,
     signature: Signature,
 }
 
@@ -197,51 +188,6 @@ impl Kernel {
             false => Some(test(texts.value(at))),
         });
         Some(Arc::new(cells.collect::<BooleanArray>()))
-    }
-
-    /// Whole columns at once, where the values need no look at their kind.
-    fn on_columns(&self, arrays: &[ArrayRef]) -> Option<ArrayRef> {
-        match (&self.op, arrays) {
-            (Op::Guard, [test, value]) => {
-                let test = test.as_boolean_opt()?;
-                let sure = match test.null_count() {
-                    0 => test.clone(),
-                    _ => prep_null_mask_filter(test),
-                };
-                nullif(value, &not(&sure).ok()?).ok()
-            }
-            (Op::OrElse, [first, second]) if first.data_type() == second.data_type() => {
-                zip(&is_not_null(first).ok()?, first, second).ok()
-            }
-            (Op::Arithmetic(op), [left, right]) => self.numbers(*op, left, right),
-            _ => None,
-        }
-    }
-
-    fn numbers(&self, op: Arithmetic, left: &ArrayRef, right: &ArrayRef) -> Option<ArrayRef> {
-        let Type::Number(result) = &self.result.ty else { return None };
-        let [left, right] = [(0, left), (1, right)].map(|(at, array)| {
-            let scale = match &self.arguments.get(at)?.ty {
-                Type::Number(it) => it.scale,
-                Type::Whole => 0,
-                _ => return None,
-            };
-            Some((numbers_of(array)?, scale))
-        });
-        let ((left, left_scale), (right, right_scale)) = (left?, right?);
-        let compute = |(a, b): (Option<i128>, Option<i128>)| {
-            let (a, b) = (Decimal::new(a?, left_scale), Decimal::new(b?, right_scale));
-            let it = match op {
-                Arithmetic::Add => decimal::add(a, b),
-                Arithmetic::Subtract => decimal::subtract(a, b),
-                Arithmetic::Multiply => decimal::multiply(a, b),
-                Arithmetic::Divide if b.is_zero() => None,
-                Arithmetic::Divide => decimal::divide(a, b),
-            };
-            it?.with_scale(result.scale).map(|it| it.unscaled)
-        };
-        let held: Decimal128Array = left.into_iter().zip(right).map(compute).collect();
-        Some(Arc::new(held.with_data_type(self.result.data_type())))
     }
 
     fn form(&self, at: usize) -> Form {
@@ -527,13 +473,4 @@ fn in_group(group: &Group, row: &[Value]) -> Value {
             _ => it.to.is_none(),
         });
     Value::Truth(belongs)
-}
-
-/// Whole numbers and unscaled decimals.
-fn numbers_of(array: &ArrayRef) -> Option<Vec<Option<i128>>> {
-    if let Some(it) = array.as_primitive_opt::<Decimal128Type>() {
-        return Some(it.iter().collect());
-    }
-    let whole = array.as_primitive_opt::<Int64Type>()?;
-    Some(whole.iter().map(|it| it.map(i128::from)).collect())
 }

@@ -1,8 +1,8 @@
 //! What is known of many rows, for every judged row at once.
 //!
 //! Rows and judged rows are gathered as compact columns ([`frame`]), sorted by group and time by
-//! counting ([`group`]), and swept once: every statistic of a group is kept up to date as rows enter
-//! and leave the window ([`sweep`]). Facts with the same keys share the sort. What was found is a
+//! counting ([`group`]), and swept once: every statistic of a group is kept up to date as rows
+//! enter and leave the window ([`sweep`]). Facts with the same keys share the sort. What was found is a
 //! column that plans look into by row ([`store`]).
 
 pub mod frame;
@@ -10,11 +10,6 @@ pub mod group;
 pub mod statistic;
 pub mod store;
 pub mod sweep;
-
-use crate::interpret::row;
-
-pub use row::reason_column;
-pub use row::value_column;
 
 /// Only looked up, never walked through: no order of it is seen.
 pub type Map<K, V> = std::collections::HashMap<K, V, ahash::RandomState>;

@@ -116,9 +116,8 @@ impl PartitionStream for Explained {
             let batch = batch?;
             let rules = column(&batch, operator::RULE)?;
             let rules = rules.as_primitive::<UInt32Type>();
-            let rows: Vec<Row> = (0..batch.num_rows())
-                .map(|at| row::row(&set, &columns, &batch, at))
-                .collect();
+            let rows: Vec<Row> =
+                (0..batch.num_rows()).map(|at| row::row(&set, &columns, &batch, at)).collect();
             let line = |(at, row)| Line { row, rule: RuleId(rules.value(at) as usize) };
             lines
                 .batch(rows.iter().enumerate().map(line))
@@ -187,8 +186,8 @@ pub fn run(
             };
             let store = past::store(set, opened, level, &rules, &context, options).await?;
             let table = if store.is_some() { Arc::new(table.numbered(0)) } else { table };
-            let rows = if own.is_some() { level } else { opened.inner };
-            let source = Source { table, rows, outer: None };
+            let merged = level != opened.inner;
+            let source = Source { table, merged, outer: None };
             let Facts { plan, network } =
                 logical(set, &rules, &source, level, store.as_ref(), options).map_err(trouble)?;
             let facts = context.state().create_physical_plan(&plan).await.map_err(trouble)?;
@@ -285,9 +284,10 @@ fn logical(
 ) -> datafusion::error::Result<Facts> {
     let mut rows = rows_of(set, source, level, options)?;
     if let Some(store) = store {
-        let stored = rows.schema().iter().map(|it| {
-            datafusion::logical_expr::Expr::Column(datafusion::common::Column::from(it))
-        });
+        let stored = rows
+            .schema()
+            .iter()
+            .map(|it| datafusion::logical_expr::Expr::Column(datafusion::common::Column::from(it)));
         let columns: Vec<_> = stored.chain(store.columns()).collect();
         rows = LogicalPlanBuilder::from(rows).project(columns)?.build()?;
     }
@@ -303,7 +303,7 @@ pub fn rows_of(
 ) -> datafusion::error::Result<LogicalPlan> {
     let table = &source.table;
     let scan = scan(table, options)?;
-    if record == source.rows {
+    if !source.merged {
         return Ok(scan);
     }
     let lineage = set.schema.lineage(record);
@@ -353,11 +353,11 @@ pub fn print(
         .map_err(|_| Trouble::resource("no threads can be started"))?;
     let own = opened.outer.as_ref().filter(|_| level != opened.inner);
     let table = own.unwrap_or(&opened.table).clone();
-    let rows = if own.is_some() { level } else { opened.inner };
     let store = runtime
         .block_on(async { past::store(set, opened, level, rules, &context, options).await })?;
     let table = if store.is_some() { Arc::new(table.numbered(0)) } else { table };
-    let source = Source { table, rows, outer: None };
+    let merged = level != opened.inner;
+    let source = Source { table, merged, outer: None };
     let Facts { plan, network } =
         logical(set, rules, &source, level, store.as_ref(), options).map_err(trouble)?;
     let facts: Arc<dyn ExecutionPlan> = runtime

@@ -113,7 +113,7 @@ fn rows_of(
         let batch = batch?;
         for at in 0..batch.num_rows() {
             let row = row::row(set, &columns, &batch, at);
-            if source.rows == record {
+            if !source.merged {
                 all.push(row);
                 continue;
             }
@@ -148,7 +148,8 @@ impl Side<'_> {
         let source = source::open(set, input, self.record, opened.inner, &self.fields)?;
         source.table.prepare()?;
         let numbered = Source { table: Arc::new(source.table.numbered(first)), ..source };
-        let rows = engine::rows_of(set, &numbered, self.record, options).map_err(engine::trouble)?;
+        let rows =
+            engine::rows_of(set, &numbered, self.record, options).map_err(engine::trouble)?;
         self.request.plan(rows).map_err(engine::trouble)
     }
 }
@@ -161,8 +162,7 @@ async fn gather(
     frame: &mut Frame,
 ) -> Result<(), Trouble> {
     let plan = context.state().create_physical_plan(plan).await.map_err(engine::trouble)?;
-    let streams =
-        execute_stream_partitioned(plan, context.task_ctx()).map_err(engine::trouble)?;
+    let streams = execute_stream_partitioned(plan, context.task_ctx()).map_err(engine::trouble)?;
     let texts = request.texts();
     let tasks: Vec<_> = streams
         .into_iter()
@@ -247,7 +247,8 @@ pub async fn store(
                 .map(|id| {
                     let ty = set.schema.field(id).ty.clone();
                     let span = crate::source::Span::new(crate::source::FileId(0), 0, 0);
-                    let it = Arc::new(crate::ir::Expr { kind: crate::ir::Kind::Field(id), ty, span });
+                    let it =
+                        Arc::new(crate::ir::Expr { kind: crate::ir::Kind::Field(id), ty, span });
                     side.fields.push(id);
                     side.request.column(&it, Form::Exact)
                 })
@@ -306,11 +307,7 @@ struct Passed {
 
 impl Passed {
     /// `rows` is nothing where rows and judged rows share their columns.
-    fn of<'a>(
-        fact: &Fact,
-        rows: Option<&mut Request<'a>>,
-        judged: &mut Request<'a>,
-    ) -> Passed {
+    fn of<'a>(fact: &Fact, rows: Option<&mut Request<'a>>, judged: &mut Request<'a>) -> Passed {
         let form = |(theirs, ours): &(E, E)| theirs.ty.form().max(ours.ty.form());
         let ours = |judged: &mut Request, it: &(E, E)| judged.column(&it.1, form(it));
         let keys: Vec<usize> = fact.keys.iter().map(|it| ours(judged, it)).collect();
@@ -344,6 +341,11 @@ impl Passed {
     }
 }
 
+/// A column of the rows and one of the judged rows.
+type Pair = (usize, usize);
+
+type Asked<'a> = Vec<&'a (FactId, Passed)>;
+
 /// Facts with the same keys share their groups, and those along one axis of time their order.
 fn passes<'a>(
     set: &RuleSet,
@@ -353,7 +355,7 @@ fn passes<'a>(
     store: &mut Store,
     threads: usize,
 ) {
-    let mut by_keys: BTreeMap<&[(usize, usize)], Vec<&(FactId, Passed)>> = BTreeMap::new();
+    let mut by_keys: BTreeMap<&[Pair], Asked> = BTreeMap::new();
     for it in facts {
         by_keys.entry(&it.1.keys).or_default().push(it);
     }
@@ -368,8 +370,7 @@ fn passes<'a>(
             let ours: Vec<_> = keys.iter().map(|it| &judged.cells[it.1]).collect();
             groups.of(&ours, judged.len())
         };
-        let mut by_time: BTreeMap<(Axis, Option<(usize, usize)>), Vec<&(FactId, Passed)>> =
-            BTreeMap::new();
+        let mut by_time: BTreeMap<(Axis, Option<Pair>), Asked> = BTreeMap::new();
         for it in facts {
             let axis = sweep::axis(&set.facts[it.0.0]);
             let columns = match axis {
@@ -394,8 +395,7 @@ fn passes<'a>(
                 Some(Sorted::new(&of_judged, groups.count(), times.as_deref()))
             };
             let sorted_judged = own_judged.as_ref().unwrap_or(&sorted_rows);
-            let sides =
-                Sides { rows, judged, sorted_rows: &sorted_rows, sorted_judged };
+            let sides = Sides { rows, judged, sorted_rows: &sorted_rows, sorted_judged };
             for (id, it) in facts {
                 let fact = &set.facts[id.0];
                 let places = Places {

@@ -16,9 +16,8 @@ use crate::trouble::Trouble;
 #[derive(Clone)]
 pub struct Source {
     pub table: Arc<Table>,
-    /// The record that the files have one row of: each row of the wanted record may stand in
-    /// several of them.
-    pub rows: RecordId,
+    /// Rows of one key are one row of the wanted record.
+    pub merged: bool,
     /// The record around, when it stands in files of its own.
     pub outer: Option<Arc<Table>>,
 }
@@ -90,7 +89,8 @@ pub fn open(
             (None, None) => Around::All,
         };
         let table = data::open(schema, &own.set, &own.files, record, used, held)?;
-        return Ok(Source { table: Arc::new(table), rows: record, outer: around });
+        let merged = record != inner && schema.lineage(inner).contains(&record);
+        return Ok(Source { table: Arc::new(table), merged, outer: around });
     }
     if input.files.is_empty() {
         return Err(Trouble::usage(format!("no files are named for the record `{name}`"))
@@ -102,7 +102,8 @@ pub fn open(
             .help(format!("add `[data.NAME.{name}]` with its `path` to tamis.toml")));
     }
     let table = data::open(schema, &input.set, &input.files, flat, used, Around::All)?;
-    Ok(Source { table: Arc::new(table), rows: flat, outer: None })
+    let merged = record != flat;
+    Ok(Source { table: Arc::new(table), merged, outer: None })
 }
 
 /// Whether the data hold rows of the record at all.

@@ -275,8 +275,7 @@ pub enum Combiner {
 }
 
 /// `- "AEO pilot": importer_id in list aeo_pilot until 2026-06-30`; of a parameter
-/// `- 50 % since …`;
-/// of a group `- GB since … until …`.
+/// `- 50 % since …`; of a group `- GB since … until …`.
 #[derive(Debug, Clone)]
 pub struct Bullet {
     /// 1 for `-`, 2 for `--`.
@@ -309,7 +308,7 @@ pub struct Expr {
 
 #[derive(Debug, Clone)]
 pub enum ExprKind {
-    /// Digits as written, `_` and all: `12_000`, `0.5`.
+    /// As written: `12_000`, `0.5`.
     Number(String),
     /// `100 kg`, `50 %`, `20 EUR/kg`, `90 days`: the number as written and the unit.
     Quantity {

@@ -363,9 +363,9 @@ impl Writer<'_> {
                 format!("refresh {}", if *exact { "exact" } else { "daily" })
             }
             LineKind::Require { values, support } => {
-                let support = support.as_ref().map(|(count, it)| {
-                    format!(" from at least {count} {}", key(it))
-                });
+                let support = support
+                    .as_ref()
+                    .map(|(count, it)| format!(" from at least {count} {}", key(it)));
                 format!("require at least {values} values{}", support.unwrap_or_default())
             }
             LineKind::Gives(all) => format!("gives {}", list(all, |it| it.text.clone())),

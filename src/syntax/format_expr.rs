@@ -131,8 +131,7 @@ fn bare(it: &Expr, source: &SourceFile) -> String {
         ExprKind::List(it) => format!("list {}", it.text),
         ExprKind::Set(all) => format!("({})", joined(all, source)),
         ExprKind::Call { name, arguments } => {
-            let arguments: Vec<String> =
-                arguments.iter().map(|it| listed(it, source)).collect();
+            let arguments: Vec<String> = arguments.iter().map(|it| listed(it, source)).collect();
             format!("{}({})", name.text, arguments.join(", "))
         }
         ExprKind::Member { base, name } => format!("{}.{}", member_base(base, source), name.text),
@@ -253,8 +252,7 @@ fn row_parts(it: &ast::Rows, source: &SourceFile) -> String {
         out += &format!(" where ({})", expr(filter, Level::Or, source));
     }
     if !it.same.is_empty() {
-        let keys: Vec<String> =
-            it.same.iter().map(|it| expr(it, Level::Postfix, source)).collect();
+        let keys: Vec<String> = it.same.iter().map(|it| expr(it, Level::Postfix, source)).collect();
         out += &format!(" with same {}", keys.join(", "));
     }
     match &it.window {

@@ -59,9 +59,7 @@ static PRATT: LazyLock<PrattParser<Rule>> = LazyLock::new(|| {
         .op(left(Rule::multiply) | left(Rule::divide))
         .op(left(Rule::of))
         .op(Op::prefix(Rule::negative))
-        .op(Op::postfix(Rule::member)
-            | Op::postfix(Rule::at_digits)
-            | Op::postfix(Rule::converted))
+        .op(Op::postfix(Rule::member) | Op::postfix(Rule::at_digits) | Op::postfix(Rule::converted))
 });
 
 const DEPTH_MAX: u16 = 256;

@@ -181,9 +181,7 @@ impl Builder<'_> {
                 keys: pairs.into_iter().map(|it| self.same_key(it)).collect(),
             },
             Rule::window => LineKind::Window(self.quantity_of(pairs.into_iter().next()?)),
-            Rule::refresh => {
-                LineKind::Refresh { exact: Self::part(&pairs, Rule::exact).is_some() }
-            }
+            Rule::refresh => LineKind::Refresh { exact: Self::part(&pairs, Rule::exact).is_some() },
             Rule::require => {
                 let values = Self::count_of(pairs.first()?)?;
                 let support = Self::part(&pairs, Rule::support).and_then(|it| {

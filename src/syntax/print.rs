@@ -174,7 +174,8 @@ fn rows(it: &ast::Rows) -> String {
         Some(Some(by)) => format!(" (others {})", by.text),
     };
     let filter = optional("where", it.filter.as_ref().map(expr));
-    let same = if it.same.is_empty() { String::new() } else { format!(" (same{})", exprs(&it.same)) };
+    let same =
+        if it.same.is_empty() { String::new() } else { format!(" (same{})", exprs(&it.same)) };
     let window = match &it.window {
         None => String::new(),
         Some(ast::Window::SameDay) => " same-day".to_owned(),

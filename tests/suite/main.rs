@@ -7,6 +7,7 @@ mod exact;
 mod generate;
 mod hostile;
 mod init;
+mod later;
 mod layout;
 mod past;
 mod random;
@@ -43,8 +44,10 @@ fn main() -> ExitCode {
     trials.extend(rational::trials());
     trials.extend(random::trials());
     trials.extend(past::trials());
+    trials.extend(later::trials());
     let done = libtest_mimic::run(&Arguments::from_args(), trials);
     random::report();
     past::report();
+    later::report();
     done.exit_code()
 }

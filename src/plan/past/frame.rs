@@ -17,13 +17,13 @@ use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::LogicalPlanBuilder;
 
+use crate::data::ROW;
 use crate::ir::E;
 use crate::ir::RuleSet;
 use crate::ir::print::identity;
 use crate::plan;
 use crate::plan::fact::Operand;
 use crate::plan::fact::Values;
-use crate::data::ROW;
 use crate::plan::past::Map;
 use crate::value::text;
 use crate::value::text::Form;
@@ -78,7 +78,8 @@ impl Cells {
         loop {
             match self {
                 Cells::Narrow(it) => {
-                    let narrow = if cell == NONE { Some(i32::MIN) } else { i32::try_from(cell).ok() };
+                    let narrow =
+                        if cell == NONE { Some(i32::MIN) } else { i32::try_from(cell).ok() };
                     if let Some(narrow) = narrow.filter(|it| cell == NONE || *it != i32::MIN) {
                         it.push(narrow);
                         return;

@@ -41,7 +41,8 @@ impl Members<'_> {
         if weight == NONE || value == NONE {
             return None;
         }
-        let scale = |it: &Option<crate::ir::E>| it.as_ref().map_or(0, |it| typing::number(&it.ty).scale);
+        let scale =
+            |it: &Option<crate::ir::E>| it.as_ref().map_or(0, |it| typing::number(&it.ty).scale);
         let value = Decimal::new(value, scale(&self.fact.value));
         let product = decimal::multiply(value, Decimal::new(weight, scale(&self.fact.weight)))?;
         Some((product.unscaled, weight))
@@ -304,7 +305,8 @@ impl<'a> State<'a> {
             return Err(Reason::DivisionByZero);
         }
         let fact = self.members.fact;
-        let scale = |it: &Option<crate::ir::E>| it.as_ref().map_or(0, |it| typing::number(&it.ty).scale);
+        let scale =
+            |it: &Option<crate::ir::E>| it.as_ref().map_or(0, |it| typing::number(&it.ty).scale);
         let product = decimal::product_scale(scale(&fact.value), scale(&fact.weight));
         let quotient =
             decimal::divide(Decimal::new(sum, product), Decimal::new(weights, scale(&fact.weight)));
@@ -313,11 +315,8 @@ impl<'a> State<'a> {
 
     /// The smallest value with at least `n` % of the values at or below it.
     fn nth_without(&self, n: u32, absent: &[u32]) -> Answer {
-        let mut gone: Vec<u32> = absent
-            .iter()
-            .map(|at| self.ranks[*at as usize])
-            .filter(|it| *it != u32::MAX)
-            .collect();
+        let mut gone: Vec<u32> =
+            absent.iter().map(|at| self.ranks[*at as usize]).filter(|it| *it != u32::MAX).collect();
         gone.sort_unstable();
         let left = u64::from(self.tree.total) - gone.len() as u64;
         if left == 0 {

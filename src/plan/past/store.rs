@@ -20,16 +20,14 @@ use datafusion::logical_expr::ScalarUDFImpl;
 use datafusion::logical_expr::Signature;
 use datafusion::logical_expr::Volatility;
 
+use crate::data::ROW;
+use crate::data::ROW_BITS;
 use crate::ir::FactId;
 use crate::plan;
 use crate::plan::cell::MISSING;
 use crate::plan::cell::Shape;
-use crate::data::ROW;
-use crate::data::ROW_BITS;
 use crate::plan::past::frame::Cells;
 use crate::plan::past::frame::NONE;
-use crate::plan::past::reason_column;
-use crate::plan::past::value_column;
 use crate::schema::Type;
 use crate::value::Decimal;
 use crate::value::Reason;
@@ -136,8 +134,8 @@ impl Store {
                 };
                 ScalarUDF::new_from_impl(it).call(vec![plan::column(ROW)])
             };
-            all.push(look(false).alias(value_column(*id)));
-            all.push(look(true).alias(reason_column(*id)));
+            all.push(look(false).alias(id.value_column()));
+            all.push(look(true).alias(id.reason_column()));
         }
         all
     }

@@ -414,9 +414,9 @@ fn apart(places: &Places, sides: &Sides, rows: &[u32], judged: &[u32], out: &mut
             .copied()
             .filter(|it| {
                 let happened = cell(sides.rows, time.map(|it| it.0), *it);
-                let known = places.known.map_or(i64::MIN, |at| {
-                    places.known_at(sides.rows.cells[at].get(*it as usize))
-                });
+                let known = places
+                    .known
+                    .map_or(i64::MIN, |at| places.known_at(sides.rows.cells[at].get(*it as usize)));
                 let theirs = places.others.map(|at| sides.rows.cells[at.0].get(*it as usize));
                 let reached = time.is_none() || (window.low <= happened && happened < window.high);
                 reached && known <= now && (ours.is_none() || theirs != ours)
