@@ -2,6 +2,7 @@
 
 pub mod columnar;
 pub mod convert;
+pub mod file;
 pub mod headers;
 pub mod list;
 pub mod manifest;
@@ -12,9 +13,7 @@ pub mod text;
 pub mod typed;
 pub mod whole;
 
-use std::collections::BTreeMap;
 use std::collections::HashSet;
-use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -29,7 +28,6 @@ use arrow::datatypes::Schema as ArrowSchema;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use encoding_rs::Encoding;
-use encoding_rs::UTF_8;
 
 use crate::data::convert::Cell;
 use crate::data::convert::Reading;
@@ -38,7 +36,6 @@ use crate::data::headers::Headers;
 use crate::data::manifest::DataSet;
 use crate::data::tally::Batch;
 use crate::data::tally::Tally;
-use crate::diagnostic::did_you_mean;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::schema::Schema;
@@ -56,6 +53,16 @@ pub struct Table {
     outer: Option<Outer>,
     /// Rows come with their numbers, files counted from here.
     numbered: Option<u64>,
+    /// Parts of files that have only other days may be left unread.
+    days: Option<Days>,
+}
+
+/// Days of a column, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days {
+    pub field: FieldId,
+    pub first: i32,
+    pub last: i32,
 }
 
 /// What files of a record hold of the records around it.
@@ -177,7 +184,7 @@ pub fn open(
     for path in files {
         let mut declared = declared(schema, record);
         declared.retain(&here);
-        match open_file(schema, set, path, &declared, &columns) {
+        match file::open(schema, set, path, &declared, &columns) {
             Ok(file) => opened.push(file),
             Err(found) => faults.extend(found),
         }
@@ -207,6 +214,7 @@ pub fn open(
         fields: Arc::new(fields),
         outer,
         numbered: None,
+        days: None,
     })
 }
 
@@ -250,107 +258,6 @@ fn field(schema: &Arc<Schema>, set: &DataSet, id: FieldId) -> Wanted {
     Wanted { reading, needed: is_needed(schema, id), name: it.name.clone(), known }
 }
 
-fn open_file(
-    schema: &Schema,
-    set: &DataSet,
-    path: &Path,
-    declared: &[FieldId],
-    columns: &[FieldId],
-) -> Result<DataFile, Vec<String>> {
-    let shown = path.display().to_string();
-    let fault = |what: &str| vec![format!("{shown}: {what}")];
-    let format = format(set, path).ok_or_else(|| fault("is neither .csv, .parquet nor .arrow"))?;
-    let metadata = std::fs::metadata(path).map_err(|_| fault("there is no such file"))?;
-    if metadata.is_dir() {
-        return Err(fault("is a folder, not a file"));
-    }
-    if metadata.len() == 0 {
-        return Err(fault("is empty"));
-    }
-    let separator = set.separator.as_ref().and_then(|it| it.bytes().next()).unwrap_or(b',');
-    let encoding = match &set.encoding {
-        None => UTF_8,
-        Some(label) => Encoding::for_label(label.as_bytes())
-            .ok_or_else(|| fault(&format!("no encoding is called `{label}`")))?,
-    };
-    let (header, types, rows) = match format {
-        Format::Csv => {
-            let header = text::header(path, separator, encoding).map_err(|it| fault(&it))?;
-            (header, Vec::new(), Rows::About(text::rows(path, metadata.len())))
-        }
-        Format::Parquet | Format::Arrow => {
-            let (it, rows) = columnar::open(path, format).map_err(|it| fault(&it))?;
-            let names = it.fields().iter().map(|it| it.name().clone()).collect();
-            (names, it.fields().iter().map(|it| it.data_type().clone()).collect(), rows)
-        }
-    };
-    let mut faults = Vec::new();
-    let mut places = BTreeMap::new();
-    for id in declared.iter().copied() {
-        let it = schema.field(id);
-        let names = foreign_names(set, it);
-        let found: Vec<usize> =
-            (0..header.len()).filter(|at| names.contains(&header[*at].as_str())).collect();
-        match found.as_slice() {
-            [at] => {
-                let wrong = types.get(*at).and_then(|ty| columnar::refusal(ty, &it.ty));
-                if let Some(found) = wrong {
-                    let column = &header[*at];
-                    let needed = it.ty.words();
-                    faults.push(format!("{shown}: column `{column}` is {found}, not {needed}"));
-                }
-                places.insert(id, *at);
-            }
-            [] if set.optional.contains(&it.name) => {}
-            [] => {
-                let near = did_you_mean(names[0], header.iter().map(String::as_str));
-                let near = near.map(|it| format!("; {it}")).unwrap_or_default();
-                let name = names[0];
-                faults.push(format!(
-                    "{shown}: column `{name}` is missing (field `{}`){near}",
-                    it.name
-                ));
-            }
-            _ => faults.push(format!("{shown}: column `{}` stands twice", names[0])),
-        }
-    }
-    if !faults.is_empty() {
-        return Err(faults);
-    }
-    let places = columns.iter().map(|it| places.get(it).copied()).collect();
-    Ok(DataFile {
-        path: path.to_path_buf(),
-        shown,
-        format,
-        separator,
-        encoding,
-        places,
-        header,
-        rows,
-    })
-}
-
-/// The column names that feed a field: the mapped one, else its own, else its former one.
-fn foreign_names<'a>(set: &'a DataSet, field: &'a crate::schema::Field) -> Vec<&'a str> {
-    let mapped: Vec<&str> =
-        set.columns.iter().filter(|it| *it.1 == field.name).map(|it| it.0.as_str()).collect();
-    if !mapped.is_empty() {
-        return mapped;
-    }
-    std::iter::once(field.name.as_str()).chain(field.formerly.as_deref()).collect()
-}
-
-fn format(set: &DataSet, path: &Path) -> Option<Format> {
-    let named = set.format.clone();
-    let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
-    match named.or(extension)?.as_str() {
-        "csv" | "tsv" | "txt" => Some(Format::Csv),
-        "parquet" => Some(Format::Parquet),
-        "arrow" | "feather" | "ipc" => Some(Format::Arrow),
-        _ => None,
-    }
-}
-
 impl Table {
     /// The same files with a tally of its own: to read them a second time counts nothing twice.
     pub fn again(&self) -> Table {
@@ -362,7 +269,21 @@ impl Table {
             fields: self.fields.clone(),
             outer: self.outer.clone(),
             numbered: self.numbered,
+            days: self.days,
         }
+    }
+
+    /// The same table, of which only rows of these days are wanted; others may come too.
+    pub fn within(&self, days: Days) -> Table {
+        Table { tally: self.tally.clone(), days: Some(days), ..self.again() }
+    }
+
+    /// Whether a row group may hold a row that is wanted.
+    fn wanted(&self, file: &DataFile) -> Option<Vec<bool>> {
+        let days = self.days?;
+        let at = self.columns.iter().position(|it| *it == days.field)?;
+        let iso = self.fields[at].reading.date_format.is_none();
+        columnar::within(file, file.places[at]?, days.first..=days.last, iso)
     }
 
     /// The same table, its rows with their numbers; the first file has number `first`.

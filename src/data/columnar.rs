@@ -1,6 +1,7 @@
 //! Parquet and Arrow IPC: typed columns to canonical ones.
 
 use std::fs::File;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,11 +10,13 @@ use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
+use arrow::datatypes::Date32Type;
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::FileReader;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 
 use crate::data::Converted;
 use crate::data::DataFile;
@@ -28,6 +31,7 @@ use crate::data::text;
 use crate::data::typed;
 use crate::schema::Type;
 use crate::trouble::Trouble;
+use crate::value::calendar;
 
 /// The columns of a file, and its rows where its footer tells; errors in words.
 pub fn open(path: &Path, format: Format) -> Result<(SchemaRef, Rows), String> {
@@ -158,4 +162,34 @@ pub fn as_text(column: &ArrayRef) -> Option<ArrayRef> {
         }
         _ => cast(column, &DataType::Utf8).ok(),
     }
+}
+
+/// Which row groups may hold these days, as their statistics tell; nothing where they do not.
+/// Days written as text tell when they are `iso`.
+pub fn within(
+    file: &DataFile,
+    column: usize,
+    days: RangeInclusive<i32>,
+    iso: bool,
+) -> Option<Vec<bool>> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&file.path).ok()?).ok()?;
+    let name = &file.header[column];
+    let groups = builder.metadata().row_groups();
+    let told =
+        StatisticsConverter::try_new(name, builder.schema(), builder.parquet_schema()).ok()?;
+    let (least, most) = (told.row_group_mins(groups).ok()?, told.row_group_maxes(groups).ok()?);
+    let (least, most) = (days_of(&least, iso)?, days_of(&most, iso)?);
+    let may = |(least, most): (Option<i32>, Option<i32>)| {
+        least.is_none_or(|it| it <= *days.end()) && most.is_none_or(|it| *days.start() <= it)
+    };
+    Some(least.into_iter().zip(most).map(may).collect())
+}
+
+fn days_of(array: &ArrayRef, iso: bool) -> Option<Vec<Option<i32>>> {
+    if let Some(days) = array.as_primitive_opt::<Date32Type>() {
+        return Some(days.iter().collect());
+    }
+    let text = array.as_string_opt::<i32>().filter(|_| iso)?;
+    let day = |it: Option<&str>| it?.parse().ok().and_then(calendar::days);
+    Some(text.iter().map(day).collect())
 }

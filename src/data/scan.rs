@@ -55,9 +55,12 @@ impl Scan {
             let unit = |group| Mutex::new(Unit { file, group, open: None, ended: false });
             match &it.rows {
                 Rows::Groups(rows) if by_group && it.format == Format::Parquet => {
+                    let wanted = table.wanted(it);
                     let mut first = 1;
                     for (group, rows) in rows.iter().enumerate() {
-                        units.push(unit(Some((group, first))));
+                        if wanted.as_ref().is_none_or(|it| it[group]) {
+                            units.push(unit(Some((group, first))));
+                        }
                         first += rows;
                     }
                 }

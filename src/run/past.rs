@@ -4,21 +4,28 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
+use datafusion::logical_expr as df;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::physical_plan::execute_stream_partitioned;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
+use crate::data::Days;
 use crate::interpret::Row;
 use crate::interpret::history::World;
 use crate::interpret::row;
 use crate::ir::E;
 use crate::ir::Fact;
 use crate::ir::FactId;
+use crate::ir::Kind;
+use crate::ir::Reach;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::ir::Statistic;
+use crate::plan;
 use crate::plan::cell::Shape;
 use crate::plan::past::frame::Frame;
 use crate::plan::past::frame::Request;
@@ -41,6 +48,7 @@ use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::trouble::Trouble;
 use crate::value::Value;
+use crate::value::calendar;
 use crate::value::text::Form;
 
 /// Files of history are numbered from here: no data set has so many.
@@ -135,6 +143,43 @@ struct Side<'a> {
     request: Request<'a>,
     record: RecordId,
     fields: Vec<FieldId>,
+    /// What windows reach, when all of them end.
+    days: Option<Days>,
+}
+
+fn of_days(set: &RuleSet, rows: LogicalPlan, days: Days) -> datafusion::error::Result<LogicalPlan> {
+    let day = |it: i32| df::lit(ScalarValue::Date32(Some(it)));
+    let column = || plan::column(&row::column_name(&set.schema, days.field));
+    let wanted = column().gt_eq(day(days.first)).and(column().lt_eq(day(days.last)));
+    LogicalPlanBuilder::from(rows).filter(wanted)?.build()
+}
+
+/// The days that the windows of these facts reach for these judged rows.
+fn reached<'a>(
+    facts: impl Iterator<Item = (&'a Fact, &'a Passed)>,
+    judged: &Frame,
+) -> Option<Days> {
+    let mut all: Option<Days> = None;
+    for (fact, passed) in facts {
+        let (Kind::Field(field), Some((_, at))) = (&fact.dates.as_ref()?.0.kind, passed.days)
+        else {
+            return None;
+        };
+        let given = || (0..judged.len()).map(|row| judged.cells[at].get(row));
+        let given = || given().filter_map(|it| i32::try_from(it).ok());
+        let (first, last) = (given().min()?, given().max()?);
+        let first = match fact.reach {
+            Reach::Days(length) => calendar::add_to_date(first, calendar::negated(length)?)?,
+            Reach::SameDay => first,
+            Reach::All | Reach::Time(_) | Reach::Before | Reach::AsOf => return None,
+        };
+        all = Some(match all {
+            None => Days { field: *field, first, last },
+            Some(it) if it.field != *field => return None,
+            Some(it) => Days { first: it.first.min(first), last: it.last.max(last), ..it },
+        });
+    }
+    all
 }
 
 impl Side<'_> {
@@ -147,9 +192,19 @@ impl Side<'_> {
     ) -> Result<LogicalPlan, Trouble> {
         let source = source::open(set, input, self.record, opened.inner, &self.fields)?;
         source.table.prepare()?;
-        let numbered = Source { table: Arc::new(source.table.numbered(first)), ..source };
+        // Rows that are merged may disagree on the day: all of them are read.
+        let days = self.days.filter(|_| !source.merged);
+        let mut table = source.table.numbered(first);
+        if let Some(days) = days {
+            table = table.within(days);
+        }
+        let numbered = Source { table: Arc::new(table), ..source };
         let rows =
             engine::rows_of(set, &numbered, self.record, options).map_err(engine::trouble)?;
+        let rows = match days {
+            Some(days) => of_days(set, rows, days).map_err(engine::trouble)?,
+            None => rows,
+        };
         self.request.plan(rows).map_err(engine::trouble)
     }
 }
@@ -205,6 +260,7 @@ pub async fn store(
         request: Request::new(set),
         record: level,
         fields: run::fields_in(facts.iter().flat_map(|it| fact(it).judged())),
+        days: None,
     };
     // Where rows and judged rows are the same, they are gathered once.
     let shared = opened.history.is_none() && records.contains(&level);
@@ -223,6 +279,7 @@ pub async fn store(
             request: Request::new(set),
             record: it.rows,
             fields: Vec::new(),
+            days: None,
         });
         let passed = if own {
             Passed::of(it, None, &mut judged.request)
@@ -240,6 +297,8 @@ pub async fn store(
         let own = shared && record == level;
         let mut rows_frame = None;
         if !own && let Some(side) = sides.get_mut(&record) {
+            let here = places.iter().filter(|it| fact(&it.0).rows == record);
+            side.days = reached(here.map(|it| (fact(&it.0), &it.1)), &judged_frame);
             side.fields.sort();
             side.fields.dedup();
             let key: Vec<usize> = replaced_by(set, opened, record)

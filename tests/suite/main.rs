@@ -12,6 +12,7 @@ mod layout;
 mod past;
 mod random;
 mod rational;
+mod reach;
 mod records;
 mod rows;
 mod seed;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     trials.extend(exact::trials());
     trials.extend(init::trials());
     trials.extend(layout::trials());
+    trials.extend(reach::trials());
     trials.extend(records::trials());
     trials.extend(typed::trials());
     trials.extend(rational::trials());

@@ -111,6 +111,8 @@ pub struct State<'a> {
     /// How many of each rank, and how many ranks there are.
     held: Vec<u32>,
     distinct: i64,
+    /// Whether the days of the rows stand in the order of their times: by instants they may not.
+    in_order: bool,
 }
 
 impl<'a> State<'a> {
@@ -124,6 +126,7 @@ impl<'a> State<'a> {
             tree: Tree::default(),
             held: Vec::new(),
             distinct: 0,
+            in_order: true,
             members,
         };
         match state.members.fact.statistic {
@@ -136,7 +139,10 @@ impl<'a> State<'a> {
                 state.held = vec![0; state.ranked.len()];
             }
             Statistic::FirstDate | Statistic::LastDate | Statistic::Latest => {
-                state.tree = Tree::new(state.members.rows.len());
+                let rows = state.members.rows.len();
+                state.tree = Tree::new(rows);
+                let in_order = |at: usize| state.members.day(at - 1) <= state.members.day(at);
+                state.in_order = (1..rows).all(in_order);
             }
             Statistic::Count | Statistic::Sum | Statistic::Average => {}
         }
@@ -351,10 +357,7 @@ impl<'a> State<'a> {
 
     fn date_without(&self, absent: &[u32]) -> Answer {
         let last = self.members.fact.statistic == Statistic::LastDate;
-        // By instants rows of one day may stand in any order of their days.
-        let days = self.members.rows.len();
-        let sorted = (1..days).all(|at| self.members.day(at - 1) <= self.members.day(at));
-        if sorted {
+        if self.in_order {
             let at = self.present(absent, last).next().ok_or(Reason::TooFewValues)?;
             return Ok(self.members.day(at));
         }

@@ -54,13 +54,11 @@ impl Store {
         let mut places: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
         let mut last: Option<(u64, &mut Vec<u32>)> = None;
         let mask = (1_u64 << ROW_BITS) - 1;
-        let mut files: Vec<(u64, u64)> = Vec::new();
-        for row in rows {
-            let (file, at) = (row >> ROW_BITS, row & mask);
-            match files.iter_mut().find(|it| it.0 == file) {
-                Some(it) => it.1 = it.1.max(at),
-                None => files.push((file, at)),
-            }
+        let mut files: BTreeMap<u64, u64> = BTreeMap::new();
+        for part in rows.chunk_by(|a, b| a >> ROW_BITS == b >> ROW_BITS) {
+            let most = part.iter().map(|it| it & mask).max().unwrap_or(0);
+            let known = files.entry(part[0] >> ROW_BITS).or_default();
+            *known = most.max(*known);
         }
         for (file, most) in files {
             let length = usize::try_from(most).unwrap_or(0) + 1;
