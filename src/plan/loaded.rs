@@ -163,6 +163,16 @@ impl Columns {
             }
             Test::Numbers(op, left, right) => {
                 let (a, b) = (&self.all[left.column], &self.all[right.column]);
+                let alike = left.measure == right.measure;
+                if dense
+                    && alike
+                    && let (Some(Numbers::Narrow(a)), Some(Numbers::Narrow(b))) =
+                        (&a.numbers, &b.numbers)
+                {
+                    number::compare_pairs(*op, a, b, &mut out.yes);
+                    self.settle(test, mask, out);
+                    return;
+                }
                 bits::each(mask, |at| {
                     let order =
                         number::order(a.number(at), left.measure, b.number(at), right.measure);

@@ -186,6 +186,28 @@ fn compare<T: Copy + Ord>(op: Comparison, values: &[T], bound: T, out: &mut [u64
     }
 }
 
+/// Bits of the rows where the comparison of two columns of one measure holds.
+pub fn compare_pairs(op: Comparison, left: &[i64], right: &[i64], out: &mut [u64]) {
+    match op {
+        Comparison::Less => pairs(left, right, out, |a, b| a < b),
+        Comparison::LessOrEqual => pairs(left, right, out, |a, b| a <= b),
+        Comparison::Greater => pairs(left, right, out, |a, b| a > b),
+        Comparison::GreaterOrEqual => pairs(left, right, out, |a, b| a >= b),
+        Comparison::Equal => pairs(left, right, out, |a, b| a == b),
+    }
+}
+
+fn pairs(left: &[i64], right: &[i64], out: &mut [u64], holds: impl Fn(i64, i64) -> bool) {
+    let words = left.chunks(64).zip(right.chunks(64));
+    for (word, (left, right)) in out.iter_mut().zip(words) {
+        let mut bits = 0;
+        for (at, (a, b)) in left.iter().zip(right).enumerate() {
+            bits |= u64::from(holds(*a, *b)) << at;
+        }
+        *word = bits;
+    }
+}
+
 /// Two integers of two measures that compare.
 pub fn order(left: i128, a: Measure, right: i128, b: Measure) -> Ordering {
     match (a, b) {

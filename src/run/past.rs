@@ -27,6 +27,7 @@ use crate::ir::RuleSet;
 use crate::ir::Statistic;
 use crate::plan;
 use crate::plan::cell::Shape;
+use crate::plan::past::frame::Cells;
 use crate::plan::past::frame::Frame;
 use crate::plan::past::frame::Request;
 use crate::plan::past::frame::Words;
@@ -442,7 +443,17 @@ fn passes<'a>(
         for ((_, columns), facts) in by_time {
             let times = |frame: &Frame, at: usize| -> Vec<i64> {
                 let cells = &frame.cells[at];
-                (0..cells.len()).map(|it| i64::try_from(cells.get(it)).unwrap_or(0)).collect()
+                match cells {
+                    // Rows without a time stand anywhere: they do not count.
+                    Cells::Narrow(all) => {
+                        let time = |it: &i32| if *it == i32::MIN { 0 } else { i64::from(*it) };
+                        all.iter().map(time).collect()
+                    }
+                    Cells::Long(all) => {
+                        all.iter().map(|it| if *it == i64::MIN { 0 } else { *it }).collect()
+                    }
+                    Cells::Wide(_) => vec![0; cells.len()],
+                }
             };
             let row_times = columns.map(|it| times(rows, it.0));
             let sorted_rows = Sorted::new(&of_rows, groups.count(), row_times.as_deref());
