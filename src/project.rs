@@ -342,6 +342,7 @@ fn lists(
                 is_key: true,
                 is_prefix: false,
                 factor: None,
+                levels: Vec::new(),
             }],
             dated: None,
             span,
@@ -389,6 +390,7 @@ fn spec(
                 is_key: *key != ast::ColumnKey::None,
                 is_prefix: *key == ast::ColumnKey::PrefixKey,
                 factor: factor(ty),
+                levels: levels(ty, schema),
             }),
             ast::LineKind::Dated(it) => dated = Some((it.from.text.clone(), it.to.text.clone())),
             _ => {}
@@ -406,6 +408,12 @@ fn spec(
         dated,
         span: file.span,
     }
+}
+
+/// The lengths that codes of this type may have.
+fn levels(ty: &ast::TypeRef, schema: &Schema) -> Vec<u32> {
+    let named = ty.of.as_ref().and_then(|it| schema.nomenclatures.get(&it.text));
+    named.map(|it| it.levels.clone()).unwrap_or_default()
 }
 
 fn is_key(line: &ast::Line) -> bool {

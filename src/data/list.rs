@@ -43,6 +43,8 @@ pub struct ColumnSpec {
     pub is_prefix: bool,
     /// Base units in one unit of the column, as a fraction.
     pub factor: Option<(Decimal, Decimal)>,
+    /// Of a code: the lengths that its nomenclature has; empty when any will do.
+    pub levels: Vec<u32>,
 }
 
 type Period = (Option<i32>, Option<i32>);
@@ -231,7 +233,16 @@ fn value(column: &ColumnSpec, cell: &str) -> Result<Value, &'static str> {
         Type::Code(_) if number.is_some() => {
             Err("is a number in the sheet: leading zeros are lost; store the column as text")
         }
-        Type::Code(_) => code(text).map(|it| Value::text(&it)),
+        Type::Code(_) => {
+            let code = code(text)?;
+            let length = u32::try_from(code.chars().count()).unwrap_or(u32::MAX);
+            if !column.levels.is_empty() && !column.levels.contains(&length) {
+                return Err(
+                    "is of a length that its nomenclature does not have: has a zero been lost?",
+                );
+            }
+            Ok(Value::text(&code))
+        }
         Type::Whole => text.parse().map(Value::Whole).map_err(|_| "is not a whole number"),
         Type::Number(ty) => {
             let written = text.strip_suffix('%').map_or(text, str::trim_end);
