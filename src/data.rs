@@ -2,6 +2,7 @@
 
 pub mod columnar;
 pub mod convert;
+pub mod encoded;
 pub mod file;
 pub mod headers;
 pub mod list;
@@ -20,7 +21,6 @@ use std::sync::OnceLock;
 
 use arrow::array::Array;
 use arrow::array::ArrayRef;
-use arrow::array::AsArray;
 use arrow::array::UInt64Array;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Field as ArrowField;
@@ -28,10 +28,12 @@ use arrow::datatypes::Schema as ArrowSchema;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use encoding_rs::Encoding;
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
 use crate::data::convert::Cell;
 use crate::data::convert::Reading;
 use crate::data::convert::data_type;
+use crate::data::encoded::Memory;
 use crate::data::headers::Headers;
 use crate::data::manifest::DataSet;
 use crate::data::tally::Batch;
@@ -55,6 +57,8 @@ pub struct Table {
     numbered: Option<u64>,
     /// Parts of files that have only other days may be left unread.
     days: Option<Days>,
+    /// Which columns come by dictionary; empty for none.
+    encoded: Arc<[bool]>,
 }
 
 /// Days of a column, both included.
@@ -215,6 +219,7 @@ pub fn open(
         outer,
         numbered: None,
         days: None,
+        encoded: Arc::default(),
     })
 }
 
@@ -270,7 +275,56 @@ impl Table {
             outer: self.outer.clone(),
             numbered: self.numbered,
             days: self.days,
+            encoded: self.encoded.clone(),
         }
+    }
+
+    /// The same table: texts that every file holds by dictionary come as they are held.
+    ///
+    /// Errors: a file that cannot be read any more.
+    pub fn encoded(&self) -> Result<Table, Trouble> {
+        let same = || Table { tally: self.tally.clone(), ..self.again() };
+        let parquet = self.files.iter().all(|it| it.format == Format::Parquet);
+        if self.outer.is_some() || !parquet || self.files.is_empty() {
+            return Ok(same());
+        }
+        let mut all: Vec<bool> = self.fields.iter().map(|it| it.reading.ty.is_textual()).collect();
+        for file in &self.files {
+            let held = encoded::columns(&columnar::footer(file)?);
+            for (it, place) in all.iter_mut().zip(&file.places) {
+                *it &= place.is_some_and(|at| held.get(at) == Some(&true));
+            }
+        }
+        let mut fields: Vec<Arc<ArrowField>> = self.arrow.fields().iter().cloned().collect();
+        for (field, _) in fields.iter_mut().zip(&all).filter(|it| *it.1) {
+            let it = ArrowField::new(field.name(), encoded::data_type(), true);
+            *field = Arc::new(it);
+        }
+        Ok(Table {
+            arrow: Arc::new(ArrowSchema::new(fields)),
+            encoded: Arc::from(all),
+            ..same()
+        })
+    }
+
+    /// What the end of a Parquet file says, columns by dictionary marked as such.
+    fn footer(&self, number: usize) -> Result<ArrowReaderMetadata, Trouble> {
+        let file = &self.files[number];
+        let plain = columnar::footer(file)?;
+        if !self.encoded.contains(&true) {
+            return Ok(plain);
+        }
+        let mut marked = vec![false; file.header.len()];
+        for (place, _) in file.places.iter().zip(self.encoded.iter()).filter(|it| *it.1) {
+            place.iter().for_each(|at| marked[*at] = true);
+        }
+        let refused = || Trouble::data(format!("{}: has changed meanwhile", file.shown));
+        encoded::footer(&plain, &marked).ok_or_else(|| refused().help("run again"))
+    }
+
+    /// The same table, whose rows count there.
+    pub fn counted_by(&self, tally: &Arc<Tally>) -> Table {
+        Table { tally: tally.clone(), ..self.again() }
     }
 
     /// The same table, of which only rows of these days are wanted; others may come too.
@@ -328,12 +382,19 @@ impl Table {
     /// A portion of a file as a canonical batch.
     ///
     /// Errors: columns that cannot be converted at all.
-    fn canonical(&self, number: usize, raw: &scan::Raw) -> Result<RecordBatch, Trouble> {
+    fn canonical(
+        &self,
+        number: usize,
+        raw: &scan::Raw,
+        memory: &mut Memory,
+    ) -> Result<RecordBatch, Trouble> {
         let file = &self.files[number];
         let (columns, ragged) = match &raw.rows {
             scan::RawRows::Text(records) => text::columns(file, &self.fields, records),
             scan::RawRows::Columns(batch) => {
-                (columnar::columns(file, &self.fields, batch)?, vec![false; batch.num_rows()])
+                let encoded = &self.encoded;
+                let columns = columnar::columns(file, &self.fields, encoded, batch, memory)?;
+                (columns, vec![false; batch.num_rows()])
             }
         };
         self.batch(number, raw.first, columns, &ragged)
@@ -382,8 +443,8 @@ impl Table {
                     }
                 }
             }
-            if let (Some(known), Some(codes)) = (&field.known, array.as_string_opt::<i32>()) {
-                let outside = tally::outside(known, codes.iter());
+            if let Some(known) = &field.known {
+                let outside = tally::outside(known, &array);
                 if 0 < outside {
                     *tally.outside.entry(field.name.clone()).or_default() += outside;
                 }

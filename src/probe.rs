@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::array::AsArray;
@@ -42,6 +43,8 @@ pub enum By {
         /// Whether the engine's own optimiser runs.
         optimise: bool,
     },
+    /// Facts are found in shares of their keys, as where memory is short.
+    InShares { partitions: usize, shares: u64 },
 }
 
 /// The files of a run.
@@ -156,6 +159,11 @@ fn options(by: By) -> Options {
         By::DataFusion { partitions, batch_size, optimise } => {
             (Engine::DataFusion, partitions, batch_size, optimise)
         }
+        By::InShares { partitions, .. } => (Engine::DataFusion, partitions, 8192, true),
+    };
+    let shares = match by {
+        By::InShares { shares, .. } => Some(shares),
+        By::Interpreter | By::DataFusion { .. } => None,
     };
     Options {
         threads,
@@ -165,6 +173,8 @@ fn options(by: By) -> Options {
         max_rejected: 1_000_000,
         engine,
         optimise,
+        shares,
+        pace: Arc::default(),
     }
 }
 

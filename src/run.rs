@@ -2,6 +2,7 @@
 
 pub mod engine;
 pub mod lines;
+pub mod pace;
 pub mod past;
 pub mod source;
 pub mod write;
@@ -24,6 +25,7 @@ use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::run::lines::Line;
 use crate::run::lines::Lines;
+use crate::run::pace::Pace;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::trouble::Trouble;
@@ -42,6 +44,10 @@ pub struct Options {
     pub engine: Engine,
     /// The engine's own optimiser: off only in tests.
     pub optimise: bool,
+    /// Facts are found in so many shares of their keys, whatever the memory: only in tests.
+    pub shares: Option<u64>,
+    /// How far it is.
+    pub pace: Arc<Pace>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -288,7 +294,8 @@ fn interpreted(
     let mut judge = Judge::new(set, opened.inner, out.is_some());
     let levels = opened.levels(set);
     let own: Option<Arc<Table>> = opened.outer.as_ref().map(|it| Arc::new(it.again()));
-    let world = past::world(set, opened, options)?;
+    options.pace.enter("evaluating", opened.table.rows(), &opened.table.tally);
+    let world = past::world::world(set, opened, options)?;
     let know = |rules: &[RuleId], row: &mut interpret::Row| {
         for id in set.facts_of(rules, opened.evidence) {
             let value = interpret::history::fact(set, &world, id, row);

@@ -14,6 +14,7 @@ use indicatif::ProgressStyle;
 use crate::cli::Context;
 use crate::cli::output;
 use crate::report::grouped;
+use crate::run::pace::Step;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Mode {
@@ -34,23 +35,15 @@ pub struct Progress {
     worker: Option<(mpsc::Sender<()>, JoinHandle<()>)>,
 }
 
-/// What is being done, and how far it is.
+/// How far the work is.
 struct Work {
-    what: &'static str,
     started: Instant,
-    /// Rows there are, or about as many.
-    total: u64,
-    rows: Box<dyn Fn() -> u64 + Send>,
+    step: Box<dyn Fn() -> Step + Send>,
 }
 
 impl Progress {
-    /// `rows` says how many of `total` rows were read.
-    pub fn start(
-        context: &Context,
-        what: &'static str,
-        total: u64,
-        rows: impl Fn() -> u64 + Send + 'static,
-    ) -> Progress {
+    /// `step` says what is being done, and how many rows were read for it.
+    pub fn start(context: &Context, step: impl Fn() -> Step + Send + 'static) -> Progress {
         let terminal = std::io::stderr().is_terminal();
         let show: fn(&Work, &mpsc::Receiver<()>) = match context.global.progress {
             Mode::Auto if context.terminal.quiet || !terminal => return Progress { worker: None },
@@ -60,7 +53,7 @@ impl Progress {
             Mode::Json => json_lines,
         };
         let (finished, finish) = mpsc::channel();
-        let work = Work { what, started: Instant::now(), total, rows: Box::new(rows) };
+        let work = Work { started: Instant::now(), step: Box::new(step) };
         let worker = std::thread::spawn(move || {
             if finish.recv_timeout(QUIET) == Err(RecvTimeoutError::Timeout) {
                 show(&work, &finish);
@@ -72,13 +65,13 @@ impl Progress {
 
 impl Work {
     /// `1,200,000 of 4,000,000 rows, 800,000 rows/s, 4 s left`
-    fn words(&self) -> String {
-        let rows = (self.rows)();
-        let mut text = format!("{} of {} rows", grouped(rows), grouped(self.total.max(rows)));
-        if let Some(rate) = self.rate(rows) {
+    fn words(&self, step: Step, since: Instant) -> String {
+        let Step { rows, total, .. } = step;
+        let mut text = format!("{} of {} rows", grouped(rows), grouped(total.max(rows)));
+        if let Some(rate) = rate(rows, since) {
             text += &format!(", {} rows/s", grouped(rate));
         }
-        match self.left(rows) {
+        match left(step, since) {
             Some(left) => text += &format!(", {left} s left"),
             // Read, and being put in order.
             None if 0 < rows => text += ", sorting",
@@ -86,17 +79,32 @@ impl Work {
         }
         text
     }
+}
 
-    fn rate(&self, rows: u64) -> Option<u64> {
-        let millis = u64::try_from(self.started.elapsed().as_millis()).ok()?;
-        rows.saturating_mul(1000).checked_div(millis).filter(|it| 0 < *it)
-    }
+/// Since when the work is at this step.
+struct Since {
+    what: &'static str,
+    at: Instant,
+}
 
-    /// Seconds, as long as there is something left to read.
-    fn left(&self, rows: u64) -> Option<u64> {
-        let left = self.total.checked_sub(rows).filter(|it| 0 < *it)?;
-        Some(left.div_ceil(self.rate(rows)?))
+impl Since {
+    fn of(&mut self, step: Step) -> Instant {
+        if step.what != self.what {
+            *self = Since { what: step.what, at: Instant::now() };
+        }
+        self.at
     }
+}
+
+fn rate(rows: u64, since: Instant) -> Option<u64> {
+    let millis = u64::try_from(since.elapsed().as_millis()).ok()?;
+    rows.saturating_mul(1000).checked_div(millis).filter(|it| 0 < *it)
+}
+
+/// Seconds, as long as there is something left to read.
+fn left(step: Step, since: Instant) -> Option<u64> {
+    let left = step.total.checked_sub(step.rows).filter(|it| 0 < *it)?;
+    Some(left.div_ceil(rate(step.rows, since)?))
 }
 
 impl Drop for Progress {
@@ -109,34 +117,42 @@ impl Drop for Progress {
 }
 
 fn bar(work: &Work, finish: &mpsc::Receiver<()>) {
-    let bar = ProgressBar::new(work.total).with_elapsed(work.started.elapsed());
-    if let Ok(style) = ProgressStyle::with_template(" {bar:30} {msg}") {
+    let mut since = Since { what: "", at: work.started };
+    let bar = ProgressBar::new(0).with_elapsed(work.started.elapsed());
+    if let Ok(style) = ProgressStyle::with_template(" {prefix} {bar:30} {msg}") {
         bar.set_style(style);
     }
     while waits(finish, Duration::from_millis(200)) {
-        bar.set_position((work.rows)());
-        bar.set_message(work.words());
+        let step = (work.step)();
+        bar.set_prefix(step.what);
+        bar.set_length(step.total);
+        bar.set_position(step.rows);
+        bar.set_message(work.words(step, since.of(step)));
     }
     bar.finish_and_clear();
 }
 
 fn lines(work: &Work, finish: &mpsc::Receiver<()>) {
+    let mut since = Since { what: "", at: work.started };
     while waits(finish, Duration::from_secs(5)) {
-        output::error(&format!("{}: {}", work.what, work.words()));
+        let step = (work.step)();
+        output::error(&format!("{}: {}", step.what, work.words(step, since.of(step))));
     }
 }
 
 fn json_lines(work: &Work, finish: &mpsc::Receiver<()>) {
+    let mut since = Since { what: "", at: work.started };
     while waits(finish, Duration::from_secs(1)) {
-        let rows = (work.rows)();
+        let step = (work.step)();
+        let at = since.of(step);
         let it = serde_json::json!({
             "schema": "tamis.progress/1",
-            "doing": work.what,
+            "doing": step.what,
             "seconds": work.started.elapsed().as_secs(),
-            "rows": rows,
-            "of": work.total.max(rows),
-            "rows_per_second": work.rate(rows),
-            "seconds_left": work.left(rows),
+            "rows": step.rows,
+            "of": step.total.max(step.rows),
+            "rows_per_second": rate(step.rows, at),
+            "seconds_left": left(step, at),
         });
         output::error(&it.to_string());
     }

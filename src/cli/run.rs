@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cli::Context;
@@ -188,9 +189,8 @@ fn evaluate(
     options: &Options,
     context: &Context,
 ) -> Result<(Done, u64), Trouble> {
-    let table = opened.table.clone();
-    let rows = table.rows();
-    let _progress = Progress::start(context, "evaluating", rows, move || table.tally.read());
+    let pace = options.pace.clone();
+    let _progress = Progress::start(context, move || pace.step());
     let Some(out) = out else { return Ok((opened.run(set, None, options)?, 0)) };
     let schema = lines::seen_schema(&Lines::new(set, opened.inner));
     let mut writer = Writer::create(out, &schema, limit)?;
@@ -251,6 +251,8 @@ fn usual() -> Options {
         max_rejected: 1000,
         engine: Engine::DataFusion,
         optimise: true,
+        shares: None,
+        pace: Arc::default(),
     }
 }
 

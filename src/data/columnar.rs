@@ -15,6 +15,8 @@ use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::FileReader;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
+use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 
@@ -24,6 +26,7 @@ use crate::data::Format;
 use crate::data::Rows;
 use crate::data::Wanted;
 use crate::data::convert::Reading;
+use crate::data::encoded::Memory;
 use crate::data::scan::Raw;
 use crate::data::scan::RawBatches;
 use crate::data::scan::RawRows;
@@ -80,9 +83,17 @@ pub fn refusal(found: &DataType, needed: &Type) -> Option<String> {
     })
 }
 
-/// The portions of a file, or of a row group whose first row has the number given with it.
+/// What the end of a Parquet file says: read once for all its row groups.
+pub fn footer(file: &DataFile) -> Result<ArrowReaderMetadata, Trouble> {
+    let handle = File::open(&file.path).map_err(|_| broken(file))?;
+    ArrowReaderMetadata::load(&handle, ArrowReaderOptions::new()).map_err(|_| broken(file))
+}
+
+/// The portions of a file, or of a row group whose first row has the number given with it. The
+/// footer is that of a Parquet file.
 pub fn read(
     file: &DataFile,
+    footer: Option<ArrowReaderMetadata>,
     group: Option<(usize, u64)>,
     batch_size: usize,
 ) -> Result<RawBatches, Trouble> {
@@ -95,8 +106,11 @@ pub fn read(
         Raw { first, rows: RawRows::Columns(batch) }
     };
     if file.format == Format::Parquet {
-        let mut builder =
-            ParquetRecordBatchReaderBuilder::try_new(handle).map_err(|_| broken(file))?;
+        let footer = match footer {
+            Some(it) => it,
+            None => self::footer(file)?,
+        };
+        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, footer);
         let roots = file.places.iter().flatten().copied();
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
         if let Some((group, _)) = group {
@@ -120,16 +134,23 @@ fn broken(file: &DataFile) -> Trouble {
 pub fn columns(
     file: &DataFile,
     fields: &[Wanted],
+    encoded: &[bool],
     batch: &RecordBatch,
+    memory: &mut Memory,
 ) -> Result<Vec<Converted>, Trouble> {
-    let convert = |(field, place): (&Wanted, &Option<usize>)| {
+    let mut all = Vec::with_capacity(fields.len());
+    for (at, (field, place)) in fields.iter().zip(&file.places).enumerate() {
         let found = place.and_then(|at| batch.column_by_name(&file.header[at]));
-        match found {
-            None => Ok(text::column(batch.num_rows(), &field.reading, |_| Ok(None))),
-            Some(column) => converted(column, &field.reading).ok_or_else(|| broken(file)),
-        }
-    };
-    fields.iter().zip(&file.places).map(convert).collect()
+        let made = match found {
+            None => Some(text::column(batch.num_rows(), &field.reading, |_| Ok(None))),
+            Some(column) if encoded.get(at) == Some(&true) => {
+                memory.converted(at, column, |values| converted(values, &field.reading))
+            }
+            Some(column) => converted(column, &field.reading),
+        };
+        all.push(made.ok_or_else(|| broken(file))?);
+    }
+    Ok(all)
 }
 
 /// Where a value needs a closer look, its column goes through text as a CSV would: one set of rules

@@ -3,16 +3,18 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 
 use arrow::record_batch::RecordBatch;
 use csv::ByteRecord;
+use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
 use crate::data::Batches;
-use crate::data::DataFile;
 use crate::data::Format;
 use crate::data::Rows;
 use crate::data::Table;
 use crate::data::columnar;
+use crate::data::encoded::Memory;
 use crate::data::text;
 use crate::trouble::Trouble;
 
@@ -36,6 +38,8 @@ pub struct Scan {
     table: Arc<Table>,
     batch_size: usize,
     units: Vec<Mutex<Unit>>,
+    /// What the end of each Parquet file says.
+    footers: Vec<OnceLock<ArrowReaderMetadata>>,
 }
 
 /// What is read in one go: a file, or a row group.
@@ -67,7 +71,8 @@ impl Scan {
                 Rows::Groups(_) | Rows::About(_) => units.push(unit(None)),
             }
         }
-        Scan { table: table.clone(), batch_size, units }
+        let footers = table.files.iter().map(|_| OnceLock::new()).collect();
+        Scan { table: table.clone(), batch_size, units, footers }
     }
 
     /// The canonical batches that reader `part` of `parts` gets.
@@ -76,11 +81,13 @@ impl Scan {
         let begin = scan.units.len() * part / parts.max(1);
         let mut todo: VecDeque<usize> = (0..scan.units.len()).collect();
         todo.rotate_left(begin);
+        let mut memory = Memory::default();
         Box::new(std::iter::from_fn(move || {
             while let Some(at) = todo.front() {
                 match scan.next(*at) {
                     Some((file, raw)) => {
-                        return Some(raw.and_then(|it| scan.table.canonical(file, &it)));
+                        let canonical = |it| scan.table.canonical(file, &it, &mut memory);
+                        return Some(raw.and_then(canonical));
                     }
                     None => todo.pop_front(),
                 };
@@ -97,7 +104,7 @@ impl Scan {
         }
         let file = unit.file;
         if unit.open.is_none() {
-            match open(&self.table.files[file], unit.group, self.batch_size) {
+            match self.open(file, unit.group) {
                 Ok(batches) => unit.open = Some(batches),
                 Err(trouble) => {
                     unit.ended = true;
@@ -112,15 +119,19 @@ impl Scan {
         }
         next.map(|it| (file, it))
     }
-}
 
-fn open(
-    file: &DataFile,
-    group: Option<(usize, u64)>,
-    batch_size: usize,
-) -> Result<RawBatches, Trouble> {
-    match file.format {
-        Format::Csv => text::read(file, batch_size),
-        Format::Parquet | Format::Arrow => columnar::read(file, group, batch_size),
+    fn open(&self, number: usize, group: Option<(usize, u64)>) -> Result<RawBatches, Trouble> {
+        let file = &self.table.files[number];
+        match file.format {
+            Format::Csv => text::read(file, self.batch_size),
+            Format::Arrow => columnar::read(file, None, group, self.batch_size),
+            Format::Parquet => {
+                let known = &self.footers[number];
+                if known.get().is_none() {
+                    known.set(self.table.footer(number)?).ok();
+                }
+                columnar::read(file, known.get().cloned(), group, self.batch_size)
+            }
+        }
     }
 }

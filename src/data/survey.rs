@@ -123,7 +123,7 @@ pub fn survey(path: &Path) -> Result<(Vec<Seen>, u8), Trouble> {
     let mut all: Vec<Seen> = header.into_iter().map(Seen::new).collect();
     let batches = match format {
         Format::Csv => text::read(&file, BATCH)?,
-        Format::Parquet | Format::Arrow => columnar::read(&file, None, BATCH)?,
+        Format::Parquet | Format::Arrow => columnar::read(&file, None, None, BATCH)?,
     };
     for raw in batches {
         match raw?.rows {

@@ -4,6 +4,12 @@ use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::sync::Mutex;
 
+use arrow::array::ArrayRef;
+use arrow::array::AsArray;
+use arrow::datatypes::Int32Type;
+
+use crate::data::encoded;
+
 /// Shared by all the readers of a run.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -116,6 +122,13 @@ impl Tally {
 }
 
 /// Codes outside their nomenclature: kept and counted.
-pub fn outside<'a>(known: &HashSet<String>, codes: impl Iterator<Item = Option<&'a str>>) -> u64 {
-    codes.flatten().filter(|code| !known.contains(*code)).count() as u64
+pub fn outside(known: &HashSet<String>, codes: &ArrayRef) -> u64 {
+    if let Some(texts) = codes.as_string_opt::<i32>() {
+        return texts.iter().flatten().filter(|code| !known.contains(*code)).count() as u64;
+    }
+    let Some(encoded) = codes.as_dictionary_opt::<Int32Type>() else { return 0 };
+    let Some(values) = encoded.values().as_string_opt::<i32>() else { return 0 };
+    let counts = encoded::counted(encoded);
+    let outside = |it: &(usize, u64)| 0 < it.1 && !known.contains(values.value(it.0));
+    counts.into_iter().enumerate().filter(outside).map(|it| it.1).sum()
 }

@@ -21,6 +21,7 @@ use crate::value::Reason;
 use crate::value::Value;
 use crate::value::calendar;
 use crate::value::decimal;
+use crate::value::decimal::Sum;
 use crate::value::text;
 
 /// Every row of every record that facts look at.
@@ -186,14 +187,9 @@ fn order(a: &Value, b: &Value) -> Ordering {
     }
 }
 
-fn total(values: impl Iterator<Item = Option<Decimal>>) -> Option<Decimal> {
-    let mut all: Option<Decimal> = None;
-    for it in values {
-        all = Some(match all {
-            None => it?,
-            Some(sum) => decimal::add(sum, it?)?,
-        });
-    }
+fn total(values: impl Iterator<Item = Decimal>) -> Sum {
+    let mut all = Sum::default();
+    values.for_each(|it| all.add(it));
     all
 }
 
@@ -201,7 +197,7 @@ fn sum(given: &[Value], ty: &Type) -> Value {
     if given.is_empty() {
         return TOO_FEW;
     }
-    match total(given.iter().map(Value::as_decimal)) {
+    match total(given.iter().filter_map(Value::as_decimal)).value() {
         Some(it) if *ty == Type::Whole => {
             i64::try_from(it.unscaled).map_or(Value::Missing(Reason::OutOfRange), Value::Whole)
         }
@@ -213,9 +209,8 @@ fn average(given: &[Value]) -> Value {
     if given.is_empty() {
         return TOO_FEW;
     }
-    let count = Decimal::new(given.len() as i128, 0);
-    let total = total(given.iter().map(Value::as_decimal));
-    Value::decimal(total.and_then(|it| decimal::divide(it, count)))
+    let count = total(std::iter::once(Decimal::new(given.len() as i128, 0)));
+    Value::decimal(total(given.iter().filter_map(Value::as_decimal)).over(count))
 }
 
 /// Rows that lack the value or the weight do not count.
@@ -230,13 +225,13 @@ fn weighted(set: &RuleSet, value: Option<&E>, weight: &E, rows: &[&Row]) -> Valu
     if pairs.is_empty() {
         return TOO_FEW;
     }
-    let weights = total(pairs.iter().map(|it| Some(it.1)));
-    let products = total(pairs.iter().map(|it| decimal::multiply(it.0, it.1)));
-    match (products, weights) {
-        (_, Some(it)) if it.is_zero() => Value::Missing(Reason::DivisionByZero),
-        (Some(top), Some(bottom)) => Value::decimal(decimal::divide(top, bottom)),
-        _ => Value::Missing(Reason::OutOfRange),
+    let weights = total(pairs.iter().map(|it| it.1));
+    if weights.is_zero() {
+        return Value::Missing(Reason::DivisionByZero);
     }
+    let products: Option<Vec<Decimal>> =
+        pairs.iter().map(|it| decimal::multiply(it.0, it.1)).collect();
+    Value::decimal(products.and_then(|it| total(it.into_iter()).over(weights)))
 }
 
 /// The smallest value with at least `n` % of the values at or below it.

@@ -5,6 +5,7 @@ use arrow::array::AsArray;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Date32Type;
 use arrow::datatypes::Decimal128Type;
+use arrow::datatypes::Int32Type;
 use arrow::datatypes::Int64Type;
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::datatypes::UInt8Type;
@@ -86,8 +87,18 @@ fn value(ty: &Type, array: &dyn Array, at: usize) -> Value {
             Value::DateTime(array.as_primitive::<TimestampMicrosecondType>().value(at))
         }
         Type::Text(_) | Type::Code(_) | Type::Choice(_) | Type::Country | Type::Currency => {
-            Value::text(array.as_string::<i32>().value(at))
+            text(array, at).map_or(NOT_GIVEN, Value::text)
         }
         Type::Duration | Type::Error => NOT_GIVEN,
     }
+}
+
+/// A text, whether it stands there itself or by dictionary.
+fn text(array: &dyn Array, at: usize) -> Option<&str> {
+    if let Some(texts) = array.as_string_opt::<i32>() {
+        return Some(texts.value(at));
+    }
+    let encoded = array.as_dictionary_opt::<Int32Type>()?;
+    let values = encoded.values().as_string_opt::<i32>()?;
+    Some(values.value(usize::try_from(encoded.keys().value(at)).ok()?))
 }

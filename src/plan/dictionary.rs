@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::Array;
-use arrow::array::StringArray;
+use arrow::array::ArrayRef;
+use arrow::array::AsArray;
+use arrow::array::DictionaryArray;
+use arrow::datatypes::Int32Type;
 use datafusion::common::HashMap;
 
+use crate::data::encoded;
 use crate::plan::bits;
 use crate::plan::bits::Bits;
 use crate::plan::words::Answer;
@@ -96,6 +100,8 @@ impl Tests {
 #[derive(Debug, Default)]
 pub struct Dictionary {
     ids: HashMap<Arc<str>, u32>,
+    /// Of the texts of a column that comes by dictionary, as far as rows have them.
+    encoded: Option<(ArrayRef, Vec<u32>)>,
     values: Vec<Arc<str>>,
     answers: Vec<Answers>,
     formed: BTreeMap<Form, Vec<Arc<str>>>,
@@ -122,8 +128,8 @@ struct Answers {
 pub type Days<'a> = &'a dyn Fn(usize) -> Option<i32>;
 
 impl Dictionary {
-    /// Takes the rows of a batch.
-    pub fn load(&mut self, tests: &Tests, array: &StringArray) {
+    /// Takes the rows of a batch; a column that is no text has none.
+    pub fn load(&mut self, tests: &Tests, array: &dyn Array) {
         if DISTINCT_MAX < self.values.len() {
             *self = Dictionary::default();
         }
@@ -131,20 +137,46 @@ impl Dictionary {
         self.rows.clear();
         self.present.clear();
         self.order.clear();
-        for at in 0..array.len() {
-            if array.is_null(at) {
+        if let Some(encoded) = array.as_dictionary_opt::<Int32Type>() {
+            return self.load_encoded(tests, encoded);
+        }
+        for text in array.as_string_opt::<i32>().into_iter().flatten() {
+            match text {
+                Some(text) => {
+                    let id = self.intern(tests, text);
+                    self.push(id);
+                }
+                None => self.rows.push(NO_ID),
+            }
+        }
+    }
+
+    fn load_encoded(&mut self, tests: &Tests, array: &DictionaryArray<Int32Type>) {
+        let Some(values) = array.values().as_string_opt::<i32>() else { return };
+        let known = self.encoded.take().filter(|it| encoded::is_same(&it.0, array.values()));
+        let (held, mut ids) =
+            known.unwrap_or_else(|| (array.values().clone(), vec![NO_ID; values.len()]));
+        for key in array.keys() {
+            let Some(key) = key.and_then(|it| usize::try_from(it).ok()) else {
                 self.rows.push(NO_ID);
                 continue;
+            };
+            if ids[key] == NO_ID {
+                ids[key] = self.intern(tests, values.value(key));
             }
-            let id = self.intern(tests, array.value(at));
-            let place = id as usize;
-            if !bits::get(&self.present, place) {
-                bits::grow(&mut self.present, place);
-                self.counts[place] = 0;
-            }
-            self.counts[place] += 1;
-            self.rows.push(id);
+            self.push(ids[key]);
         }
+        self.encoded = Some((held, ids));
+    }
+
+    fn push(&mut self, id: u32) {
+        let place = id as usize;
+        if !bits::get(&self.present, place) {
+            bits::grow(&mut self.present, place);
+            self.counts[place] = 0;
+        }
+        self.counts[place] += 1;
+        self.rows.push(id);
     }
 
     fn intern(&mut self, tests: &Tests, value: &str) -> u32 {

@@ -12,6 +12,7 @@ use datafusion::error::Result;
 use crate::ir::RuleId;
 use crate::plan::bits;
 use crate::plan::bits::Bits;
+use crate::plan::encoded;
 use crate::plan::loaded::Columns;
 use crate::plan::rule_set::Network;
 use crate::plan::rule_set::Node;
@@ -67,7 +68,9 @@ impl Evaluator {
         let mut places = Vec::with_capacity(network.columns.len());
         for column in &network.columns {
             let at = schema.index_of(&column.name)?;
-            if *schema.field(at).data_type() != column.shape.data_type() {
+            let found = schema.field(at).data_type();
+            let by_dictionary = column.shape.ty.is_textual() && encoded::is_encoded(found);
+            if *found != column.shape.data_type() && !by_dictionary {
                 return internal_err!("column {} is of another type", column.name);
             }
             places.push(at);

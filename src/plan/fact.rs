@@ -15,6 +15,7 @@ use crate::ir::Kind;
 use crate::ir::RuleSet;
 use crate::plan;
 use crate::plan::cell::Shape;
+use crate::plan::encoded;
 use crate::plan::kernel::Kernel;
 use crate::value::Value;
 
@@ -174,7 +175,8 @@ impl<'a> Values<'a> {
             let mut columns: Vec<df::Expr> = stored.collect();
             for (at, _) in depths.iter().enumerate().filter(|it| *it.1 == depth) {
                 if self.is_column(at) {
-                    columns.push(self.inside(at).alias(fact_column(at)));
+                    let computed = encoded::over(self.inside(at), plan.schema())?;
+                    columns.push(computed.alias(fact_column(at)));
                 }
             }
             plan = LogicalPlanBuilder::from(plan).project(columns)?.build()?;

@@ -11,6 +11,8 @@ use crate::plan;
 use crate::plan::cell::Shape;
 use crate::plan::fact::Operand;
 use crate::plan::kernel::Kernel;
+use crate::plan::multiple;
+use crate::plan::multiple::Multiple;
 use crate::plan::number;
 use crate::plan::number::Measure;
 use crate::plan::rule_set::Compiler;
@@ -107,6 +109,12 @@ impl Compiler<'_> {
     }
 
     fn compare(&mut self, op: Comparison, left: &E, right: &E, expr: &E) -> NodeId {
+        let multiple = self.compare_multiple(op, left, right);
+        if let Some(it) =
+            multiple.or_else(|| self.compare_multiple(number::flipped(op), right, left))
+        {
+            return it;
+        }
         match (self.operand(left), self.operand(right)) {
             (Operand::Literal(a), Operand::Literal(b)) => self.folded(expr, &[a, b]),
             (Operand::Column { name, shape }, Operand::Literal(value)) => {
@@ -119,6 +127,26 @@ impl Compiler<'_> {
                 self.compare_columns(op, (a, x), (b, y), left.ty.form().max(right.ty.form()))
             }
         }
+    }
+
+    /// Against a fixed multiple of a column.
+    fn compare_multiple(&mut self, op: Comparison, left: &E, right: &E) -> Option<NodeId> {
+        let (factor, right) = multiple::parts(right)?;
+        if multiple::literal(left).is_some() {
+            return None;
+        }
+        let (Operand::Column { name: a, shape: x }, Operand::Column { name: b, shape: y }) =
+            (self.operand(left), self.operand(right))
+        else {
+            return None;
+        };
+        let (Measure::Decimal(i), Measure::Decimal(j)) = (Measure::of(&x)?, Measure::of(&y)?)
+        else {
+            return None;
+        };
+        let (a, b) = (self.column(a, x), self.column(b, y));
+        let test = Test::Multiple(Multiple::new(op, i, factor, j), a, b);
+        Some(self.add_test(format!("{test:?}"), |_| test))
     }
 
     fn compare_literal(

@@ -59,9 +59,7 @@ impl Loaded {
                 self.numbers = measure.and_then(|it| Numbers::of(array.as_ref(), it));
             }
             Wanted::Words if !self.words_ready => {
-                if let Some(texts) = array.as_string_opt::<i32>() {
-                    self.words.load(&column.words, texts);
-                }
+                self.words.load(&column.words, array.as_ref());
                 self.words_ready = true;
             }
             Wanted::Truths | Wanted::Numbers | Wanted::Words => {}
@@ -115,6 +113,10 @@ impl Columns {
             Test::Numbers(_, left, right) => {
                 ready(left.column, Wanted::Numbers);
                 ready(right.column, Wanted::Numbers);
+            }
+            Test::Multiple(_, left, right) => {
+                ready(*left, Wanted::Numbers);
+                ready(*right, Wanted::Numbers);
             }
             Test::Listed(it, _, date) => {
                 ready(*it, Wanted::Numbers);
@@ -180,6 +182,17 @@ impl Columns {
                         bits::set(&mut out.yes, at);
                     }
                 });
+            }
+            Test::Multiple(it, left, right) => {
+                let (a, b) = (&self.all[*left], &self.all[*right]);
+                let numbers = a.numbers.as_ref().zip(b.numbers.as_ref()).filter(|_| dense);
+                if numbers.is_none_or(|(a, b)| !it.all(a, b, &mut out.yes)) {
+                    bits::each(mask, |at| match it.holds(a.number(at), b.number(at)) {
+                        Some(true) => bits::set(&mut out.yes, at),
+                        Some(false) => {}
+                        None => bits::set(&mut out.maybe, at),
+                    });
+                }
             }
             Test::Listed(it, entries, date) => {
                 let column = &self.all[*it];

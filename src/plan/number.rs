@@ -197,7 +197,8 @@ pub fn compare_pairs(op: Comparison, left: &[i64], right: &[i64], out: &mut [u64
     }
 }
 
-fn pairs(left: &[i64], right: &[i64], out: &mut [u64], holds: impl Fn(i64, i64) -> bool) {
+/// Bits of the rows where it holds of both columns.
+pub fn pairs(left: &[i64], right: &[i64], out: &mut [u64], holds: impl Fn(i64, i64) -> bool) {
     let words = left.chunks(64).zip(right.chunks(64));
     for (word, (left, right)) in out.iter_mut().zip(words) {
         let mut bits = 0;

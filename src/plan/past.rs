@@ -2,11 +2,16 @@
 //!
 //! Rows and judged rows are gathered as compact columns ([`frame`]), sorted by group and time by
 //! counting ([`group`]), and swept once: every statistic of a group is kept up to date as rows
-//! enter and leave the window ([`sweep`]). Facts with the same keys share the sort. What was found
-//! is a column that plans look into by row ([`store`]).
+//! enter and leave the window ([`sweep`]). Facts with the same keys share the sort. Where memory is
+//! short, one share of the keys after the other is gathered ([`keep`]). What was found is a column
+//! that plans look into by row ([`store`]).
 
+pub mod answers;
+pub mod array;
+pub mod cells;
 pub mod frame;
 pub mod group;
+pub mod keep;
 pub mod statistic;
 pub mod store;
 pub mod sweep;

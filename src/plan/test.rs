@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::ir::Comparison;
 use crate::ir::TextTest;
+use crate::plan::multiple::Multiple;
 use crate::plan::number::Measure;
 use crate::plan::words::Spans;
 use crate::value::text::Form;
@@ -21,6 +22,8 @@ pub enum Test {
     Number(usize, Comparison, i128),
     OneOf(usize, Vec<i128>),
     Numbers(Comparison, Side, Side),
+    /// A column against a multiple of another.
+    Multiple(Multiple, usize, usize),
     /// Numbers and dates that a list holds; for a list with dates, the column of the date.
     Listed(usize, BTreeMap<i128, Spans>, Option<usize>),
     /// A test of the dictionary of the column; for a list or group with dates, the column of the
@@ -54,7 +57,9 @@ impl Test {
             Test::Missing(_) => [None, None],
             Test::Numbers(_, left, right) => [Some(left.column), Some(right.column)],
             Test::Listed(it, _, date) | Test::Word(it, _, date) => [Some(*it), *date],
-            Test::Words(_, _, left, right) => [Some(*left), Some(*right)],
+            Test::Words(_, _, left, right) | Test::Multiple(_, left, right) => {
+                [Some(*left), Some(*right)]
+            }
         }
     }
 
@@ -64,7 +69,7 @@ impl Test {
             Test::Truth(_) | Test::Missing(_) | Test::Given(..) => 1,
             Test::Word(_, _, None) | Test::Number(..) => 2,
             Test::Word(_, _, Some(_)) | Test::OneOf(..) | Test::Numbers(..) => 4,
-            Test::Listed(..) | Test::Words(..) => 8,
+            Test::Listed(..) | Test::Words(..) | Test::Multiple(..) => 8,
         }
     }
 }

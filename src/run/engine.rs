@@ -44,7 +44,6 @@ use crate::plan::Facts;
 use crate::plan::operator;
 use crate::plan::operator::Counts;
 use crate::plan::operator::RuleSetExec;
-use crate::plan::past::store::Store;
 use crate::plan::session;
 use crate::run::Opened;
 use crate::run::Options;
@@ -53,6 +52,8 @@ use crate::run::lines;
 use crate::run::lines::Line;
 use crate::run::lines::Lines;
 use crate::run::past;
+use crate::run::past::Found;
+use crate::run::past::held::Held;
 use crate::run::source::Source;
 use crate::schema::RecordId;
 use crate::trouble::Trouble;
@@ -184,12 +185,14 @@ pub fn run(
                 None if levels.is_empty() => opened.table.clone(),
                 None => Arc::new(opened.table.again()),
             };
-            let store = past::store(set, opened, level, &rules, &context, options).await?;
-            let table = if store.is_some() { Arc::new(table.numbered(0)) } else { table };
-            let merged = level != opened.inner;
-            let source = Source { table, merged, outer: None };
+            // Rows that are counted here already are counted nowhere else.
+            let once = out.is_none().then(|| table.tally.clone());
+            let wanted = past::Level { record: level, rules: &rules, once };
+            let found = past::found(set, opened, &wanted, &context, options).await?;
+            options.pace.enter("evaluating", table.rows(), &table.tally);
+            let judged = Judged { table, merged: level != opened.inner, found: found.as_ref() };
             let Facts { plan, network } =
-                logical(set, &rules, &source, level, store.as_ref(), options).map_err(trouble)?;
+                logical(set, &rules, &judged, level, out.is_none(), options).map_err(trouble)?;
             let facts = context.state().create_physical_plan(&plan).await.map_err(trouble)?;
             let findings = RuleSetExec::try_new(facts, network, counts.clone(), out.is_none());
             levels.push(Arc::new(findings.map_err(trouble)?));
@@ -274,24 +277,57 @@ fn session(options: &Options) -> Result<SessionContext, Trouble> {
     session::session(&options).map_err(trouble)
 }
 
+/// The rows that rules judge, and what is known of them.
+struct Judged<'a> {
+    table: Arc<Table>,
+    merged: bool,
+    found: Option<&'a Found>,
+}
+
 fn logical(
     set: &RuleSet,
     rules: &[RuleId],
-    source: &Source,
+    judged: &Judged,
     level: RecordId,
-    store: Option<&Arc<Store>>,
+    counted: bool,
     options: &Options,
 ) -> datafusion::error::Result<Facts> {
-    let mut rows = rows_of(set, source, level, options)?;
-    if let Some(store) = store {
-        let stored = rows
-            .schema()
-            .iter()
-            .map(|it| datafusion::logical_expr::Expr::Column(datafusion::common::Column::from(it)));
-        let columns: Vec<_> = stored.chain(store.columns()).collect();
-        rows = LogicalPlanBuilder::from(rows).project(columns)?.build()?;
+    let rows = match judged.found {
+        None => rows_of(set, &judged.source(false), level, options)?,
+        Some(Found { store, held }) => {
+            let rows = match held {
+                Some(held) => held_rows(held, options)?,
+                None => rows_of(set, &judged.source(true), level, options)?,
+            };
+            let stored = rows.schema().iter().map(|it| {
+                datafusion::logical_expr::Expr::Column(datafusion::common::Column::from(it))
+            });
+            let columns: Vec<_> = stored.chain(store.columns()).collect();
+            LogicalPlanBuilder::from(rows).project(columns)?.build()?
+        }
+    };
+    let Facts { plan, network } = plan::facts(set, level, rules, rows)?;
+    // Where rows are only counted, nothing explains them.
+    if !counted || network.columns.is_empty() {
+        return Ok(Facts { plan, network });
     }
-    plan::facts(set, level, rules, rows)
+    let needed: Vec<_> = network.columns.iter().map(|it| plan::column(&it.name)).collect();
+    let plan = LogicalPlanBuilder::from(plan).project(needed)?.build()?;
+    Ok(Facts { plan, network })
+}
+
+impl Judged<'_> {
+    fn source(&self, numbered: bool) -> Source {
+        let table = &self.table;
+        let table = if numbered { Arc::new(table.numbered(0)) } else { table.clone() };
+        Source { table, merged: self.merged, outer: None }
+    }
+}
+
+fn held_rows(held: &Held, options: &Options) -> datafusion::error::Result<LogicalPlan> {
+    let parts = options.threads.max(1);
+    let reader = |part| Arc::new(held.reader(part, parts, options.batch_size)) as Partition;
+    streamed(held.schema(), (0..parts).map(reader).collect())
 }
 
 /// The rows of a record: those of its files, or one for each key of a flat extract.
@@ -302,10 +338,11 @@ pub fn rows_of(
     options: &Options,
 ) -> datafusion::error::Result<LogicalPlan> {
     let table = &source.table;
-    let scan = scan(table, options)?;
     if !source.merged {
-        return Ok(scan);
+        let encoded = table.encoded().map_err(|it| DataFusionError::External(Box::new(it)))?;
+        return scan(&Arc::new(encoded), options);
     }
+    let scan = scan(table, options)?;
     let lineage = set.schema.lineage(record);
     let is_key = |name: &&String| {
         lineage.iter().any(|record| {
@@ -319,18 +356,27 @@ pub fn rows_of(
     plan::one_row_each(scan, &keys, &others)
 }
 
+type Partition = Arc<dyn PartitionStream>;
+
 fn scan(table: &Arc<Table>, options: &Options) -> datafusion::error::Result<LogicalPlan> {
     let parts = options.threads.max(1);
     let scan = Arc::new(Scan::new(table, options.batch_size, true));
     let partitions = (0..parts).map(|part| {
         let reader = Reader { scan: scan.clone(), schema: table.arrow.clone(), part, parts };
-        Arc::new(reader) as Arc<dyn PartitionStream>
+        Arc::new(reader) as Partition
     });
-    let provider = StreamingTable::try_new(table.arrow.clone(), partitions.collect())?;
+    streamed(&table.arrow, partitions.collect())
+}
+
+fn streamed(
+    schema: &SchemaRef,
+    partitions: Vec<Partition>,
+) -> datafusion::error::Result<LogicalPlan> {
+    let provider = StreamingTable::try_new(schema.clone(), partitions)?;
     let source = provider_as_source(Arc::new(provider));
     let plan = LogicalPlanBuilder::scan("data", source, None)?;
     // Names of columns hold a dot of their own: take the table's name off them.
-    let columns = table.arrow.fields().iter().map(|it| {
+    let columns = schema.fields().iter().map(|it| {
         let qualified = datafusion::common::Column::new(Some("data"), it.name());
         datafusion::logical_expr::Expr::Column(qualified).alias(it.name())
     });
@@ -353,13 +399,12 @@ pub fn print(
         .map_err(|_| Trouble::resource("no threads can be started"))?;
     let own = opened.outer.as_ref().filter(|_| level != opened.inner);
     let table = own.unwrap_or(&opened.table).clone();
-    let store = runtime
-        .block_on(async { past::store(set, opened, level, rules, &context, options).await })?;
-    let table = if store.is_some() { Arc::new(table.numbered(0)) } else { table };
-    let merged = level != opened.inner;
-    let source = Source { table, merged, outer: None };
+    let wanted = past::Level { record: level, rules, once: None };
+    let found = runtime
+        .block_on(async { past::found(set, opened, &wanted, &context, options).await })?;
+    let judged = Judged { table, merged: level != opened.inner, found: found.as_ref() };
     let Facts { plan, network } =
-        logical(set, rules, &source, level, store.as_ref(), options).map_err(trouble)?;
+        logical(set, rules, &judged, level, false, options).map_err(trouble)?;
     let facts: Arc<dyn ExecutionPlan> = runtime
         .block_on(async { context.state().create_physical_plan(&plan).await })
         .map_err(trouble)?;

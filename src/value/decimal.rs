@@ -152,6 +152,58 @@ fn wide_division(top: u128, bottom: u128, power: u32) -> Option<i128> {
     quotient.to_i128().filter(|it| *it < LIMIT)
 }
 
+/// A sum of decimals: exact however many there are and in whatever order, out of range only when
+/// it is itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sum {
+    unscaled: i256,
+    scale: u8,
+}
+
+impl Sum {
+    pub fn add(&mut self, it: Decimal) {
+        self.unscaled = self.unscaled.wrapping_add(self.aligned(it));
+    }
+
+    pub fn subtract(&mut self, it: Decimal) {
+        self.unscaled = self.unscaled.wrapping_sub(self.aligned(it));
+    }
+
+    /// In the larger scale of both.
+    fn aligned(&mut self, it: Decimal) -> i256 {
+        let scale = self.scale.max(it.scale);
+        let widened = |unscaled: i256, from: u8| match scale - from {
+            0 => unscaled,
+            digits => unscaled.wrapping_mul(i256::from_i128(10).wrapping_pow(u32::from(digits))),
+        };
+        self.unscaled = widened(self.unscaled, self.scale);
+        self.scale = scale;
+        widened(i256::from_i128(it.unscaled), it.scale)
+    }
+
+    pub fn is_zero(self) -> bool {
+        self.unscaled == i256::ZERO
+    }
+
+    pub fn value(self) -> Option<Decimal> {
+        fit(self.unscaled, self.scale)
+    }
+
+    /// As [`divide`].
+    pub fn over(self, divisor: Sum) -> Option<Decimal> {
+        if let (Some(top), Some(bottom)) = (self.value(), divisor.value()) {
+            return divide(top, bottom);
+        }
+        let negative = (self.unscaled < i256::ZERO) != (divisor.unscaled < i256::ZERO);
+        let (top, bottom) = (self.unscaled.wrapping_abs(), divisor.unscaled.wrapping_abs());
+        let two = i256::from_i128(2);
+        let power = power_of_ten(u32::from(SCALE_MAX + divisor.scale - self.scale.min(SCALE_MAX)))?;
+        let scaled = top.checked_mul(power)?.checked_mul(two)?.checked_add(bottom)?;
+        let it = fit(scaled.checked_div(bottom.checked_mul(two)?)?, SCALE_MAX)?;
+        Some(if negative { it.negated() } else { it })
+    }
+}
+
 fn power_of_ten(power: u32) -> Option<i256> {
     i256::from_i128(10).checked_pow(power)
 }

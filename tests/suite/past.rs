@@ -426,6 +426,7 @@ fn compare(seed: u64) -> Result<(), Failed> {
             optimise: true,
         },
         By::DataFusion { partitions: 2, batch_size: 8192, optimise: false },
+        By::InShares { partitions: 2, shares: 2 + random.below(6) as u64 },
     ];
     for by in plans {
         let got = said(&it, by).map_err(failed)?;

@@ -4,20 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::Array;
+use arrow::array::ArrayRef;
 use arrow::array::AsArray;
+use arrow::array::DictionaryArray;
 use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Date32Type;
 use arrow::datatypes::Decimal128Type;
+use arrow::datatypes::Int32Type;
 use arrow::datatypes::Int64Type;
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::datatypes::UInt64Type;
+use arrow::compute::filter_record_batch;
 use datafusion::common::internal_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::LogicalPlanBuilder;
 
 use crate::data::ROW;
+use crate::data::encoded;
 use crate::ir::E;
 use crate::ir::RuleSet;
 use crate::ir::print::identity;
@@ -25,102 +30,13 @@ use crate::plan;
 use crate::plan::fact::Operand;
 use crate::plan::fact::Values;
 use crate::plan::past::Map;
+use crate::plan::past::cells::Cells;
+use crate::plan::past::cells::NONE;
+use crate::plan::past::keep::Hashes;
+use crate::plan::past::keep::Keep;
+use crate::schema::Type;
 use crate::value::text;
 use crate::value::text::Form;
-
-/// No value.
-pub const NONE: i128 = i128::MIN;
-
-/// Values as numbers: truths, days, microseconds, unscaled decimals, numbers of texts. Each kind as
-/// narrow as its values allow.
-#[derive(Debug, Clone)]
-pub enum Cells {
-    Narrow(Vec<i32>),
-    Long(Vec<i64>),
-    Wide(Vec<i128>),
-}
-
-impl Cells {
-    pub fn get(&self, at: usize) -> i128 {
-        match self {
-            Cells::Narrow(it) if it[at] == i32::MIN => NONE,
-            Cells::Narrow(it) => i128::from(it[at]),
-            Cells::Long(it) if it[at] == i64::MIN => NONE,
-            Cells::Long(it) => i128::from(it[at]),
-            Cells::Wide(it) => it[at],
-        }
-    }
-
-    pub fn is_given(&self, at: usize) -> bool {
-        match self {
-            Cells::Narrow(it) => it[at] != i32::MIN,
-            Cells::Long(it) => it[at] != i64::MIN,
-            Cells::Wide(it) => it[at] != NONE,
-        }
-    }
-
-    pub fn is_true(&self, at: usize) -> bool {
-        match self {
-            Cells::Narrow(it) => it[at] == 1,
-            _ => self.get(at) == 1,
-        }
-    }
-
-    pub fn len(&self) -> usize {
-        match self {
-            Cells::Narrow(it) => it.len(),
-            Cells::Long(it) => it.len(),
-            Cells::Wide(it) => it.len(),
-        }
-    }
-
-    pub fn push(&mut self, cell: i128) {
-        loop {
-            match self {
-                Cells::Narrow(it) => {
-                    let narrow =
-                        if cell == NONE { Some(i32::MIN) } else { i32::try_from(cell).ok() };
-                    if let Some(narrow) = narrow.filter(|it| cell == NONE || *it != i32::MIN) {
-                        it.push(narrow);
-                        return;
-                    }
-                }
-                Cells::Long(it) => {
-                    let long = if cell == NONE { Some(i64::MIN) } else { i64::try_from(cell).ok() };
-                    if let Some(long) = long.filter(|it| cell == NONE || *it != i64::MIN) {
-                        it.push(long);
-                        return;
-                    }
-                }
-                Cells::Wide(it) => {
-                    it.push(cell);
-                    return;
-                }
-            }
-            self.widen();
-        }
-    }
-
-    fn widen(&mut self) {
-        let all = (0..self.len()).map(|at| self.get(at));
-        *self = match self {
-            Cells::Narrow(it) => {
-                let wide = |it: &i32| if *it == i32::MIN { i64::MIN } else { i64::from(*it) };
-                Cells::Long(it.iter().map(wide).collect())
-            }
-            Cells::Long(_) | Cells::Wide(_) => Cells::Wide(all.collect()),
-        };
-    }
-
-    /// The cells of another, behind these.
-    pub fn append(&mut self, other: &Cells) {
-        match (&mut *self, other) {
-            (Cells::Narrow(a), Cells::Narrow(b)) => a.extend(b),
-            (Cells::Long(a), Cells::Long(b)) => a.extend(b),
-            _ => (0..other.len()).for_each(|at| self.push(other.get(at))),
-        }
-    }
-}
 
 /// An expression of the rows of a frame; texts in the form in which they are compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,21 +49,41 @@ pub struct ColumnKey {
 pub struct Request<'a> {
     set: &'a RuleSet,
     columns: BTreeMap<ColumnKey, usize>,
-    expressions: Vec<(E, Form)>,
+    asked: Vec<Asked>,
+    /// Rows with their numbers.
+    pub numbered: bool,
+}
+
+struct Asked {
+    expression: E,
+    form: Form,
+    /// Else it is looked at and let go.
+    held: bool,
 }
 
 impl<'a> Request<'a> {
     pub fn new(set: &'a RuleSet) -> Request<'a> {
-        Request { set, columns: BTreeMap::new(), expressions: Vec::new() }
+        Request { set, columns: BTreeMap::new(), asked: Vec::new(), numbered: false }
     }
 
     /// The place of an expression among the columns; asked for twice it is one column.
     pub fn column(&mut self, it: &E, form: Form) -> usize {
+        let at = self.place(it, form);
+        self.asked[at].held = true;
+        at
+    }
+
+    /// The place, among the columns of a batch, of one that only tells which rows are wanted.
+    pub fn looked_at(&mut self, it: &E, form: Form) -> usize {
+        self.place(it, form) + 1
+    }
+
+    fn place(&mut self, it: &E, form: Form) -> usize {
         let key = ColumnKey { identity: identity(it), form };
-        let expressions = &mut self.expressions;
+        let asked = &mut self.asked;
         *self.columns.entry(key).or_insert_with(|| {
-            expressions.push((it.clone(), form));
-            expressions.len() - 1
+            asked.push(Asked { expression: it.clone(), form, held: false });
+            asked.len() - 1
         })
     }
 
@@ -157,30 +93,56 @@ impl<'a> Request<'a> {
     pub fn plan(&self, input: LogicalPlan) -> Result<LogicalPlan> {
         let mut values = Values::new(self.set);
         let mut columns = vec![plan::column(ROW)];
-        for (at, (it, _)) in self.expressions.iter().enumerate() {
-            let expression = match values.operand(it) {
+        for (at, it) in self.asked.iter().enumerate() {
+            let expression = match values.operand(&it.expression) {
                 Operand::Column { name, .. } => plan::column(&name),
-                Operand::Literal(value) => plan::literal(&value, &it.ty),
+                Operand::Literal(value) => plan::literal(&value, &it.expression.ty),
             };
             columns.push(expression.alias(format!("c{at}")));
         }
         LogicalPlanBuilder::from(values.plan(input)?).project(columns)?.build()
     }
 
-    pub fn frame(&self) -> Frame {
-        let cells = self.expressions.iter().map(|_| Cells::Narrow(Vec::new())).collect();
-        Frame { rows: Vec::new(), cells }
+    /// Room for about so many rows.
+    pub fn frame(&self, rows: usize) -> Frame {
+        let mut frame = self.empty();
+        frame.texts = self.asked.iter().map(|it| it.expression.ty.is_textual()).collect();
+        if self.numbered {
+            frame.rows.reserve_exact(rows);
+        }
+        let held = frame.cells.iter_mut().zip(&self.asked).filter(|it| it.1.held);
+        held.for_each(|it| it.0.reserve(rows));
+        frame
+    }
+
+    fn empty(&self) -> Frame {
+        let cells = self.asked.iter().map(|_| Cells::Narrow(Vec::new())).collect();
+        Frame { length: 0, rows: Vec::new(), cells, texts: Vec::new() }
     }
 
     /// Rows of one partition, with words of their own.
-    pub fn part(&self) -> Part {
-        let forms = self.expressions.iter().map(|it| it.1).collect();
-        Part { frame: self.frame(), forms, words: Words::default() }
+    pub fn part(&self, keep: Keep) -> Part {
+        Part {
+            frame: self.empty(),
+            forms: self.asked.iter().map(|it| it.held.then_some(it.form)).collect(),
+            numbered: self.numbered,
+            words: Words::default(),
+            encoded: self.asked.iter().map(|_| None).collect(),
+            keep,
+            hashes: Hashes::new(),
+            numbers: Vec::new(),
+        }
     }
 
-    /// Which columns hold numbers of texts.
-    pub fn texts(&self) -> Vec<bool> {
-        self.expressions.iter().map(|it| it.0.ty.is_textual()).collect()
+    /// About how many bytes a row takes.
+    pub fn width(&self) -> usize {
+        let of = |it: &Asked| match (&it.expression.ty, it.held) {
+            (_, false) => 0,
+            (Type::Number(_) | Type::Whole | Type::DateTime, true) => size_of::<i64>(),
+            (_, true) => size_of::<i32>(),
+        };
+        let number = if self.numbered { size_of::<u64>() } else { 0 };
+        self.asked.iter().map(of).sum::<usize>() + number
     }
 }
 
@@ -192,6 +154,14 @@ pub struct Words {
 }
 
 impl Words {
+    /// The number of a text in the form in which it is compared.
+    fn formed(&mut self, text: &str, form: Form) -> i32 {
+        match form {
+            Form::Exact => self.number(text),
+            Form::Folded | Form::Name => self.number(&text::form(text, form)),
+        }
+    }
+
     pub fn number(&mut self, word: &str) -> i32 {
         if let Some(it) = self.numbers.get(word) {
             return *it;
@@ -207,17 +177,28 @@ impl Words {
 /// Gathered rows.
 #[derive(Debug)]
 pub struct Frame {
-    /// The number of each row in its table.
+    length: usize,
+    /// The number of each row in its table, where it was asked for.
     pub rows: Vec<u64>,
     pub cells: Vec<Cells>,
+    /// Which columns hold numbers of texts.
+    texts: Vec<bool>,
 }
 
 /// Rows on their way into a frame.
 #[derive(Debug)]
 pub struct Part {
     frame: Frame,
-    forms: Vec<Form>,
+    /// Of the columns that are held.
+    forms: Vec<Option<Form>>,
+    numbered: bool,
     words: Words,
+    /// For each column that comes by dictionary: the last one, and the numbers of its texts.
+    encoded: Vec<Option<(ArrayRef, Vec<i32>)>>,
+    keep: Keep,
+    hashes: Hashes,
+    /// The numbers that its words have in the frame.
+    numbers: Vec<i32>,
 }
 
 impl Part {
@@ -225,95 +206,120 @@ impl Part {
     ///
     /// Errors: columns that are not as planned.
     pub fn add(&mut self, batch: &RecordBatch) -> Result<()> {
-        let Some(rows) = batch.column(0).as_primitive_opt::<UInt64Type>() else {
-            return internal_err!("rows have no numbers");
+        let kept;
+        let batch = match self.keep.of(batch, &mut self.hashes)? {
+            None => batch,
+            Some(wanted) => {
+                kept = filter_record_batch(batch, &wanted)?;
+                &kept
+            }
         };
-        self.frame.rows.extend(rows.values());
+        if self.numbered {
+            let Some(rows) = batch.column(0).as_primitive_opt::<UInt64Type>() else {
+                return internal_err!("rows have no numbers");
+            };
+            self.frame.rows.extend(rows.values());
+        }
+        self.frame.length += batch.num_rows();
         for (at, cells) in self.frame.cells.iter_mut().enumerate() {
+            let Some(form) = self.forms[at] else { continue };
             let array = batch.column(at + 1).as_ref();
-            gather(cells, array, self.forms[at], &mut self.words)?;
+            let words = &mut self.words;
+            match array.as_dictionary_opt::<Int32Type>() {
+                Some(it) => gather_encoded(cells, it, form, words, &mut self.encoded[at])?,
+                None => gather(cells, array, form, words)?,
+            }
         }
         Ok(())
+    }
+
+    pub fn len(&self) -> usize {
+        self.frame.length
     }
 }
 
 impl Frame {
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.length
     }
 
-    /// Only the rows that are marked.
-    pub fn retain(&mut self, keep: &[bool]) {
-        let mut marks = keep.iter();
-        self.rows.retain(|_| marks.next() == Some(&true));
-        for cells in &mut self.cells {
-            let mut marks = keep.iter();
-            match cells {
-                Cells::Narrow(it) => it.retain(|_| marks.next() == Some(&true)),
-                Cells::Long(it) => it.retain(|_| marks.next() == Some(&true)),
-                Cells::Wide(it) => it.retain(|_| marks.next() == Some(&true)),
-            }
+    /// Adds the rows of a part, which is without rows then; texts get the numbers of `words`.
+    pub fn take(&mut self, part: &mut Part, words: &mut Words) {
+        for word in &part.words.all[part.numbers.len()..] {
+            part.numbers.push(words.number(word));
         }
-    }
-
-    /// Adds a part; its texts get the numbers of `words`.
-    pub fn append(&mut self, part: Part, words: &mut Words, texts: &[bool]) {
-        let own: Vec<i32> = part.words.all.iter().map(|it| words.number(it)).collect();
-        self.rows.extend(part.frame.rows);
-        for (at, cells) in part.frame.cells.into_iter().enumerate() {
-            match (texts[at], &mut self.cells[at], cells) {
+        self.length += std::mem::take(&mut part.frame.length);
+        self.rows.append(&mut part.frame.rows);
+        for (at, from) in part.frame.cells.iter_mut().enumerate() {
+            match (self.texts[at], &mut self.cells[at], from) {
                 (true, Cells::Narrow(into), Cells::Narrow(from)) => {
-                    let number = |it: i32| usize::try_from(it).ok().map_or(i32::MIN, |it| own[it]);
-                    into.extend(from.into_iter().map(number));
+                    let number = |it: i32| match usize::try_from(it) {
+                        Ok(it) => part.numbers[it],
+                        Err(_) => i32::MIN,
+                    };
+                    into.extend(from.drain(..).map(number));
                 }
-                (_, into, from) if into.len() == 0 => *into = from,
-                (_, into, from) => into.append(&from),
+                (_, into, from) => into.take(from),
             }
         }
     }
 }
 
-fn gather(cells: &mut Cells, array: &dyn Array, form: Form, words: &mut Words) -> Result<()> {
-    let narrow = |cells: &mut Cells, all: &mut dyn Iterator<Item = Option<i32>>| match cells {
-        Cells::Narrow(it) => it.extend(all.map(|it| it.unwrap_or(i32::MIN))),
-        other => all.for_each(|it| other.push(it.map_or(NONE, i128::from))),
+const UNKNOWN: i32 = -1;
+
+fn gather_encoded(
+    cells: &mut Cells,
+    array: &DictionaryArray<Int32Type>,
+    form: Form,
+    words: &mut Words,
+    known: &mut Option<(ArrayRef, Vec<i32>)>,
+) -> Result<()> {
+    let Some(values) = array.values().as_string_opt::<i32>() else {
+        return internal_err!("a dictionary holds no texts");
     };
+    let numbers = match known {
+        Some((held, numbers)) if encoded::is_same(held, array.values()) => numbers,
+        _ => {
+            &mut known.insert((array.values().clone(), vec![UNKNOWN; values.len()])).1
+        }
+    };
+    // Only texts of rows that are wanted get a number.
+    let number = |key: Option<i32>| {
+        let key = usize::try_from(key?).ok()?;
+        if numbers[key] == UNKNOWN {
+            numbers[key] = words.formed(values.value(key), form);
+        }
+        Some(numbers[key])
+    };
+    cells.narrow(array.keys().iter().map(number));
+    Ok(())
+}
+
+fn gather(cells: &mut Cells, array: &dyn Array, form: Form, words: &mut Words) -> Result<()> {
     match array.data_type() {
         DataType::Utf8 => {
             let mut last: Option<(&str, i32)> = None;
-            let all = array.as_string::<i32>();
-            let mut numbers = all.iter().map(|it| {
+            cells.narrow(array.as_string::<i32>().iter().map(|it| {
                 let it = it?;
                 if let Some((word, number)) = last
                     && word == it
                 {
                     return Some(number);
                 }
-                let number = match form {
-                    Form::Exact => words.number(it),
-                    _ => words.number(&text::form(it, form)),
-                };
+                let number = words.formed(it, form);
                 last = Some((it, number));
                 Some(number)
-            });
-            narrow(cells, &mut numbers);
+            }));
         }
         DataType::Boolean => {
-            narrow(cells, &mut array.as_boolean().iter().map(|it| it.map(i32::from)));
+            cells.narrow(array.as_boolean().iter().map(|it| it.map(i32::from)));
         }
-        DataType::Date32 => narrow(cells, &mut array.as_primitive::<Date32Type>().iter()),
-        DataType::Int64 => {
-            let all = array.as_primitive::<Int64Type>().iter();
-            all.for_each(|it| cells.push(it.map_or(NONE, i128::from)));
-        }
+        DataType::Date32 => cells.narrow(array.as_primitive::<Date32Type>().iter()),
+        DataType::Int64 => cells.extend(array.as_primitive::<Int64Type>().iter()),
         DataType::Timestamp(..) => {
-            let all = array.as_primitive::<TimestampMicrosecondType>().iter();
-            all.for_each(|it| cells.push(it.map_or(NONE, i128::from)));
+            cells.extend(array.as_primitive::<TimestampMicrosecondType>().iter());
         }
-        DataType::Decimal128(..) => {
-            let all = array.as_primitive::<Decimal128Type>().iter();
-            all.for_each(|it| cells.push(it.unwrap_or(NONE)));
-        }
+        DataType::Decimal128(..) => cells.extend(array.as_primitive::<Decimal128Type>().iter()),
         DataType::Null => (0..array.len()).for_each(|_| cells.push(NONE)),
         other => return internal_err!("a column of type {other} cannot be gathered"),
     }

@@ -1,8 +1,8 @@
 //! Rows by group and time: counting sorts over the numbers of keys.
 
 use crate::plan::past::Map;
-use crate::plan::past::frame::Cells;
-use crate::plan::past::frame::NONE;
+use crate::plan::past::cells::Cells;
+use crate::plan::past::cells::NONE;
 
 /// The group of a row without a key.
 pub const NO_GROUP: u32 = u32::MAX;
@@ -105,7 +105,7 @@ pub struct Sorted {
 
 impl Sorted {
     /// `times` are `None` where time does not matter.
-    pub fn new(groups: &[u32], count: usize, times: Option<&[i64]>) -> Sorted {
+    pub fn new(groups: &[u32], count: usize, times: Option<&Cells>) -> Sorted {
         let mut starts = vec![0_usize; count + 1];
         for group in groups.iter().filter(|it| **it != NO_GROUP) {
             starts[*group as usize + 1] += 1;
@@ -127,19 +127,18 @@ impl Sorted {
             Some(rows) => rows.into_iter().for_each(&mut place),
             None => (0..rows).for_each(&mut place),
         }
-        if let Some(times) = times {
-            // Times too far apart to be counted are compared.
-            for it in starts.windows(2) {
-                let own = &mut order[it[0]..it[1]];
-                if !own.is_sorted_by_key(|row| times[*row as usize]) {
-                    own.sort_by_key(|row| times[*row as usize]);
-                }
+        let Some(times) = times else {
+            let times = vec![0; order.len()];
+            return Sorted { order, times, starts };
+        };
+        // Times too far apart to be counted are compared.
+        for it in starts.windows(2) {
+            let own = &mut order[it[0]..it[1]];
+            if !own.is_sorted_by_key(|row| time(times, *row)) {
+                own.sort_by_key(|row| time(times, *row));
             }
         }
-        let times = match times {
-            Some(times) => order.iter().map(|row| times[*row as usize]).collect(),
-            None => vec![0; order.len()],
-        };
+        let times = order.iter().map(|row| time(times, *row)).collect();
         Sorted { order, times, starts }
     }
 
@@ -150,25 +149,46 @@ impl Sorted {
     }
 }
 
+/// When a row happened. Rows without a time stand anywhere: they do not count.
+fn time(times: &Cells, row: u32) -> i64 {
+    match times {
+        Cells::Narrow(all) => match all[row as usize] {
+            i32::MIN => 0,
+            it => i64::from(it),
+        },
+        Cells::Long(all) => match all[row as usize] {
+            i64::MIN => 0,
+            it => it,
+        },
+        Cells::Wide(_) => 0,
+    }
+}
+
 /// All rows by time, where times are few.
-fn by_time(times: &[i64]) -> Option<Vec<u32>> {
-    let (low, high) = (times.iter().min()?, times.iter().max()?);
-    let range = usize::try_from(high.checked_sub(*low)?).ok()?.checked_add(1)?;
+fn by_time(times: &Cells) -> Option<Vec<u32>> {
+    let rows = u32::try_from(times.len()).ok()?;
+    let all = || (0..rows).map(|row| time(times, row));
+    let (mut low, mut high) = (i64::MAX, i64::MIN);
+    for it in all() {
+        low = low.min(it);
+        high = high.max(it);
+    }
+    let range = usize::try_from(high.checked_sub(low)?).ok()?.checked_add(1)?;
     if times.len().checked_mul(4)?.max(1 << 16) < range {
         return None;
     }
     let place = |time: i64| usize::try_from(time - low).unwrap_or(0);
-    let mut next = vec![0_usize; range + 1];
-    for time in times {
-        next[place(*time) + 1] += 1;
+    let mut next = vec![0_u32; range + 1];
+    for time in all() {
+        next[place(time) + 1] += 1;
     }
     for at in 0..range {
         next[at + 1] += next[at];
     }
     let mut order = vec![0_u32; times.len()];
-    for (row, time) in times.iter().enumerate() {
-        let at = &mut next[place(*time)];
-        order[*at] = u32::try_from(row).unwrap_or(u32::MAX);
+    for (row, time) in all().enumerate() {
+        let at = &mut next[place(time)];
+        order[*at as usize] = u32::try_from(row).unwrap_or(u32::MAX);
         *at += 1;
     }
     Some(order)

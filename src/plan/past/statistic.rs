@@ -1,15 +1,17 @@
 //! Statistics that rows enter and leave, one at a time.
 
+use crate::ir::E;
 use crate::ir::Fact;
 use crate::ir::Statistic;
 use crate::ir::typing;
 use crate::plan::past::Map;
-use crate::plan::past::frame::Cells;
-use crate::plan::past::frame::NONE;
+use crate::plan::past::cells::Cells;
+use crate::plan::past::cells::NONE;
 use crate::schema::Type;
 use crate::value::Decimal;
 use crate::value::Reason;
 use crate::value::decimal;
+use crate::value::decimal::Sum;
 
 /// A cell, or why there is none.
 pub type Answer = Result<i128, Reason>;
@@ -34,18 +36,67 @@ impl Members<'_> {
         self.days.map_or(NONE, |it| it.get(self.rows[at] as usize))
     }
 
-    /// Value times weight, and the weight.
-    fn weighted(&self, at: usize) -> Option<(i128, i128)> {
-        let weight = self.weights?.get(self.rows[at] as usize);
+    fn decimal(&self, at: usize) -> Option<Decimal> {
         let value = self.value(at);
-        if weight == NONE || value == NONE {
-            return None;
+        (value != NONE).then(|| Decimal::new(value, scale(self.fact.value.as_ref())))
+    }
+
+    /// Value times weight, as far as that is in range, and the weight.
+    fn weighted(&self, at: usize) -> Option<(Option<Decimal>, Decimal)> {
+        let weight = self.weights?.get(self.rows[at] as usize);
+        let value = self.decimal(at).filter(|_| weight != NONE)?;
+        let weight = Decimal::new(weight, scale(self.fact.weight.as_ref()));
+        Some((decimal::multiply(value, weight), weight))
+    }
+}
+
+fn scale(it: Option<&E>) -> u8 {
+    it.map_or(0, |it| typing::number(&it.ty).scale)
+}
+
+/// What statistics add up.
+#[derive(Debug, Clone, Copy, Default)]
+struct Totals {
+    given: i64,
+    sum: Sum,
+    weights: Sum,
+    /// Products that are out of range.
+    beyond: i64,
+}
+
+impl Totals {
+    fn enter(&mut self, members: &Members, at: usize) {
+        if members.weights.is_none() {
+            if let Some(value) = members.decimal(at) {
+                self.given += 1;
+                self.sum.add(value);
+            }
+            return;
         }
-        let scale =
-            |it: &Option<crate::ir::E>| it.as_ref().map_or(0, |it| typing::number(&it.ty).scale);
-        let value = Decimal::new(value, scale(&self.fact.value));
-        let product = decimal::multiply(value, Decimal::new(weight, scale(&self.fact.weight)))?;
-        Some((product.unscaled, weight))
+        let Some((product, weight)) = members.weighted(at) else { return };
+        self.given += 1;
+        self.weights.add(weight);
+        match product {
+            Some(it) => self.sum.add(it),
+            None => self.beyond += 1,
+        }
+    }
+
+    fn leave(&mut self, members: &Members, at: usize) {
+        if members.weights.is_none() {
+            if let Some(value) = members.decimal(at) {
+                self.given -= 1;
+                self.sum.subtract(value);
+            }
+            return;
+        }
+        let Some((product, weight)) = members.weighted(at) else { return };
+        self.given -= 1;
+        self.weights.subtract(weight);
+        match product {
+            Some(it) => self.sum.subtract(it),
+            None => self.beyond -= 1,
+        }
     }
 }
 
@@ -101,9 +152,7 @@ impl Tree {
 /// The state of one fact over one group.
 pub struct State<'a> {
     members: Members<'a>,
-    given: i64,
-    sum: i128,
-    weights: i128,
+    totals: Totals,
     /// Values of the group, small before large, each once; and the rank of each row.
     ranked: Vec<i128>,
     ranks: Vec<u32>,
@@ -118,9 +167,7 @@ pub struct State<'a> {
 impl<'a> State<'a> {
     pub fn new(members: Members<'a>) -> State<'a> {
         let mut state = State {
-            given: 0,
-            sum: 0,
-            weights: 0,
+            totals: Totals::default(),
             ranked: Vec::new(),
             ranks: Vec::new(),
             tree: Tree::default(),
@@ -181,28 +228,15 @@ impl<'a> State<'a> {
     }
 
     fn change(&mut self, at: usize, by: i32) {
-        let sign = i128::from(by);
         match self.members.fact.statistic {
             Statistic::Count => {
                 let row = self.members.rows[at] as usize;
                 if self.members.values.is_none_or(|it| it.is_given(row)) {
-                    self.given += i64::from(by);
+                    self.totals.given += i64::from(by);
                 }
             }
-            Statistic::Average if self.members.weights.is_some() => {
-                if let Some((product, weight)) = self.members.weighted(at) {
-                    self.given += i64::from(by);
-                    self.sum = self.sum.wrapping_add(sign * product);
-                    self.weights = self.weights.wrapping_add(sign * weight);
-                }
-            }
-            Statistic::Sum | Statistic::Average => {
-                let value = self.members.value(at);
-                if value != NONE {
-                    self.given += i64::from(by);
-                    self.sum = self.sum.wrapping_add(sign.wrapping_mul(value));
-                }
-            }
+            Statistic::Sum | Statistic::Average if by < 0 => self.totals.leave(&self.members, at),
+            Statistic::Sum | Statistic::Average => self.totals.enter(&self.members, at),
             Statistic::DistinctCount => {
                 let rank = self.ranks[at];
                 if let Some(held) = self.held.get_mut(rank as usize) {
@@ -235,11 +269,10 @@ impl<'a> State<'a> {
                     self.members.values.is_none() || self.members.value(**at as usize) != NONE
                 };
                 let absent = absent.iter().filter(given).count();
-                Ok(i128::from(self.given) - absent as i128)
+                Ok(i128::from(self.totals.given) - absent as i128)
             }
             Statistic::DistinctCount => Ok(self.distinct_without(absent)),
             Statistic::Sum => self.sum_without(absent),
-            Statistic::Average if self.members.weights.is_some() => self.weighted_without(absent),
             Statistic::Average => self.average_without(absent),
             Statistic::Percentile(n) => self.nth_without(n, absent),
             Statistic::Smallest => self.nth_without(0, absent),
@@ -261,61 +294,30 @@ impl<'a> State<'a> {
         i128::from(self.distinct) - all_gone as i128
     }
 
-    fn rest(&self, absent: &[u32]) -> (i64, i128) {
-        let (mut given, mut sum) = (self.given, self.sum);
-        for at in absent {
-            let value = self.members.value(*at as usize);
-            if value != NONE {
-                given -= 1;
-                sum = sum.wrapping_sub(value);
-            }
-        }
-        (given, sum)
+    /// Without some; no value where none is left.
+    fn rest(&self, absent: &[u32]) -> Result<Totals, Reason> {
+        let mut totals = self.totals;
+        absent.iter().for_each(|at| totals.leave(&self.members, *at as usize));
+        if totals.given == 0 { Err(Reason::TooFewValues) } else { Ok(totals) }
     }
 
     fn sum_without(&self, absent: &[u32]) -> Answer {
-        let (given, sum) = self.rest(absent);
-        if given == 0 {
-            return Err(Reason::TooFewValues);
+        let it = self.rest(absent)?.sum.value().ok_or(Reason::OutOfRange)?.unscaled;
+        if self.members.fact.ty == Type::Whole && i64::try_from(it).is_err() {
+            return Err(Reason::OutOfRange);
         }
-        if self.members.fact.ty == Type::Whole {
-            return i64::try_from(sum).map(i128::from).map_err(|_| Reason::OutOfRange);
-        }
-        in_range(Decimal::new(sum, 0))
+        Ok(it)
     }
 
     fn average_without(&self, absent: &[u32]) -> Answer {
-        let (given, sum) = self.rest(absent);
-        if given == 0 {
-            return Err(Reason::TooFewValues);
+        let Totals { given, sum, mut weights, beyond } = self.rest(absent)?;
+        if self.members.weights.is_none() {
+            weights.add(Decimal::new(i128::from(given), 0));
         }
-        let scale = self.members.fact.value.as_ref().map_or(0, |it| typing::number(&it.ty).scale);
-        let quotient =
-            decimal::divide(Decimal::new(sum, scale), Decimal::new(i128::from(given), 0));
-        quotient.map(|it| it.unscaled).ok_or(Reason::OutOfRange)
-    }
-
-    fn weighted_without(&self, absent: &[u32]) -> Answer {
-        let (mut given, mut sum, mut weights) = (self.given, self.sum, self.weights);
-        for at in absent {
-            if let Some((product, weight)) = self.members.weighted(*at as usize) {
-                given -= 1;
-                sum = sum.wrapping_sub(product);
-                weights = weights.wrapping_sub(weight);
-            }
-        }
-        if given == 0 {
-            return Err(Reason::TooFewValues);
-        }
-        if weights == 0 {
+        if weights.is_zero() {
             return Err(Reason::DivisionByZero);
         }
-        let fact = self.members.fact;
-        let scale =
-            |it: &Option<crate::ir::E>| it.as_ref().map_or(0, |it| typing::number(&it.ty).scale);
-        let product = decimal::product_scale(scale(&fact.value), scale(&fact.weight));
-        let quotient =
-            decimal::divide(Decimal::new(sum, product), Decimal::new(weights, scale(&fact.weight)));
+        let quotient = if beyond == 0 { sum.over(weights) } else { None };
         quotient.map(|it| it.unscaled).ok_or(Reason::OutOfRange)
     }
 
@@ -383,8 +385,4 @@ impl<'a> State<'a> {
         }
         if shared == NONE { Err(Reason::NotGiven) } else { Ok(shared) }
     }
-}
-
-fn in_range(it: Decimal) -> Answer {
-    decimal::add(it, Decimal::new(0, it.scale)).map(|it| it.unscaled).ok_or(Reason::OutOfRange)
 }

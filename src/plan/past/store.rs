@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::hash::Hasher;
+use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::array::AsArray;
+use arrow::array::StringArray;
 use arrow::array::UInt8Array;
-use arrow::array::UInt64Array;
 use arrow::datatypes::DataType;
 use arrow::datatypes::UInt64Type;
 use datafusion::common::internal_err;
+use datafusion::error::DataFusionError;
 use datafusion::error::Result;
 use datafusion::logical_expr as df;
 use datafusion::logical_expr::ColumnarValue;
@@ -24,97 +28,93 @@ use crate::data::ROW;
 use crate::data::ROW_BITS;
 use crate::ir::FactId;
 use crate::plan;
-use crate::plan::cell::MISSING;
 use crate::plan::cell::Shape;
-use crate::plan::past::frame::Cells;
-use crate::plan::past::frame::NONE;
-use crate::schema::Type;
-use crate::value::Decimal;
-use crate::value::Reason;
-use crate::value::Value;
+use crate::plan::past::answers::Answers;
+use crate::plan::past::array;
+use crate::plan::past::cells::Cells;
+use crate::plan::past::cells::NONE;
+use crate::plan::past::frame::Words;
+use crate::trouble::Trouble;
 
 /// The facts of the judged rows of a level.
 #[derive(Debug, Default)]
 pub struct Store {
-    /// Place among the judged rows, by file and row.
-    places: BTreeMap<u64, Vec<u32>>,
     facts: BTreeMap<FactId, Known>,
-    pub words: Arc<[Arc<str>]>,
+    words: Words,
 }
 
 #[derive(Debug)]
 struct Known {
     shape: Shape,
-    cells: Cells,
-    reasons: Vec<u8>,
+    /// By the number of the file.
+    files: Vec<Answers>,
+}
+
+/// The judged rows that answers are for.
+pub struct Judged<'a> {
+    /// Places among the gathered rows, in the order of the answers.
+    pub order: &'a [u32],
+    /// The number of each gathered row; without them, its place is its number.
+    pub rows: Option<&'a [u64]>,
+    /// How far the rows of each file reach.
+    pub lengths: &'a [usize],
+}
+
+const IN_FILE: u64 = (1 << ROW_BITS) - 1;
+
+fn file(row: u64) -> usize {
+    usize::try_from(row >> ROW_BITS).unwrap_or(usize::MAX)
+}
+
+/// For each file, one more than the largest number of these rows.
+pub fn lengths(rows: &[u64]) -> Vec<usize> {
+    let mut all = Vec::new();
+    for row in rows {
+        let file = file(*row);
+        if all.len() <= file {
+            all.resize(file + 1, 0);
+        }
+        all[file] = all[file].max(in_file(*row) + 1);
+    }
+    all
+}
+
+fn in_file(row: u64) -> usize {
+    usize::try_from(row & IN_FILE).unwrap_or(usize::MAX)
 }
 
 impl Store {
-    pub fn new(rows: &[u64]) -> Store {
-        let mut places: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
-        let mut last: Option<(u64, &mut Vec<u32>)> = None;
-        let mask = (1_u64 << ROW_BITS) - 1;
-        let mut files: BTreeMap<u64, u64> = BTreeMap::new();
-        for part in rows.chunk_by(|a, b| a >> ROW_BITS == b >> ROW_BITS) {
-            let most = part.iter().map(|it| it & mask).max().unwrap_or(0);
-            let known = files.entry(part[0] >> ROW_BITS).or_default();
-            *known = most.max(*known);
-        }
-        for (file, most) in files {
-            let length = usize::try_from(most).unwrap_or(0) + 1;
-            places.insert(file, vec![u32::MAX; length]);
-        }
-        for (place, row) in rows.iter().enumerate() {
-            let file = row >> ROW_BITS;
-            if last.as_ref().is_none_or(|it| it.0 != file) {
-                last = places.get_mut(&file).map(|it| (file, it));
-            }
-            if let Some((_, own)) = &mut last {
-                let at = usize::try_from(row & mask).unwrap_or(0);
-                own[at] = u32::try_from(place).unwrap_or(u32::MAX);
-            }
-        }
-        Store { places, facts: BTreeMap::new(), words: Arc::from(Vec::new()) }
+    /// A fact that may have answers or none.
+    pub fn expect(&mut self, id: FactId, shape: Shape) {
+        self.facts.entry(id).or_insert_with(|| Known { shape, files: Vec::new() });
     }
 
-    /// `order` are the judged rows that the cells are of; others have no value.
-    pub fn know(
-        &mut self,
-        id: FactId,
-        shape: Shape,
-        rows: usize,
-        order: &[u32],
-        (cells, reasons): (Cells, Vec<u8>),
-    ) {
-        let mut all = vec![Reason::NotGiven.number(); rows];
-        for (place, reason) in order.iter().zip(reasons) {
-            all[*place as usize] = reason;
+    /// Rows without an answer have no value. Texts are numbers of `words`.
+    pub fn know(&mut self, id: FactId, judged: &Judged, found: (Cells, Vec<u8>), words: &Words) {
+        let Some(known) = self.facts.get_mut(&id) else { return };
+        let (mut cells, reasons) = found;
+        if known.shape.ty.is_textual() {
+            let mut own = Cells::Narrow(Vec::new());
+            for at in 0..cells.len() {
+                let word = usize::try_from(cells.get(at)).ok().and_then(|it| words.all.get(it));
+                own.push(word.map_or(NONE, |it| i128::from(self.words.number(it))));
+            }
+            cells = own;
         }
-        let place = |it: &u32| *it as usize;
-        let cells = match cells {
-            Cells::Narrow(it) => {
-                let mut all = vec![i32::MIN; rows];
-                order.iter().map(place).zip(it).for_each(|(at, it)| all[at] = it);
-                Cells::Narrow(all)
-            }
-            Cells::Long(it) => {
-                let mut all = vec![i64::MIN; rows];
-                order.iter().map(place).zip(it).for_each(|(at, it)| all[at] = it);
-                Cells::Long(all)
-            }
-            Cells::Wide(it) => {
-                let mut all = vec![NONE; rows];
-                order.iter().map(place).zip(it).for_each(|(at, it)| all[at] = it);
-                Cells::Wide(all)
-            }
-        };
-        self.facts.insert(id, Known { shape, cells, reasons: all });
+        known.take(judged, cells, reasons);
     }
 
-    fn place(&self, row: u64) -> Option<usize> {
-        let at = usize::try_from(row & ((1 << ROW_BITS) - 1)).ok()?;
-        let place = *self.places.get(&(row >> ROW_BITS))?.get(at)?;
-        (place != u32::MAX).then_some(place as usize)
+    /// Bytes in memory.
+    pub fn size(&self) -> usize {
+        self.facts.values().flat_map(|it| &it.files).map(Answers::size).sum()
+    }
+
+    /// Puts what is known of these facts on disk.
+    ///
+    /// Errors: a place that cannot be written to.
+    pub fn put_away(&mut self, facts: &[FactId], folder: &Path) -> Result<(), Trouble> {
+        let wanted = self.facts.iter_mut().filter(|it| facts.contains(it.0));
+        wanted.flat_map(|it| &mut it.1.files).try_for_each(|it| it.put_away(folder))
     }
 
     /// The columns of every fact, for a plan that has [`ROW`].
@@ -164,26 +164,100 @@ impl Hash for Look {
     }
 }
 
-impl Look {
-    fn value(&self, known: &Known, row: Option<u64>) -> Value {
-        let Some(at) = row.and_then(|it| self.store.place(it)) else { return MISSING };
-        let cell = known.cells.get(at);
-        if cell == NONE {
-            return MISSING;
+impl Known {
+    fn take(&mut self, judged: &Judged, cells: Cells, reasons: Vec<u8>) {
+        if self.files.len() < judged.lengths.len() {
+            self.files.resize_with(judged.lengths.len(), Answers::default);
         }
-        let long = i64::try_from(cell).unwrap_or(0);
-        match &known.shape.ty {
-            Type::Truth => Value::Truth(cell == 1),
-            Type::Whole => Value::Whole(long),
-            Type::Number(number) => Value::Decimal(Decimal::new(cell, number.scale)),
-            Type::Date => Value::Date(i32::try_from(long).unwrap_or(0)),
-            Type::DateTime => Value::DateTime(long),
-            Type::Duration | Type::Error => MISSING,
-            Type::Text(_) | Type::Code(_) | Type::Choice(_) | Type::Country | Type::Currency => {
-                let word = usize::try_from(long).ok().and_then(|it| self.store.words.get(it));
-                word.map_or(MISSING, |it| Value::Text(it.clone()))
+        for (answers, length) in self.files.iter_mut().zip(judged.lengths) {
+            answers.reach(*length, &cells);
+        }
+        let Some(rows) = judged.rows else {
+            let Some(answers) = self.files.first_mut() else { return };
+            return answers.put(judged.order.iter().map(|it| *it as usize), cells, reasons);
+        };
+        let number = |place: &u32| rows[*place as usize];
+        if let [answers] = self.files.as_mut_slice() {
+            return answers.put(judged.order.iter().map(|it| in_file(number(it))), cells, reasons);
+        }
+        for (at, row) in judged.order.iter().map(number).enumerate() {
+            self.files[file(row)].set(in_file(row), cells.get(at), reasons[at]);
+        }
+    }
+
+    /// For each stretch of rows of one file that lie close together: those of it, and where in
+    /// it each row is.
+    fn each(
+        rows: &[u64],
+        mut stretch: impl FnMut(usize, Range<usize>) -> Result<(), Trouble>,
+        mut row: impl FnMut(usize),
+    ) -> Result<(), Trouble> {
+        let mut offset = 0;
+        for part in rows.chunk_by(|a, b| a >> ROW_BITS == b >> ROW_BITS) {
+            let (mut first, mut last) = (usize::MAX, 0);
+            for it in part {
+                first = first.min(in_file(*it));
+                last = last.max(in_file(*it));
+            }
+            let file = file(part[0]);
+            if last - first < SPREAD * part.len() {
+                stretch(file, first..last + 1)?;
+                part.iter().for_each(|it| row(offset + in_file(*it) - first));
+                offset += last + 1 - first;
+                continue;
+            }
+            for it in part {
+                let at = in_file(*it);
+                stretch(file, at..at + 1)?;
+                row(offset);
+                offset += 1;
             }
         }
+        Ok(())
+    }
+
+    fn cells(&self, rows: &[u64]) -> Result<Vec<i128>, Trouble> {
+        let (mut all, mut places) = (Vec::with_capacity(rows.len()), Vec::new());
+        let stretch = |file: usize, range: Range<usize>| match self.files.get(file) {
+            Some(it) => it.cells(range, &mut all),
+            None => {
+                all.resize(all.len() + range.len(), NONE);
+                Ok(())
+            }
+        };
+        Known::each(rows, stretch, |at| places.push(at))?;
+        Ok(picked(all, &places))
+    }
+
+    fn reasons(&self, rows: &[u64]) -> Result<Vec<u8>, Trouble> {
+        let (mut all, mut places) = (Vec::with_capacity(rows.len()), Vec::new());
+        let stretch = |file: usize, range: Range<usize>| match self.files.get(file) {
+            Some(it) => it.reasons(range, &mut all),
+            None => Answers::default().reasons(range, &mut all),
+        };
+        Known::each(rows, stretch, |at| places.push(at))?;
+        Ok(picked(all, &places))
+    }
+}
+
+/// Rows that are spread wider than this are looked up one by one.
+const SPREAD: usize = 4;
+
+fn picked<T: Copy>(all: Vec<T>, places: &[usize]) -> Vec<T> {
+    let in_order = all.len() == places.len() && places.iter().enumerate().all(|it| it.0 == *it.1);
+    if in_order { all } else { places.iter().map(|it| all[*it]).collect() }
+}
+
+impl Look {
+    fn array(&self, known: &Known, cells: &[i128]) -> ArrayRef {
+        if !known.shape.ty.is_textual() {
+            return array::array(&known.shape, cells);
+        }
+        let word = |it: &i128| {
+            let word = usize::try_from(*it).ok()?;
+            self.store.words.all.get(word).map(|it| &**it)
+        };
+        Arc::new(cells.iter().map(word).collect::<StringArray>())
     }
 }
 
@@ -205,16 +279,13 @@ impl ScalarUDFImpl for Look {
         let Some(known) = self.store.facts.get(&self.id) else {
             return internal_err!("a fact was not gathered");
         };
-        let rows: &UInt64Array = arrays[0].as_primitive::<UInt64Type>();
+        let rows = arrays[0].as_primitive::<UInt64Type>().values();
+        let trouble = |it: Trouble| DataFusionError::External(Box::new(it));
         if self.reason {
-            let reason = |row: Option<u64>| {
-                let at = row.and_then(|it| self.store.place(it));
-                at.map_or(Reason::NotGiven.number(), |at| known.reasons[at])
-            };
-            let all = UInt8Array::from_iter_values(rows.iter().map(reason));
+            let all = UInt8Array::from(known.reasons(rows).map_err(trouble)?);
             return Ok(ColumnarValue::Array(Arc::new(all)));
         }
-        let values = rows.iter().map(|row| self.value(known, row)).collect();
-        Ok(ColumnarValue::Array(known.shape.array(values)))
+        let cells = known.cells(rows).map_err(trouble)?;
+        Ok(ColumnarValue::Array(self.array(known, &cells)))
     }
 }

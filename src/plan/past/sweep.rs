@@ -3,9 +3,9 @@
 use crate::ir::Fact;
 use crate::ir::Reach;
 use crate::plan::past::Map;
-use crate::plan::past::frame::Cells;
+use crate::plan::past::cells::Cells;
 use crate::plan::past::frame::Frame;
-use crate::plan::past::frame::NONE;
+use crate::plan::past::cells::NONE;
 use crate::plan::past::group::Sorted;
 use crate::plan::past::statistic::Answer;
 use crate::plan::past::statistic::Members;
@@ -158,9 +158,9 @@ pub fn sweep(places: &Places, sides: &Sides, threads: usize) -> (Cells, Vec<u8>)
     });
     let mut all = all.into_iter();
     let mut whole = all.next().unwrap_or_default();
-    for it in all {
-        whole.cells.append(&it.cells);
-        whole.reasons.extend(it.reasons);
+    for mut it in all {
+        whole.cells.take(&mut it.cells);
+        whole.reasons.append(&mut it.reasons);
     }
     (whole.cells, whole.reasons)
 }

@@ -1,0 +1,173 @@
+//! Which rows are gathered: a share of the keys, some days, none that others stand in for.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use ahash::RandomState;
+use arrow::array::Array;
+use arrow::array::ArrayRef;
+use arrow::array::AsArray;
+use arrow::array::BooleanArray;
+use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
+use arrow::datatypes::Date32Type;
+use arrow::datatypes::Decimal128Type;
+use arrow::datatypes::Int32Type;
+use arrow::datatypes::Int64Type;
+use arrow::datatypes::TimestampMicrosecondType;
+use datafusion::common::internal_err;
+use datafusion::error::Result;
+
+use crate::data::encoded;
+use crate::value::text;
+use crate::value::text::Form;
+
+/// One of so many shares of the keys: rows with the same keys are in the same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Share {
+    pub part: u64,
+    pub of: u64,
+}
+
+impl Share {
+    pub const ALL: Share = Share { part: 0, of: 1 };
+}
+
+/// Rows that other rows stand in for, by their keys.
+pub type Seen = HashSet<Vec<u8>, RandomState>;
+
+/// Which rows of a batch are wanted; places are those of columns of the batch.
+#[derive(Debug, Clone, Default)]
+pub struct Keep {
+    pub share: Option<(Share, Vec<(usize, Form)>)>,
+    /// A column of days, and the first and last of them.
+    pub days: Option<(usize, i32, i32)>,
+    /// The columns of a key, and keys that are not wanted.
+    pub replaced: Option<(Vec<usize>, Arc<Seen>)>,
+}
+
+/// For each column: the last dictionary, and what its texts hash to.
+pub type Hashes = Vec<Option<(ArrayRef, Vec<u64>)>>;
+
+impl Keep {
+    /// Errors: columns of a type that is no key.
+    pub fn of(&self, batch: &RecordBatch, hashes: &mut Hashes) -> Result<Option<BooleanArray>> {
+        let mut wanted: Option<Vec<bool>> = None;
+        let rows = batch.num_rows();
+        let mut narrow = |it: Vec<bool>| match &mut wanted {
+            None => wanted = Some(it),
+            Some(all) => all.iter_mut().zip(it).for_each(|(all, it)| *all &= it),
+        };
+        if let Some((at, first, last)) = self.days {
+            let Some(days) = batch.column(at).as_primitive_opt::<Date32Type>() else {
+                return internal_err!("a day is no date");
+            };
+            let within = |it: Option<i32>| it.is_some_and(|it| first <= it && it <= last);
+            narrow(days.iter().map(within).collect());
+        }
+        if let Some((share, keys)) = &self.share {
+            let mut all = vec![0_u64; rows];
+            let mut given = vec![true; rows];
+            hashes.resize_with(hashes.len().max(batch.num_columns()), || None);
+            for (at, form) in keys {
+                let known = &mut hashes[*at];
+                let own = hashed(batch.column(*at), *form, known)?;
+                for (row, own) in own.into_iter().enumerate() {
+                    given[row] &= own.is_some();
+                    all[row] = all[row].rotate_left(17) ^ own.unwrap_or(0);
+                }
+            }
+            // The upper bits: the others choose places of tables.
+            let mine = |it: u64| (it >> 32) % share.of == share.part;
+            narrow(all.into_iter().zip(given).map(|(it, given)| given && mine(it)).collect());
+        }
+        if let Some((key, seen)) = &self.replaced {
+            let keys = keys(batch, key)?;
+            narrow(keys.iter().map(|it| !seen.contains(it)).collect());
+        }
+        Ok(wanted.map(BooleanArray::from))
+    }
+}
+
+/// The same in every part and on both sides; no answer depends on it.
+fn state() -> RandomState {
+    RandomState::with_seeds(1, 2, 3, 4)
+}
+
+fn hashed(
+    array: &ArrayRef,
+    form: Form,
+    known: &mut Option<(ArrayRef, Vec<u64>)>,
+) -> Result<Vec<Option<u64>>> {
+    let state = state();
+    let of_text = |it: &str| match form {
+        Form::Exact => state.hash_one(it),
+        Form::Folded | Form::Name => state.hash_one(text::form(it, form).as_str()),
+    };
+    if let Some(texts) = array.as_string_opt::<i32>() {
+        return Ok(texts.iter().map(|it| it.map(of_text)).collect());
+    }
+    if let Some(texts) = array.as_dictionary_opt::<Int32Type>() {
+        let Some(values) = texts.values().as_string_opt::<i32>() else {
+            return internal_err!("a dictionary holds no texts");
+        };
+        let hashes = match known {
+            Some((held, hashes)) if encoded::is_same(held, texts.values()) => hashes,
+            _ => {
+                let all = values.iter().map(|it| it.map_or(0, of_text)).collect();
+                &mut known.insert((texts.values().clone(), all)).1
+            }
+        };
+        let hash = |key: Option<i32>| usize::try_from(key?).ok().map(|it| hashes[it]);
+        return Ok(texts.keys().iter().map(hash).collect());
+    }
+    let numbers = numbers(array)?;
+    Ok(numbers.into_iter().map(|it| it.map(|it| state.hash_one(it))).collect())
+}
+
+fn numbers(array: &ArrayRef) -> Result<Vec<Option<i128>>> {
+    let wide = |it: Option<i64>| it.map(i128::from);
+    Ok(match array.data_type() {
+        DataType::Boolean => array.as_boolean().iter().map(|it| it.map(i128::from)).collect(),
+        DataType::Date32 => {
+            array.as_primitive::<Date32Type>().iter().map(|it| it.map(i128::from)).collect()
+        }
+        DataType::Int64 => array.as_primitive::<Int64Type>().iter().map(wide).collect(),
+        DataType::Timestamp(..) => {
+            array.as_primitive::<TimestampMicrosecondType>().iter().map(wide).collect()
+        }
+        DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().iter().collect(),
+        DataType::Null => vec![None; array.len()],
+        other => return internal_err!("a column of type {other} is no key"),
+    })
+}
+
+/// The key of each row, so written that no two keys look alike.
+///
+/// Errors: columns of a type that is no key.
+pub fn keys(batch: &RecordBatch, columns: &[usize]) -> Result<Vec<Vec<u8>>> {
+    let mut all = vec![Vec::new(); batch.num_rows()];
+    for at in columns {
+        let array = batch.column(*at);
+        let written;
+        let array = match array.data_type() {
+            DataType::Dictionary(..) => {
+                written = arrow::compute::cast(array, &DataType::Utf8)?;
+                &written
+            }
+            _ => array,
+        };
+        if let Some(texts) = array.as_string_opt::<i32>() {
+            for (key, text) in all.iter_mut().zip(texts) {
+                let text = text.unwrap_or_default();
+                key.extend_from_slice(&(text.len() as u64).to_le_bytes());
+                key.extend_from_slice(text.as_bytes());
+            }
+            continue;
+        }
+        for (key, number) in all.iter_mut().zip(numbers(array)?) {
+            key.extend_from_slice(&number.unwrap_or(i128::MIN).to_le_bytes());
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,161 @@
+//! Facts over gathered rows: those with the same keys share their groups, along one axis of time
+//! also their order.
+
+use std::collections::BTreeMap;
+
+use crate::ir::E;
+use crate::ir::Fact;
+use crate::ir::FactId;
+use crate::ir::RuleSet;
+use crate::ir::Statistic;
+use crate::plan::past::frame::Frame;
+use crate::plan::past::frame::Request;
+use crate::plan::past::frame::Words;
+use crate::plan::past::group::Groups;
+use crate::plan::past::group::Sorted;
+use crate::plan::past::store::Judged;
+use crate::plan::past::store::Store;
+use crate::plan::past::sweep;
+use crate::plan::past::sweep::Axis;
+use crate::plan::past::sweep::Places;
+use crate::plan::past::sweep::Sides;
+use crate::value::text::Form;
+
+/// Where a fact's expressions stand among the columns.
+pub struct Passed {
+    pub keys: Vec<(usize, usize)>,
+    /// In which texts of the keys are compared.
+    pub forms: Vec<Form>,
+    filter: Option<usize>,
+    value: Option<usize>,
+    weight: Option<usize>,
+    known: Option<usize>,
+    others: Option<(usize, usize)>,
+    pub days: Option<(usize, usize)>,
+    instants: Option<(usize, usize)>,
+    needed: Vec<usize>,
+}
+
+impl Passed {
+    /// `rows` is nothing where rows and judged rows share their columns.
+    pub fn of<'a>(fact: &Fact, rows: Option<&mut Request<'a>>, judged: &mut Request<'a>) -> Passed {
+        let form = |(theirs, ours): &(E, E)| theirs.ty.form().max(ours.ty.form());
+        let ours = |judged: &mut Request, it: &(E, E)| judged.column(&it.1, form(it));
+        let keys: Vec<usize> = fact.keys.iter().map(|it| ours(judged, it)).collect();
+        let others = fact.others.as_ref().map(|it| ours(judged, it));
+        let days = fact.dates.as_ref().map(|it| ours(judged, it));
+        let instants = fact.instants.as_ref().map(|it| ours(judged, it));
+        let needed = others.into_iter().chain(days).chain(instants).collect();
+        let rows = rows.unwrap_or(judged);
+        let theirs = |rows: &mut Request, it: &(E, E)| rows.column(&it.0, form(it));
+        let of_value = match fact.statistic {
+            Statistic::DistinctCount => fact.value.as_ref().map_or(Form::Exact, |it| it.ty.form()),
+            _ => Form::Exact,
+        };
+        let mut plain = |it: &Option<E>, form| it.as_ref().map(|it| rows.column(it, form));
+        let filter = plain(&fact.filter, Form::Exact);
+        let value = plain(&fact.value, of_value);
+        let weight = plain(&fact.weight, Form::Exact);
+        let known = plain(&fact.known_from, Form::Exact);
+        let their_keys: Vec<usize> = fact.keys.iter().map(|it| theirs(rows, it)).collect();
+        Passed {
+            keys: their_keys.into_iter().zip(keys).collect(),
+            forms: fact.keys.iter().map(form).collect(),
+            filter,
+            value,
+            weight,
+            known,
+            others: fact.others.as_ref().map(|it| theirs(rows, it)).zip(others),
+            days: fact.dates.as_ref().map(|it| theirs(rows, it)).zip(days),
+            instants: fact.instants.as_ref().map(|it| theirs(rows, it)).zip(instants),
+            needed,
+        }
+    }
+}
+
+/// A column of the rows and one of the judged rows.
+type Pair = (usize, usize);
+
+type Asked<'a> = Vec<&'a (FactId, Passed)>;
+
+/// Gathered rows, and the judged rows: the same frame where they are the same.
+pub struct Gathered<'a> {
+    pub rows: &'a Frame,
+    pub judged: &'a Frame,
+    pub words: &'a Words,
+    /// How far the judged rows of each file reach.
+    pub lengths: &'a [usize],
+    /// Judged rows are known by their places in the frame, not by their numbers.
+    pub in_place: bool,
+}
+
+/// Finds the facts, into the store.
+pub fn passes<'a>(
+    set: &RuleSet,
+    facts: impl Iterator<Item = &'a (FactId, Passed)>,
+    gathered: &Gathered,
+    store: &mut Store,
+    threads: usize,
+) {
+    let Gathered { rows, judged, .. } = gathered;
+    let mut by_keys: BTreeMap<&[Pair], Asked> = BTreeMap::new();
+    for it in facts {
+        by_keys.entry(&it.1.keys).or_default().push(it);
+    }
+    let same = std::ptr::eq(*rows, *judged);
+    for (keys, facts) in by_keys {
+        let mut groups = Groups::default();
+        let theirs: Vec<_> = keys.iter().map(|it| &rows.cells[it.0]).collect();
+        let of_rows = groups.of(&theirs, rows.len());
+        let own_groups = if same && keys.iter().all(|it| it.0 == it.1) {
+            None
+        } else {
+            let ours: Vec<_> = keys.iter().map(|it| &judged.cells[it.1]).collect();
+            Some(groups.of(&ours, judged.len()))
+        };
+        let mut by_time: BTreeMap<(Axis, Option<Pair>), Asked> = BTreeMap::new();
+        for it in facts {
+            let axis = sweep::axis(&set.facts[it.0.0]);
+            let columns = match axis {
+                Axis::None => None,
+                Axis::Days => it.1.days,
+                Axis::Instants => it.1.instants,
+            };
+            by_time.entry((axis, columns)).or_default().push(it);
+        }
+        for ((_, columns), facts) in by_time {
+            let times = columns.map(|it| &rows.cells[it.0]);
+            let sorted_rows = Sorted::new(&of_rows, groups.count(), times);
+            let own_judged = match &own_groups {
+                None if columns.is_none_or(|it| it.0 == it.1) => None,
+                own => {
+                    let times = columns.map(|it| &judged.cells[it.1]);
+                    let of_judged = own.as_ref().unwrap_or(&of_rows);
+                    Some(Sorted::new(of_judged, groups.count(), times))
+                }
+            };
+            let sorted_judged = own_judged.as_ref().unwrap_or(&sorted_rows);
+            let sides = Sides { rows, judged, sorted_rows: &sorted_rows, sorted_judged };
+            for (id, it) in facts {
+                let places = Places {
+                    fact: &set.facts[id.0],
+                    filter: it.filter,
+                    value: it.value,
+                    weight: it.weight,
+                    known: it.known,
+                    others: it.others,
+                    days: it.days,
+                    instants: it.instants,
+                    needed: it.needed.clone(),
+                };
+                let found = sweep::sweep(&places, &sides, threads);
+                let known = Judged {
+                    order: &sorted_judged.order,
+                    rows: (!gathered.in_place).then_some(judged.rows.as_slice()),
+                    lengths: gathered.lengths,
+                };
+                store.know(*id, &known, found, gathered.words);
+            }
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! One side of a pass: which rows are read, from which files, and what is asked of them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execute_stream_partitioned;
+use datafusion::prelude::SessionContext;
+use futures::TryStreamExt;
+
+use crate::data::Days;
+use crate::data::Table;
+use crate::data::tally::Tally;
+use crate::ir::Expr;
+use crate::ir::Kind;
+use crate::ir::RuleSet;
+use crate::plan::past::frame::Frame;
+use crate::plan::past::frame::Request;
+use crate::plan::past::frame::Words;
+use crate::plan::past::keep;
+use crate::plan::past::keep::Keep;
+use crate::plan::past::keep::Seen;
+use crate::run;
+use crate::run::Input;
+use crate::run::Opened;
+use crate::run::Options;
+use crate::run::engine;
+use crate::run::source;
+use crate::run::source::Source;
+use crate::schema::FieldId;
+use crate::schema::RecordId;
+use crate::source::FileId;
+use crate::source::Span;
+use crate::trouble::Trouble;
+use crate::value::text::Form;
+
+/// Files of history are numbered from here: no data set has so many.
+const HISTORY: u64 = 1 << 20;
+
+/// The data that a record's past rows come from, with the number of their first file.
+pub fn inputs<'a>(
+    set: &RuleSet,
+    opened: &'a Opened,
+    record: RecordId,
+) -> Result<Vec<(&'a Input, u64)>, Trouble> {
+    let all = std::iter::once((&opened.input, 0))
+        .chain(opened.history.iter().map(|it| (it, HISTORY)))
+        .filter(|it| source::holds(set, it.0, record))
+        .collect::<Vec<_>>();
+    if all.is_empty() {
+        let name = &set.schema.record(record).name;
+        return Err(Trouble::usage(format!("no files are named for the record `{name}`"))
+            .help(format!("add `[data.NAME.{name}]` with its `path` to tamis.toml")));
+    }
+    Ok(all)
+}
+
+/// A row of history that stands in the data too is the data's: the key of its declaration.
+pub fn replaced_by(set: &RuleSet, opened: &Opened, record: RecordId) -> Vec<FieldId> {
+    let outermost = set.schema.lineage(record).pop().unwrap_or(record);
+    if opened.history.is_none() || !set.schema.lineage(opened.inner).contains(&outermost) {
+        return Vec::new();
+    }
+    run::key_fields(set, outermost)
+}
+
+/// A stored field as an expression.
+pub fn field(set: &RuleSet, id: FieldId) -> Arc<Expr> {
+    let ty = set.schema.field(id).ty.clone();
+    Arc::new(Expr { kind: Kind::Field(id), ty, span: Span::new(FileId(0), 0, 0) })
+}
+
+pub struct Side<'a> {
+    pub request: Request<'a>,
+    pub record: RecordId,
+    pub fields: Vec<FieldId>,
+    /// What windows reach, when all of them end, and the place of the day in a batch.
+    pub days: Option<(Days, usize)>,
+    /// Where rows are counted, when they are read only here.
+    pub tally: Option<Arc<Tally>>,
+}
+
+/// What gathering needs besides the side.
+pub struct Work<'a> {
+    pub set: &'a RuleSet,
+    pub opened: &'a Opened,
+    pub context: &'a SessionContext,
+    pub options: &'a Options,
+}
+
+/// Rows in a part before they move to the frame.
+const PART: usize = 65_536;
+
+impl<'a> Side<'a> {
+    pub fn new(set: &'a RuleSet, record: RecordId) -> Side<'a> {
+        Side { request: Request::new(set), record, fields: Vec::new(), days: None, tally: None }
+    }
+
+    /// Asks for a stored field itself.
+    pub fn field(&mut self, set: &RuleSet, id: FieldId) -> usize {
+        self.fields.push(id);
+        self.request.column(&field(set, id), Form::Exact)
+    }
+
+    fn source(&self, set: &RuleSet, opened: &Opened, input: &Input) -> Result<Source, Trouble> {
+        let mut fields = self.fields.clone();
+        fields.sort();
+        fields.dedup();
+        source::open(set, input, self.record, opened.inner, &fields)
+    }
+
+    /// Rows there are in these data, or about as many.
+    ///
+    /// Errors: files that do not fit the schema.
+    pub fn rows(&self, work: &Work, input: &Input) -> Result<usize, Trouble> {
+        let rows = self.source(work.set, work.opened, input)?.table.rows();
+        Ok(usize::try_from(rows).unwrap_or(usize::MAX))
+    }
+
+    fn open(&self, work: &Work, (input, first): (&Input, u64)) -> Result<Source, Trouble> {
+        let source = self.source(work.set, work.opened, input)?;
+        source.table.prepare()?;
+        // Rows that are merged may disagree on the day: all of them are read.
+        let days = self.days.filter(|_| !source.merged);
+        let mut table = source.table.numbered(first);
+        if let Some((days, _)) = days {
+            table = table.within(days);
+        }
+        if let Some(tally) = &self.tally {
+            table = table.counted_by(tally);
+        }
+        Ok(Source { table: Arc::new(table), ..source })
+    }
+
+    fn plan(&self, work: &Work, source: &Source) -> Result<LogicalPlan, Trouble> {
+        let rows = engine::rows_of(work.set, source, self.record, work.options);
+        let rows = rows.map_err(engine::trouble)?;
+        self.request.plan(rows).map_err(engine::trouble)
+    }
+
+    /// Adds the wanted rows of these data to the frame.
+    ///
+    /// Errors: files that cannot be read, and what the engine cannot do.
+    pub async fn gather(
+        &self,
+        work: &Work<'_>,
+        input: (&Input, u64),
+        keep: &Keep,
+        into: (Frame, Words),
+    ) -> Result<(Frame, Words), Trouble> {
+        let source = self.open(work, input)?;
+        let plan = self.plan(work, &source)?;
+        let mut keep = keep.clone();
+        let days = self.days.filter(|_| !source.merged);
+        keep.days = days.map(|(it, at)| (at, it.first, it.last));
+        watch(work, &source.table);
+        let whole = Arc::new(Mutex::new(into));
+        let tasks: Vec<_> = streams(work, &plan)
+            .await?
+            .into_iter()
+            .map(|mut stream| {
+                let mut part = self.request.part(keep.clone());
+                let whole = whole.clone();
+                tokio::spawn(async move {
+                    let mut done = false;
+                    while !done {
+                        match stream.try_next().await? {
+                            Some(batch) => part.add(&batch)?,
+                            None => done = true,
+                        }
+                        if (done || PART <= part.len())
+                            && let Ok(mut whole) = whole.lock()
+                        {
+                            let (frame, words) = &mut *whole;
+                            frame.take(&mut part, words);
+                        }
+                    }
+                    Ok::<_, DataFusionError>(())
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.map_err(|_| Trouble::bug("a worker stopped"))?.map_err(engine::trouble)?;
+        }
+        let whole = Arc::try_unwrap(whole).map_err(|_| Trouble::bug("a worker goes on"))?;
+        whole.into_inner().map_err(|_| Trouble::bug("a worker stopped"))
+    }
+}
+
+fn watch(work: &Work, table: &Table) {
+    work.options.pace.enter("gathering facts", table.rows(), &table.tally);
+}
+
+async fn streams(
+    work: &Work<'_>,
+    plan: &LogicalPlan,
+) -> Result<Vec<SendableRecordBatchStream>, Trouble> {
+    let context = work.context;
+    let plan = context.state().create_physical_plan(plan).await.map_err(engine::trouble)?;
+    execute_stream_partitioned(plan, context.task_ctx()).map_err(engine::trouble)
+}
+
+/// The keys of today's declarations, which history may hold too; by record, once.
+pub type Today = BTreeMap<RecordId, Arc<Seen>>;
+
+/// Which rows of history others stand in for.
+///
+/// Errors: files that cannot be read.
+pub async fn replaced(
+    work: &Work<'_>,
+    side: &mut Side<'_>,
+    today: &mut Today,
+) -> Result<Option<(Vec<usize>, Arc<Seen>)>, Trouble> {
+    let (set, opened, record) = (work.set, work.opened, side.record);
+    let key = replaced_by(set, opened, record);
+    if key.is_empty() {
+        return Ok(None);
+    }
+    let places = key.iter().map(|id| {
+        side.fields.push(*id);
+        side.request.looked_at(&field(set, *id), Form::Exact)
+    });
+    let places: Vec<usize> = places.collect();
+    if let Some(seen) = today.get(&record) {
+        return Ok(Some((places, seen.clone())));
+    }
+    let mut seen = Seen::with_hasher(ahash::RandomState::new());
+    if source::holds(set, &opened.input, record) {
+        let mut own = Side::new(set, record);
+        own.fields.clone_from(&key);
+        let columns: Vec<usize> = key
+            .iter()
+            .map(|id| own.request.looked_at(&field(set, *id), Form::Exact))
+            .collect();
+        let source = own.open(work, (&opened.input, 0))?;
+        let plan = own.plan(work, &source)?;
+        watch(work, &source.table);
+        for mut stream in streams(work, &plan).await? {
+            while let Some(batch) = stream.try_next().await.map_err(engine::trouble)? {
+                seen.extend(keep::keys(&batch, &columns).map_err(engine::trouble)?);
+            }
+        }
+    }
+    let seen = Arc::new(seen);
+    today.insert(record, seen.clone());
+    Ok(Some((places, seen)))
+}
