@@ -300,11 +300,7 @@ impl Table {
             let it = ArrowField::new(field.name(), encoded::data_type(), true);
             *field = Arc::new(it);
         }
-        Ok(Table {
-            arrow: Arc::new(ArrowSchema::new(fields)),
-            encoded: Arc::from(all),
-            ..same()
-        })
+        Ok(Table { arrow: Arc::new(ArrowSchema::new(fields)), encoded: Arc::from(all), ..same() })
     }
 
     /// What the end of a Parquet file says, columns by dictionary marked as such.

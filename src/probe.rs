@@ -44,7 +44,10 @@ pub enum By {
         optimise: bool,
     },
     /// Facts are found in shares of their keys, as where memory is short.
-    InShares { partitions: usize, shares: u64 },
+    InShares {
+        partitions: usize,
+        shares: u64,
+    },
 }
 
 /// The files of a run.
@@ -113,11 +116,20 @@ impl Project {
     ///
     /// Errors: what `tamis run` would stop at.
     pub fn run_files(&self, files: &Files, by: By) -> Result<Said, String> {
-        let history = Input::of(&files.history);
-        let mut input = Input::of(&files.data);
-        let own = |(name, files): (&String, &Vec<PathBuf>)| (name.clone(), Input::of(files));
-        input.records = files.records.iter().map(own).collect();
+        let (input, history) = inputs(files);
         self.run_input(&input, Some(&history).filter(|it| !it.files.is_empty()), by)
+    }
+
+    /// Hits and undecided of each rule, where nothing but counts is asked for.
+    ///
+    /// Errors: what `tamis run` would stop at.
+    pub fn counts(&self, files: &Files, by: By) -> Result<Vec<(u64, u64)>, String> {
+        let set = &self.0.rule_set;
+        let rules: Vec<RuleId> = (0..set.rules.len()).map(RuleId).collect();
+        let (input, history) = inputs(files);
+        let history = Some(&history).filter(|it| !it.files.is_empty());
+        let opened = run::open(set, &rules, &input, history, false).map_err(|it| it.to_string())?;
+        Ok(opened.run(set, None, &options(by)).map_err(|it| it.to_string())?.counts)
     }
 
     fn run_input(&self, input: &Input, history: Option<&Input>, by: By) -> Result<Said, String> {
@@ -133,6 +145,13 @@ impl Project {
         let counts = done.map_err(|it| it.to_string())?.counts;
         Ok(Said { lines, counts })
     }
+}
+
+fn inputs(files: &Files) -> (Input, Input) {
+    let mut input = Input::of(&files.data);
+    let own = |(name, files): (&String, &Vec<PathBuf>)| (name.clone(), Input::of(files));
+    input.records = files.records.iter().map(own).collect();
+    (input, Input::of(&files.history))
 }
 
 fn line(batch: &RecordBatch, row: usize) -> Line {

@@ -61,8 +61,7 @@ pub fn footer(plain: &ArrowReaderMetadata, marked: &[bool]) -> Option<ArrowReade
         Some(true) => Arc::new(Field::new(it.name(), data_type(), it.is_nullable())),
         Some(false) | None => it.clone(),
     };
-    let fields: Vec<Arc<Field>> =
-        plain.schema().fields().iter().enumerate().map(field).collect();
+    let fields: Vec<Arc<Field>> = plain.schema().fields().iter().enumerate().map(field).collect();
     let schema = Arc::new(Schema::new(fields));
     let options = ArrowReaderOptions::new().with_schema(schema);
     ArrowReaderMetadata::try_new(plain.metadata().clone(), options).ok()

@@ -97,7 +97,8 @@ struct ByDictionary {
 impl ByDictionary {
     fn new(inner: Arc<ScalarUDF>) -> Result<ByDictionary> {
         let of_values = inner.return_type(&[DataType::Utf8])?;
-        let result = if of_values == DataType::Utf8 { encoded::data_type() } else { of_values.clone() };
+        let result =
+            if of_values == DataType::Utf8 { encoded::data_type() } else { of_values.clone() };
         Ok(ByDictionary {
             name: format!("each_{}", inner.name()),
             signature: Signature::exact(vec![encoded::data_type()], Volatility::Immutable),

@@ -90,11 +90,17 @@ impl Multiple {
         let rows: (&[i64], &[i64]) = (left, right);
         match self.op {
             Comparison::Less => number::pairs(rows.0, rows.1, out, |a, b| it.is_above(a, 0, b)),
-            Comparison::GreaterOrEqual => number::pairs(rows.0, rows.1, out, |a, b| !it.is_above(a, 0, b)),
-            Comparison::LessOrEqual => number::pairs(rows.0, rows.1, out, |a, b| it.is_above(a, 1, b)),
+            Comparison::GreaterOrEqual => {
+                number::pairs(rows.0, rows.1, out, |a, b| !it.is_above(a, 0, b))
+            }
+            Comparison::LessOrEqual => {
+                number::pairs(rows.0, rows.1, out, |a, b| it.is_above(a, 1, b))
+            }
             Comparison::Greater => number::pairs(rows.0, rows.1, out, |a, b| !it.is_above(a, 1, b)),
             Comparison::Equal => {
-                number::pairs(rows.0, rows.1, out, |a, b| it.is_above(a, 1, b) && !it.is_above(a, 0, b));
+                number::pairs(rows.0, rows.1, out, |a, b| {
+                    it.is_above(a, 1, b) && !it.is_above(a, 0, b)
+                });
             }
         }
         true

@@ -400,8 +400,8 @@ pub fn print(
     let own = opened.outer.as_ref().filter(|_| level != opened.inner);
     let table = own.unwrap_or(&opened.table).clone();
     let wanted = past::Level { record: level, rules, once: None };
-    let found = runtime
-        .block_on(async { past::found(set, opened, &wanted, &context, options).await })?;
+    let found =
+        runtime.block_on(async { past::found(set, opened, &wanted, &context, options).await })?;
     let judged = Judged { table, merged: level != opened.inner, found: found.as_ref() };
     let Facts { plan, network } =
         logical(set, rules, &judged, level, false, options).map_err(trouble)?;

@@ -87,23 +87,21 @@ pub async fn found(
         store.expect(*id, Shape::typed(set.facts[id.0].ty.clone()));
     }
     let budget = options.memory_limit.map(|it| it.saturating_sub(BASE).max(BASE / 2));
+    let fits = |size: usize| options.shares.is_none() && budget.is_none_or(|it| size <= it);
     let mut whole = Together::new(set, opened, level.record, &facts);
     let rows = whole.judged.rows(&work, &opened.input)?;
-    let fields = level.once.as_ref().map(|tally| (whole.hold(set, level.rules), tally));
-    if let Some((Some(_), tally)) = &fields {
-        whole.judged.tally = Some((*tally).clone());
+    let mut fields = level.once.as_ref().and_then(|_| whole.hold(set, level.rules));
+    if fields.is_some() && !fits(whole.size(&work)?) {
+        whole = Together::new(set, opened, level.record, &facts);
+        fields = None;
     }
     let mut today = Today::new();
-    let fits = |size: usize| budget.is_none_or(|it| size <= it);
-    if options.shares.is_none() && fits(whole.size(&work)?) {
-        let in_place = matches!(fields, Some((Some(_), _)));
-        whole.judged.request.numbered = !in_place;
-        let judged = whole.find(&work, Share::ALL, &mut store, &mut today).await?;
-        let store = Arc::new(store);
-        let held = fields.and_then(|it| it.0).zip(judged).map(|(fields, (frame, words))| {
-            Held::new(set, &fields, frame, &words)
-        });
-        return Ok(Some(Found { store, held }));
+    if fits(whole.size(&work)?) {
+        whole.judged.request.numbered = fields.is_none();
+        whole.judged.tally = level.once.clone().filter(|_| fields.is_some());
+        let (frame, words) = whole.find(&work, Share::ALL, &mut store, &mut today).await?;
+        let held = fields.map(|it| Held::new(set, &it, frame, &words));
+        return Ok(Some(Found { store: Arc::new(store), held }));
     }
     let folder = options.spill.clone().unwrap_or_else(std::env::temp_dir);
     let budget = budget.unwrap_or(usize::MAX / 2);
@@ -186,12 +184,7 @@ struct Together<'a> {
 }
 
 impl<'a> Together<'a> {
-    fn new(
-        set: &'a RuleSet,
-        opened: &Opened,
-        level: RecordId,
-        facts: &[FactId],
-    ) -> Together<'a> {
+    fn new(set: &'a RuleSet, opened: &Opened, level: RecordId, facts: &[FactId]) -> Together<'a> {
         let mut judged = Side::new(set, level);
         let mut sides: BTreeMap<RecordId, Side> = BTreeMap::new();
         let mut places = Vec::new();
@@ -258,7 +251,7 @@ impl<'a> Together<'a> {
         share: Share,
         store: &mut Store,
         today: &mut Today,
-    ) -> Result<Option<(Frame, Words)>, Trouble> {
+    ) -> Result<(Frame, Words), Trouble> {
         let (set, opened) = (work.set, work.opened);
         let keep = Keep { share: self.share_of(share, true), ..Keep::default() };
         let of = usize::try_from(share.of).unwrap_or(1);
@@ -268,8 +261,7 @@ impl<'a> Together<'a> {
         let gathered = self.judged.gather(work, input, &keep, (frame, Words::default())).await?;
         let (judged, mut words) = gathered;
         let in_place = !self.judged.request.numbered;
-        let lengths =
-            if in_place { vec![judged.len()] } else { store::lengths(&judged.rows) };
+        let lengths = if in_place { vec![judged.len()] } else { store::lengths(&judged.rows) };
         let records: BTreeSet<RecordId> =
             self.places.iter().map(|it| set.facts[it.0.0].rows).collect();
         for record in records {
@@ -301,6 +293,6 @@ impl<'a> Together<'a> {
                 Gathered { rows, judged: &judged, words: &words, lengths: &lengths, in_place };
             pass::passes(set, mine(), &gathered, store, work.options.threads);
         }
-        Ok(Some((judged, words)))
+        Ok((judged, words))
     }
 }

@@ -1,6 +1,7 @@
 //! The one test binary: cases, tidy checks, agreement on random rules, bad data, hostile input.
 
 mod agree;
+mod archive;
 mod bad_data;
 mod case;
 mod exact;

@@ -3,10 +3,6 @@
 //! The interpreter looks at every row for every row; the engine must say the same, however it is
 //! cut. `TAMIS_ARCHIVES=2500` for a million pairs of rule and row.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
-use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
@@ -14,11 +10,12 @@ use libtest_mimic::Failed;
 use libtest_mimic::Trial;
 use tamis::probe;
 use tamis::probe::By;
-use tamis::probe::Files;
 use tamis::probe::Project;
 use tamis::probe::Said;
 
 use crate::agree::difference;
+use crate::archive::HEADER;
+use crate::archive::written;
 use crate::seed::Random;
 
 pub const ARCHIVES: u64 = 120;
@@ -118,11 +115,6 @@ pub const DAYS: [&str; 14] = [
     "2024-04-30",
     "",
 ];
-
-const HEADER: &str = "declaration_id,accepted_date,accepted_at,importer_id,office,item_number,hs,\
-                      origin,value,net_mass,fraud";
-const CONTROLS: &str = "control_id,control_date,recorded_on,importer_id,result,amount";
-const OPERATORS: &str = "operator_id,registered_on,level,country";
 
 fn day(random: &mut Random, from: usize) -> &'static str {
     DAYS[from + random.below(DAYS.len() - from)]
@@ -350,6 +342,8 @@ pub struct Sample {
     pub controls: Vec<String>,
     pub operators: Vec<String>,
     pub parts: usize,
+    /// Declarations stand in Parquet files, texts by dictionary.
+    pub parquet: bool,
 }
 
 pub fn sample(seed: u64) -> (Sample, Random) {
@@ -371,30 +365,17 @@ pub fn sample(seed: u64) -> (Sample, Random) {
         operators: operators(&mut random),
         schema,
         parts: 1 + random.below(3),
+        parquet: seed % 2 == 1,
     };
     (it, random)
 }
 
-fn write(folder: &Path, name: &str, header: &str, rows: &[String]) -> std::io::Result<PathBuf> {
-    let path = folder.join(name);
-    fs::write(&path, format!("{header}\n{}\n", rows.join("\n")))?;
-    Ok(path)
-}
-
-fn written(it: &Sample, folder: &Path) -> std::io::Result<Files> {
-    let mut files = Files::default();
-    for (at, rows) in it.today.chunks(it.today.len().div_ceil(it.parts).max(1)).enumerate() {
-        files.data.push(write(folder, &format!("today{at}.csv"), HEADER, rows)?);
-    }
-    if !it.history.is_empty() {
-        files.history.push(write(folder, "history.csv", HEADER, &it.history)?);
-    }
-    let controls = write(folder, "controls.csv", CONTROLS, &it.controls)?;
-    let operators = write(folder, "operators.csv", OPERATORS, &it.operators)?;
-    let own = [("control", controls), ("operator", operators)];
-    files.records =
-        own.into_iter().map(|it| (it.0.to_owned(), vec![it.1])).collect::<BTreeMap<_, _>>();
-    Ok(files)
+/// What is counted where nothing else is asked for: rows need not be read twice then.
+fn counted(it: &Sample, by: By) -> Result<Vec<(u64, u64)>, Failed> {
+    let folder = tempfile::tempdir()?;
+    let rules = it.rules.concat();
+    let texts = [("rules.tamis", rules.as_str()), ("schema.tamis", it.schema.as_str())];
+    Ok(Project::of(&texts, folder.path()).counts(&written(it, folder.path())?, by)?)
 }
 
 pub fn said(it: &Sample, by: By) -> Result<Said, Failed> {
@@ -432,6 +413,11 @@ fn compare(seed: u64) -> Result<(), Failed> {
         let got = said(&it, by).map_err(failed)?;
         if got != wanted {
             return Err(told(seed, &shrunk(it, by), by).into());
+        }
+        let counts = counted(&it, by)?;
+        if counts != wanted.counts {
+            let (counts, wanted) = (format!("{counts:?}"), format!("{:?}", wanted.counts));
+            return Err(format!("seed {seed}, {by:?}: counts {counts}, lines {wanted}").into());
         }
     }
     let rows = it.today.len() as u64;

@@ -8,6 +8,7 @@ use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::array::DictionaryArray;
 use arrow::array::RecordBatch;
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Date32Type;
 use arrow::datatypes::Decimal128Type;
@@ -15,7 +16,6 @@ use arrow::datatypes::Int32Type;
 use arrow::datatypes::Int64Type;
 use arrow::datatypes::TimestampMicrosecondType;
 use arrow::datatypes::UInt64Type;
-use arrow::compute::filter_record_batch;
 use datafusion::common::internal_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::LogicalPlan;
@@ -279,9 +279,7 @@ fn gather_encoded(
     };
     let numbers = match known {
         Some((held, numbers)) if encoded::is_same(held, array.values()) => numbers,
-        _ => {
-            &mut known.insert((array.values().clone(), vec![UNKNOWN; values.len()])).1
-        }
+        _ => &mut known.insert((array.values().clone(), vec![UNKNOWN; values.len()])).1,
     };
     // Only texts of rows that are wanted get a number.
     let number = |key: Option<i32>| {

@@ -231,10 +231,8 @@ pub async fn replaced(
     if source::holds(set, &opened.input, record) {
         let mut own = Side::new(set, record);
         own.fields.clone_from(&key);
-        let columns: Vec<usize> = key
-            .iter()
-            .map(|id| own.request.looked_at(&field(set, *id), Form::Exact))
-            .collect();
+        let columns: Vec<usize> =
+            key.iter().map(|id| own.request.looked_at(&field(set, *id), Form::Exact)).collect();
         let source = own.open(work, (&opened.input, 0))?;
         let plan = own.plan(work, &source)?;
         watch(work, &source.table);
