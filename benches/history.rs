@@ -110,7 +110,8 @@ fn main() -> Result<()> {
             line(&folder, &data, rows, &question, cores)?;
         }
     }
-    shared(&folder, cores)
+    shared(&folder)?;
+    bounded(&folder)
 }
 
 /// Those whose numbers `TAMIS_BENCH_QUESTIONS` names, from 1.
@@ -151,7 +152,7 @@ fn line(folder: &Path, data: &Path, rows: usize, it: &Question, cores: usize) ->
     made::project(folder, &rule("B1", &it.rule))?;
     let (mut tamis, mut duckdb) = (Measured::default(), Measured::default());
     for _ in 0..ROUNDS {
-        let (hits, time, memory) = by_tamis(folder, data)?;
+        let (hits, time, memory) = by_tamis(folder, data, None)?;
         tamis.add(time, memory);
         if let Some((peer, time, memory)) = by_duckdb(folder, data, &it.sql, cores)? {
             duckdb.add(time, memory);
@@ -173,7 +174,7 @@ fn line(folder: &Path, data: &Path, rows: usize, it: &Question, cores: usize) ->
 }
 
 /// Twenty rules that share three profiles, against one rule with the three.
-fn shared(folder: &Path, _: usize) -> Result<()> {
+fn shared(folder: &Path) -> Result<()> {
     let data = made::archive(folder, 1_000_000)?;
     let profile = |name: &str, keys: &str| {
         format!(
@@ -195,10 +196,10 @@ fn shared(folder: &Path, _: usize) -> Result<()> {
     let (mut few, mut many) = (Measured::default(), Measured::default());
     for _ in 0..ROUNDS {
         made::project(folder, &one)?;
-        let (_, time, memory) = by_tamis(folder, &data)?;
+        let (_, time, memory) = by_tamis(folder, &data, None)?;
         few.add(time, memory);
         made::project(folder, &twenty)?;
-        let (_, time, memory) = by_tamis(folder, &data)?;
+        let (_, time, memory) = by_tamis(folder, &data, None)?;
         many.add(time, memory);
     }
     println!(
@@ -207,6 +208,30 @@ fn shared(folder: &Path, _: usize) -> Result<()> {
         many.median(),
         many.median() / few.median()
     );
+    Ok(())
+}
+
+/// The same hits in little memory: keys in shares.
+fn bounded(folder: &Path) -> Result<()> {
+    let rows = 10_000_000;
+    let data = made::archive(folder, rows)?;
+    println!();
+    for question in wanted(questions()) {
+        made::project(folder, &rule("B1", &question.rule))?;
+        let (hits, time, memory) = by_tamis(folder, &data, None)?;
+        let (bounded, longer, less) = by_tamis(folder, &data, Some("150 MiB"))?;
+        if hits != bounded {
+            return Err(
+                format!("{}: {bounded:?} hits in 150 MiB, not {hits:?}", question.name).into()
+            );
+        }
+        println!(
+            "{:<34} {rows:>9} rows: {:.2} s in {memory} MB; limit 150 MiB: {:.2} s in {less} MB",
+            question.name,
+            time.as_secs_f64(),
+            longer.as_secs_f64()
+        );
+    }
     Ok(())
 }
 
@@ -231,12 +256,16 @@ fn watched(command: &mut Command) -> Result<(std::process::Output, Duration, u64
 }
 
 /// The command from start to end, without a file of hits.
-fn by_tamis(folder: &Path, data: &Path) -> Result<(Vec<u64>, Duration, u64)> {
+fn by_tamis(folder: &Path, data: &Path, limit: Option<&str>) -> Result<(Vec<u64>, Duration, u64)> {
     let summary = folder.join("summary.json");
     let mut command = Command::new(env!("CARGO_BIN_EXE_tamis"));
     let command = command.current_dir(folder).arg("run").arg(data);
     let report = format!("json={}", summary.display());
-    let (output, time, memory) = watched(command.args(["--quiet", "--output", &report]))?;
+    let command = command.args(["--quiet", "--output", &report]);
+    if let Some(limit) = limit {
+        command.args(["--memory-limit", limit]);
+    }
+    let (output, time, memory) = watched(command)?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
     }

@@ -27,9 +27,12 @@ fn write(folder: &Path, name: &str, header: &str, rows: &[String]) -> std::io::R
     Ok(path)
 }
 
+fn cell(row: &str, at: usize) -> Option<&str> {
+    row.split(',').nth(at).filter(|it| !it.is_empty())
+}
+
 /// The same cells in a Parquet file, as texts.
 fn write_parquet(folder: &Path, name: &str, rows: &[String]) -> Result<PathBuf, Failed> {
-    let cell = |row: &str, at: usize| row.split(',').nth(at).filter(|it| !it.is_empty());
     let column = |(at, name): (usize, &'static str)| {
         let cells: StringArray = rows.iter().map(|row| cell(row, at).map(str::to_owned)).collect();
         (name, Arc::new(cells) as ArrayRef)

@@ -99,16 +99,28 @@ impl Cells {
         }
     }
 
+    /// The next wider kind, with as much room.
     fn widen(&mut self) {
-        let all = (0..self.len()).map(|at| self.get(at));
         *self = match self {
-            Cells::Narrow(it) => Cells::Long(it.iter().map(|it| longer(*it)).collect()),
-            Cells::Long(_) | Cells::Wide(_) => Cells::Wide(all.collect()),
+            Cells::Narrow(it) => {
+                let mut all = Vec::with_capacity(it.capacity());
+                all.extend(it.iter().map(|it| longer(*it)));
+                Cells::Long(all)
+            }
+            Cells::Long(it) => {
+                let mut all = Vec::with_capacity(it.capacity());
+                all.extend(it.iter().map(|it| long(*it)));
+                Cells::Wide(all)
+            }
+            Cells::Wide(it) => Cells::Wide(std::mem::take(it)),
         };
     }
 
     /// The cells of another, behind these; the other is empty then.
     pub fn take(&mut self, other: &mut Cells) {
+        while self.width() < other.width() {
+            self.widen();
+        }
         match (&mut *self, &mut *other) {
             (Cells::Narrow(a), Cells::Narrow(b)) => a.append(b),
             (Cells::Long(a), Cells::Long(b)) => a.append(b),

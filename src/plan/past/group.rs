@@ -3,6 +3,8 @@
 use crate::plan::past::Map;
 use crate::plan::past::cells::Cells;
 use crate::plan::past::cells::NONE;
+use crate::plan::past::cells::long;
+use crate::plan::past::cells::short;
 
 /// The group of a row without a key.
 pub const NO_GROUP: u32 = u32::MAX;
@@ -47,6 +49,17 @@ impl Step {
         }
     }
 
+    /// From the group so far to that with the cell.
+    fn all(&mut self, groups: &mut [u32], cells: impl Iterator<Item = i128>) {
+        for (group, cell) in groups.iter_mut().zip(cells) {
+            *group = match cell {
+                NONE => NO_GROUP,
+                _ if *group == NO_GROUP => NO_GROUP,
+                cell => self.number(*group, cell),
+            };
+        }
+    }
+
     fn number(&mut self, group: u32, cell: i128) -> u32 {
         let place = usize::try_from(cell).ok().filter(|it| *it < self.width);
         let place = place.map(|it| group as usize * self.width + it);
@@ -76,12 +89,10 @@ impl Groups {
             }
             let step = &mut self.steps[at];
             step.prepare(before, column);
-            for (row, group) in groups.iter_mut().enumerate() {
-                *group = match column.get(row) {
-                    NONE => NO_GROUP,
-                    _ if *group == NO_GROUP => NO_GROUP,
-                    cell => step.number(*group, cell),
-                };
+            match column {
+                Cells::Narrow(all) => step.all(&mut groups, all.iter().map(|it| short(*it))),
+                Cells::Long(all) => step.all(&mut groups, all.iter().map(|it| long(*it))),
+                Cells::Wide(all) => step.all(&mut groups, all.iter().copied()),
             }
             before = step.count as usize;
             self.count = step.count;
