@@ -1,9 +1,13 @@
 //! A rule set over a data set: outcomes by the engine, evidence by the interpreter, lines in order.
 
+pub mod digest;
+pub mod directory;
 pub mod engine;
 pub mod lines;
+pub mod manifest;
 pub mod past;
 pub mod source;
+pub mod who;
 pub mod write;
 
 use std::collections::BTreeMap;

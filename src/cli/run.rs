@@ -1,5 +1,7 @@
 //! `tamis run` and `tamis plan`
 
+pub mod recorded;
+
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -15,6 +17,7 @@ use crate::data::manifest::Manifest;
 use crate::diagnostic;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::project::Project;
 use crate::report::Look;
 use crate::report::diagnostics;
 use crate::report::diagnostics::Checked;
@@ -39,6 +42,8 @@ pub const EXAMPLES: &str = "\
 Examples:
   tamis run archive                         a data set of tamis.toml: the table of rules
   tamis run archive --out hits.parquet      and every hit and undecided row
+  tamis run archive --out out --purpose \"weekly\"
+                                            a folder: hits, summary, manifest
   tamis run may.csv june.csv --rule V101 --out hits.csv
   tamis run today.csv --history archive     past rows come from the archive too
   tamis run archive --output json=run.json --quiet
@@ -61,9 +66,13 @@ pub struct Run {
     /// Files or folders of rules; those of tamis.toml when none is named
     #[arg(long, value_name = "PATH", env = "TAMIS_RULES", hide_env = true)]
     pub rules: Vec<PathBuf>,
-    /// Where hits and undecided rows go: .parquet, .csv, .jsonl or .arrow
-    #[arg(long, value_name = "FILE", env = "TAMIS_OUT", hide_env = true)]
+    /// Where hits and undecided rows go: .parquet, .csv, .jsonl or .arrow; or a folder, for them
+    /// with a summary and a manifest
+    #[arg(long, value_name = "PATH", env = "TAMIS_OUT", hide_env = true)]
     out: Option<PathBuf>,
+    /// What the run is for: recorded in the manifest of its folder
+    #[arg(long, value_name = "TEXT", env = "TAMIS_PURPOSE", hide_env = true)]
+    purpose: Option<String>,
     /// table or json; FORMAT=FILE writes a file. May be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = report)]
     #[arg(env = "TAMIS_OUTPUT", hide_env = true)]
@@ -142,8 +151,12 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     let project = &scope.project;
     let manifest = project.manifest.as_ref();
     let out = it.out.clone().or_else(|| usual_out(manifest));
-    if let Some(out) = &out {
+    let folder = out.as_deref().filter(|it| write::is_folder(it));
+    if let Some(out) = out.as_ref().filter(|_| folder.is_none()) {
         write::check_ending(out)?;
+    }
+    if it.purpose.is_some() && folder.is_none() {
+        context.terminal.note("note: a purpose is recorded in a folder only: `--out FOLDER`");
     }
     let options = options(it, manifest)?;
     let set = &project.rule_set;
@@ -157,7 +170,22 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     let started = Instant::now();
     let opened = run::open(set, &rules, &input, history.as_ref(), evidence)?;
     let limit = it.limit.unwrap_or(usize::MAX);
-    let (done, written) = evaluate(set, &opened, out.as_deref(), limit, &options, context)?;
+    let asked = Asked {
+        project,
+        opened: &opened,
+        rules: &rules,
+        limit,
+        purpose: it.purpose.as_deref(),
+        schema: context.global.schema.as_ref(),
+        paths: &it.rules,
+        data: &it.data,
+        history: &it.history,
+        rule: &it.rule,
+    };
+    let (done, written) = match folder {
+        Some(folder) => recorded::evaluate(&asked, folder, &options, context)?,
+        None => evaluate(set, &opened, out.as_deref(), limit, &options, context)?,
+    };
     let summary = Summary {
         set,
         done: &done,
@@ -179,6 +207,26 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     Ok(if failed { Exit::Findings } else { Exit::Ok })
 }
 
+/// A run, as it was asked for.
+pub struct Asked<'a> {
+    project: &'a Project,
+    opened: &'a Opened,
+    rules: &'a [RuleId],
+    limit: usize,
+    purpose: Option<&'a str>,
+    schema: Option<&'a PathBuf>,
+    paths: &'a [PathBuf],
+    data: &'a [String],
+    history: &'a [String],
+    rule: &'a [String],
+}
+
+impl Asked<'_> {
+    fn set(&self) -> &RuleSet {
+        &self.project.rule_set
+    }
+}
+
 /// Lines go to `out`, which is there whole when this ends well, and else as it was before.
 fn evaluate(
     set: &RuleSet,
@@ -194,16 +242,16 @@ fn evaluate(
     let Some(out) = out else { return Ok((opened.run(set, None, options)?, 0)) };
     let schema = lines::seen_schema(&Lines::new(set, opened.inner));
     let mut writer = Writer::create(out, &schema, limit)?;
-    let options = Options { spill: Some(write::folder(out).to_path_buf()), ..options.clone() };
+    let spill = options.spill.clone().unwrap_or_else(|| write::folder(out).to_path_buf());
+    let options = Options { spill: Some(spill), ..options.clone() };
     let done = opened.run(set, Some(&mut |it| writer.write(it)), &options)?;
     Ok((done, writer.finish()?))
 }
 
-/// `out = "hits.parquet"` of `[run]`; a folder gets a file of that name.
+/// `out = "hits.parquet"` of `[run]`, or a folder.
 fn usual_out(manifest: Option<&Manifest>) -> Option<PathBuf> {
     let manifest = manifest?;
-    let path = manifest.root.join(manifest.run.out.as_ref()?);
-    Some(if path.extension().is_none() { path.join("hits.parquet") } else { path })
+    Some(manifest.root.join(manifest.run.out.as_ref()?))
 }
 
 /// The same, or the exit code when its rules have errors.
