@@ -290,7 +290,8 @@ fn here(scope: &Scope) -> Vec<RuleId> {
     mine.map(|it| RuleId(it.0)).collect()
 }
 
-fn usual() -> Options {
+/// How a run is done when nobody says otherwise.
+pub fn usual() -> Options {
     Options {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         batch_size: 8192,

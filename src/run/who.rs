@@ -5,9 +5,27 @@ use std::fs;
 use jiff::Timestamp;
 use jiff::Unit;
 
+/// As the system knows who runs this; what the environment says is for where it does not.
 pub fn user() -> String {
-    let named = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(given);
-    named.unwrap_or_else(|| "unknown".to_owned())
+    let named = || ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(given);
+    account().or_else(named).unwrap_or_else(|| "unknown".to_owned())
+}
+
+#[cfg(target_os = "linux")]
+fn account() -> Option<String> {
+    use std::os::linux::fs::MetadataExt;
+    let id = fs::metadata("/proc/self").ok()?.st_uid().to_string();
+    let accounts = fs::read_to_string("/etc/passwd").ok()?;
+    let mut accounts = accounts.lines().map(|it| it.split(':'));
+    accounts.find_map(|mut it| {
+        let name = it.next()?;
+        (it.nth(1)? == id).then(|| name.to_owned())
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn account() -> Option<String> {
+    None
 }
 
 pub fn host() -> String {

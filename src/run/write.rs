@@ -137,7 +137,8 @@ pub fn check_ending(path: &Path) -> Result<(), Trouble> {
         "csv" | "parquet" | "arrow" | "jsonl" => Ok(()),
         _ => {
             let message = format!("{}: the ending says no format", path.display());
-            Err(Trouble::usage(message).help("write .parquet, .csv, .jsonl or .arrow; a folder has no ending"))
+            Err(Trouble::usage(message)
+                .help("write .parquet, .csv, .jsonl or .arrow; a folder has no ending"))
         }
     }
 }

@@ -57,7 +57,8 @@ pub fn evaluate(
     // Files are read for their hashes while the engine reads them for their rows.
     let (result, contents) = std::thread::scope(|scope| {
         let hashing = scope.spawn(|| digest::of_files(&paths, options.threads, &stop));
-        let result = run::evaluate(asked.set(), asked.opened, Some(&hits), asked.limit, &own, context);
+        let result =
+            run::evaluate(asked.set(), asked.opened, Some(&hits), asked.limit, &own, context);
         stop.store(result.is_err(), Ordering::Relaxed);
         (result, hashing.join().unwrap_or_default())
     });
