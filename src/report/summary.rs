@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::ir::Rule;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::ir::Status;
 use crate::report::Look;
 use crate::report::grouped;
 use crate::run::Done;
@@ -161,7 +162,7 @@ pub fn json(it: &Summary) -> String {
     let rules: Vec<Json> = it
         .counts()
         .map(|(rule, hits, undecided)| {
-            json!({"id": &*rule.id, "title": rule.title, "status": rule.status,
+            json!({"id": &*rule.id, "title": rule.title, "status": rule.status.map(Status::words),
                    "level": it.set.schema.record(rule.level).name,
                    "channel": rule.channel, "hits": hits, "undecided": undecided})
         })
