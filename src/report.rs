@@ -1,6 +1,7 @@
 //! What people and programs read: diagnostics and summaries as text and JSON.
 
 pub mod annotation;
+pub mod decided;
 pub mod diagnostics;
 pub mod github;
 pub mod junit;

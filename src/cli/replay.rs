@@ -14,17 +14,20 @@ use crate::cli::run::recorded;
 use crate::cli::scope;
 use crate::cli::verify;
 use crate::cli::verify::Form;
+use crate::decide::secret::Secrets;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::run;
 use crate::run::Done;
 use crate::run::Engine;
 use crate::run::Options;
+use crate::run::decisions;
 use crate::run::manifest;
 use crate::run::manifest::Manifest;
 use crate::run::replay;
 use crate::run::replay::Difference;
 use crate::run::replay::Said;
+use crate::run::replay::What;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
 
@@ -75,18 +78,39 @@ pub fn replay(it: &Replay, context: &Context) -> Result<Exit, Trouble> {
         named => Some(verify::data_of(named, project, &root)?),
     };
     let rules = rules(set, &manifest)?;
-    let mut opened = run::open(set, &rules, &input, history.as_ref(), true)?;
+    // What one place is given depends on all who ask for it: one declaration is not decided on.
+    let (whole, judging) = match it.declaration {
+        None => run::decide::prepared(set, &rules),
+        Some(_) => (set.clone(), rules),
+    };
+    let mut opened = run::open(&whole, &judging, &input, history.as_ref(), true)?;
     opened.only = it.declaration.clone();
-    let mut again = Said::default();
+    let mut again = Said::new(What::Lines);
     let only = it.declaration.as_deref();
     let options = Options {
         engine: Engine::Interpreter,
         max_rejected: manifest.facts.max_rejected,
         ..cli_run::usual()
     };
-    let done = opened.run(set, Some(&mut |batch| again.add(batch, only)), &options)?;
-    let recorded = replay::read(&it.run.join(recorded::HITS), only)?;
-    let compared = compared(&manifest, &recorded, &again, &done, set, only.is_some());
+    let receive: run::Receiver = &mut |batch| again.add(batch, only);
+    let (done, decisions) = match &whole.policy {
+        Some(policy) if only.is_none() => {
+            let (done, all) =
+                opened.decide(&whole, &Secrets::of(policy)?, Some(receive), &options)?;
+            let mut again = Said::new(What::Decisions);
+            let schema = decisions::schema(&whole, policy);
+            again.add(&decisions::batch(&whole, policy, &schema, &all)?, None)?;
+            (done, Some(again))
+        }
+        _ => (opened.run(&whole, Some(receive), &options)?, None),
+    };
+    let hits = replay::read(&it.run.join(recorded::HITS), What::Lines, only)?;
+    let mut compared = compared(&manifest, &hits, &again, &done, set, only.is_some());
+    if let Some(again) = decisions {
+        let path = it.run.join(recorded::DECISIONS);
+        let recorded = replay::read(&path, What::Decisions, None)?;
+        compared.differences.extend(recorded.differences(&again));
+    }
     for Output { format, file } in &outputs {
         let text = match format {
             Form::Table => table(&inputs, &compared),
@@ -149,7 +173,8 @@ fn table(inputs: &[crate::run::verify::Difference], compared: &Compared) -> Stri
         text += &format!("{} since the run: {}\n", it.what.word(), it.path);
     }
     for it in &compared.differences {
-        text += &format!("{}  {}: ", it.keys, it.rule);
+        let of = if it.rule.is_empty() { "decision" } else { &it.rule };
+        text += &format!("{}  {of}: ", it.keys);
         text += &match it.columns.as_slice() {
             [] => format!("recorded {}, replayed {}\n", it.recorded, it.replayed),
             columns => format!("{} in both; differs in {}\n", it.recorded, columns.join(", ")),

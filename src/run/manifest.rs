@@ -42,6 +42,8 @@ pub struct Run {
     pub files: Vec<Input>,
     pub data: Vec<Input>,
     pub options: Options,
+    /// The key of each draw of the policy; of a secret one the hash.
+    pub draws: Vec<String>,
     pub rows: Rows,
     pub rules: Vec<Rule>,
     pub outputs: Vec<Output>,

@@ -12,24 +12,51 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::hit::Outcome;
-use crate::run::lines::COLUMNS;
+use crate::run::decisions;
+use crate::run::lines;
 use crate::trouble::Trouble;
 
-/// Lines by what they are about: the keys of the row, and the rule.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    Lines,
+    Decisions,
+}
+
+/// Lines by what they are about: the keys of the row, and the rule; decisions by their keys.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Said {
+    what: What,
     lines: BTreeMap<(Vec<String>, String), Vec<Words>>,
     count: usize,
 }
 
-/// By [`COLUMNS`].
+/// By the columns after the keys.
 type Words = Vec<Option<String>>;
+
+impl What {
+    fn columns(self) -> &'static [&'static str] {
+        match self {
+            What::Lines => &lines::COLUMNS,
+            What::Decisions => &decisions::COLUMNS,
+        }
+    }
+
+    /// The column that says it in a word: the outcome, the channel.
+    fn word(self) -> usize {
+        match self {
+            What::Lines => 1,
+            What::Decisions => 0,
+        }
+    }
+}
 
 /// One thing said differently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// `10681065`, `D1/3`
     pub keys: String,
+    /// Empty for a decision.
     pub rule: String,
     /// `hit, undecided`: of several rows with one key, all.
     pub recorded: String,
@@ -39,18 +66,21 @@ pub struct Difference {
 }
 
 impl Said {
+    pub fn new(what: What) -> Said {
+        Said { what, lines: BTreeMap::new(), count: 0 }
+    }
+
     /// Takes in lines of the declaration that is asked for, or all.
     ///
     /// Errors: a batch that holds no lines.
     pub fn add(&mut self, batch: &RecordBatch, only: Option<&str>) -> Result<(), Trouble> {
-        let schema = batch.schema();
-        let Some(keys) = schema.fields().iter().position(|it| it.name() == COLUMNS[0]) else {
-            return Err(Trouble::data("the hits of the run have no column `rule`"));
-        };
+        let (schema, columns) = (batch.schema(), self.what.columns());
         let is_text = schema.fields().iter().all(|it| *it.data_type() == DataType::Utf8);
-        if !is_text || batch.num_columns() != keys + COLUMNS.len() {
-            return Err(Trouble::data("the hits of the run have other columns than hits have"));
+        let names: Vec<&str> = schema.fields().iter().map(|it| it.name().as_str()).collect();
+        if !is_text || !names.ends_with(columns) {
+            return Err(Trouble::data("an output of the run has other columns than it should"));
         }
+        let keys = names.len() - columns.len();
         for row in 0..batch.num_rows() {
             let text = |at: usize| {
                 let column = batch.column(at).as_string::<i32>();
@@ -61,7 +91,10 @@ impl Said {
                 continue;
             }
             let words: Words = (keys..batch.num_columns()).map(text).collect();
-            let rule = words[0].clone().unwrap_or_default();
+            let rule = match self.what {
+                What::Lines => words[0].clone().unwrap_or_default(),
+                What::Decisions => String::new(),
+            };
             self.lines.entry((key, rule)).or_default().push(words);
             self.count += 1;
         }
@@ -83,8 +116,8 @@ impl Said {
             if one == other {
                 continue;
             }
-            let columns = match one.len() == other.len() && outcomes(one) == outcomes(other) {
-                true => differing(one, other),
+            let columns = match one.len() == other.len() && self.said(one) == self.said(other) {
+                true => self.differing(one, other),
                 false => Vec::new(),
             };
             let keys: Vec<&str> =
@@ -92,41 +125,45 @@ impl Said {
             res.push(Difference {
                 keys: keys.join("/"),
                 rule: about.1.clone(),
-                recorded: outcomes(one),
-                replayed: outcomes(other),
+                recorded: self.said(one),
+                replayed: self.said(other),
                 columns,
             });
         }
         res
     }
-}
 
-fn outcomes(lines: &[Words]) -> String {
-    if lines.is_empty() {
-        return Outcome::NoHit.words().to_owned();
+    fn said(&self, lines: &[Words]) -> String {
+        if lines.is_empty() {
+            return match self.what {
+                What::Lines => Outcome::NoHit.words().to_owned(),
+                What::Decisions => "nothing".to_owned(),
+            };
+        }
+        let word = |it: &Words| it.get(self.what.word()).cloned().flatten().unwrap_or_default();
+        lines.iter().map(word).collect::<Vec<_>>().join(", ")
     }
-    let outcome = |it: &Words| it.get(1).cloned().flatten().unwrap_or_default();
-    lines.iter().map(outcome).collect::<Vec<_>>().join(", ")
+
+    fn differing(&self, one: &[Words], other: &[Words]) -> Vec<&'static str> {
+        let differs = |at: usize| one.iter().zip(other).any(|(a, b)| a.get(at) != b.get(at));
+        let columns = self.what.columns();
+        (0..columns.len()).filter(|at| differs(*at)).map(|at| columns[at]).collect()
+    }
 }
 
-fn differing(one: &[Words], other: &[Words]) -> Vec<&'static str> {
-    let differs = |at: usize| one.iter().zip(other).any(|(a, b)| a.get(at) != b.get(at));
-    (0..COLUMNS.len()).filter(|at| differs(*at)).map(|at| COLUMNS[at]).collect()
-}
-
-/// The lines of a file of hits.
+/// Of a file of hits, or of decisions.
 ///
 /// Errors: a file that cannot be read as such.
-pub fn read(path: &Path, only: Option<&str>) -> Result<Said, Trouble> {
+pub fn read(path: &Path, what: What, only: Option<&str>) -> Result<Said, Trouble> {
     let refused = || {
-        Trouble::data(format!("{}: cannot be read as hits", path.display()))
+        Trouble::data(format!("{}: cannot be read as what a run wrote", path.display()))
             .help("`tamis verify` says whether it is as it was written")
     };
     let file = File::open(path).map_err(|_| refused())?;
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)
         .and_then(|it| it.build())
         .map_err(|_| refused())?;
-    let mut said = Said::default();
+    let mut said = Said::new(what);
     for batch in reader {
         said.add(&batch.map_err(|_| refused())?, only)?;
     }

@@ -7,18 +7,21 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use crate::cli::Context;
-use crate::cli::run;
 use crate::cli::run::Asked;
+use crate::decide::Decision;
+use crate::decide::secret::Secrets;
 use crate::project::Project;
 use crate::project::consulted::Consulted;
 use crate::project::consulted::Kind;
 use crate::report::Look;
+use crate::report::decided;
 use crate::report::summary;
 use crate::report::summary::Summary;
 use crate::run::Done;
 use crate::run::Engine;
 use crate::run::Input;
 use crate::run::Options;
+use crate::run::decisions;
 use crate::run::digest;
 use crate::run::digest::Content;
 use crate::run::directory::Directory;
@@ -30,6 +33,8 @@ use crate::trouble::Trouble;
 
 /// The hits of a run directory.
 pub const HITS: &str = "hits.parquet";
+/// One row a declaration, where there is a policy.
+pub const DECISIONS: &str = "decisions.parquet";
 const SUMMARY: &str = "summary.json";
 const TABLE: &str = "summary.txt";
 
@@ -40,7 +45,7 @@ pub fn evaluate(
     folder: &Path,
     options: &Options,
     context: &Context,
-) -> Result<(Done, u64), Trouble> {
+) -> Result<(Done, u64, Vec<Decision>), Trouble> {
     let (began, started) = (Instant::now(), who::now());
     let directory = Directory::claim(folder, &who::holder())?;
     let root = root(asked.project);
@@ -57,25 +62,31 @@ pub fn evaluate(
     // Files are read for their hashes while the engine reads them for their rows.
     let (result, contents) = std::thread::scope(|scope| {
         let hashing = scope.spawn(|| digest::of_files(&paths, options.threads, &stop));
-        let result =
-            run::evaluate(asked.set(), asked.opened, Some(&hits), asked.limit, &own, context);
+        let result = asked.evaluate(Some(&hits), &own, context);
         stop.store(result.is_err(), Ordering::Relaxed);
         (result, hashing.join().unwrap_or_default())
     });
-    let (done, written) = result?;
+    let (done, written, decisions) = result?;
     let inputs = inputs(&root, &read, contents)?;
+    let mut counted = None;
+    if let Some(policy) = &asked.set().policy {
+        decisions::write(&directory.file(DECISIONS), asked.whole, policy, &decisions)?;
+        let of_all = decided::count(asked.whole, policy, &decisions);
+        counted = Some((of_all, Some(DECISIONS.to_owned())));
+    }
     let summary = Summary {
         set: asked.set(),
         done: &done,
         rules: asked.rules.to_vec(),
         out: None,
         written,
+        decided: counted,
         time: began.elapsed(),
     };
     let name = |shown: &str| relative(&root, Path::new(shown));
     directory.write(SUMMARY, summary::record(&summary, name).as_bytes())?;
     directory.write(TABLE, summary::table(&summary, Look::FILE).as_bytes())?;
-    let run = describe(asked, &root, &done, inputs, outputs(&directory)?);
+    let run = describe(asked, &root, &done, inputs, outputs(&directory)?)?;
     let facts = manifest::Facts {
         user: who::user(),
         host: who::host(),
@@ -95,7 +106,7 @@ pub fn evaluate(
     directory.write(manifest::FILE, text.as_bytes())?;
     directory.write(manifest::CHECKSUM, manifest::checksum(text.as_bytes()).as_bytes())?;
     directory.publish()?;
-    Ok((done, written))
+    Ok((done, written, decisions))
 }
 
 fn engine(it: Engine) -> &'static str {
@@ -157,14 +168,15 @@ fn describe(
     done: &Done,
     inputs: Vec<manifest::Input>,
     outputs: Vec<manifest::Output>,
-) -> manifest::Run {
+) -> Result<manifest::Run, Trouble> {
     let is_data = |it: &manifest::Input| matches!(it.kind, Kind::Data | Kind::History);
     let (data, files): (Vec<_>, Vec<_>) = inputs.into_iter().partition(is_data);
     let count = |id: &crate::ir::RuleId| {
         let (hits, undecided) = done.counts[id.0];
         manifest::Rule { id: asked.set().rules[id.0].id.to_string(), hits, undecided }
     };
-    manifest::Run {
+    let policy = asked.set().policy.as_ref();
+    Ok(manifest::Run {
         versions: manifest::Versions {
             tamis: env!("CARGO_PKG_VERSION").to_owned(),
             arrow: arrow::ARROW_VERSION.to_owned(),
@@ -174,6 +186,7 @@ fn describe(
         files,
         data,
         options: manifest_options(asked, root),
+        draws: policy.map(Secrets::recorded).transpose()?.unwrap_or_default(),
         rows: manifest::Rows {
             read: done.report.read,
             accepted: done.report.accepted,
@@ -181,7 +194,7 @@ fn describe(
         },
         rules: asked.rules.iter().map(count).collect(),
         outputs,
-    }
+    })
 }
 
 fn manifest_options(asked: &Asked, root: &Path) -> manifest::Options {
