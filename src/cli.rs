@@ -12,6 +12,8 @@ pub mod progress;
 #[cfg(feature = "engine")]
 pub mod run;
 pub mod scope;
+#[cfg(feature = "engine")]
+pub mod why;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -99,6 +101,10 @@ enum Command {
     #[cfg(feature = "engine")]
     #[command(after_help = run::EXAMPLES)]
     Run(run::Run),
+    /// Say why a declaration is selected or not, rule by rule, and what would turn the answer
+    #[cfg(feature = "engine")]
+    #[command(after_help = why::EXAMPLES)]
+    Why(why::Why),
     /// Show how DataFusion runs the rules, or one rule
     #[cfg(feature = "engine")]
     #[command(after_help = run::PLAN_EXAMPLES)]
@@ -190,6 +196,8 @@ fn run_command(context: &Context, command: &Command) -> Result<Exit, Trouble> {
         Command::Fmt(it) => fmt::fmt(it, context),
         #[cfg(feature = "engine")]
         Command::Run(it) => run::run(it, context),
+        #[cfg(feature = "engine")]
+        Command::Why(it) => why::why(it, context),
         #[cfg(feature = "engine")]
         Command::Plan(it) => run::plan(it, context),
         Command::Dump(it) => dump::dump(it, context),

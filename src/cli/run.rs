@@ -236,13 +236,13 @@ pub fn ready(scope: Scope, context: &Context) -> Result<Result<Scope, Exit>, Tro
 }
 
 /// The rules of the files that the user speaks of.
-fn here(scope: &Scope) -> Vec<RuleId> {
+pub fn here(scope: &Scope) -> Vec<RuleId> {
     let rules = scope.project.rule_set.rules.iter().enumerate();
     let mine = rules.filter(|it| scope.files.contains(&it.1.span.file));
     mine.map(|it| RuleId(it.0)).collect()
 }
 
-fn usual() -> Options {
+pub fn usual() -> Options {
     Options {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         batch_size: 8192,
@@ -318,7 +318,7 @@ fn share(text: &str) -> Result<u64, Trouble> {
     })
 }
 
-fn chosen(set: &RuleSet, wanted: &[String]) -> Result<Vec<RuleId>, Trouble> {
+pub fn chosen(set: &RuleSet, wanted: &[String]) -> Result<Vec<RuleId>, Trouble> {
     let mut res = wanted.iter().map(|id| named(set, id)).collect::<Result<Vec<_>, _>>()?;
     res.sort();
     res.dedup();
