@@ -5,6 +5,7 @@
 
 use crate::source::FileId;
 use crate::source::Span;
+pub use crate::syntax::policy::PolicyLine;
 
 #[derive(Debug, Clone)]
 pub struct File {
@@ -29,7 +30,7 @@ pub struct Block {
     pub broken: bool,
 }
 
-/// `text` is without the `#` and trimmed.
+/// `text` is without the `#`, trimmed.
 #[derive(Debug, Clone)]
 pub struct Comment {
     pub text: String,
@@ -43,8 +44,7 @@ pub struct Suppression {
     pub code: String,
     pub reason: String,
     pub span: Span,
-    /// The lines it covers: its own, and the next one when it stands alone (for a comment above a
-    /// block head: the whole block).
+    /// Its own line, and the next one when it stands alone; above a head the whole block.
     pub covers: Span,
 }
 
@@ -71,6 +71,7 @@ pub struct Date {
 pub enum Head {
     /// `rule R0101 "title"`
     Rule { name: Name, title: Option<Text> },
+    Policy(Name),
     /// `profile peers "title"`
     Profile { name: Name, title: Option<Text> },
     /// `define cheap(ratio: percent)`
@@ -192,6 +193,7 @@ pub enum LineKind {
     },
     Gives(Vec<Name>),
     AllowPartial,
+    Policy(PolicyLine),
     // record
     /// `key declaration_id` or `key item_number, version`
     Key(Vec<Name>),
@@ -219,8 +221,7 @@ pub enum LineKind {
         to: Name,
         as_of: Option<Name>,
     },
-    /// `history event accepted_at, date accepted_date, known from accepted_at`, then
-    /// `, complete since 2019-01-01`
+    /// `history event accepted_at, date accepted_date, known from a, complete since 2019-01-01`
     History {
         event: Option<Name>,
         date: Option<Name>,
@@ -259,7 +260,7 @@ pub struct Has {
     pub most: u32,
 }
 
-/// After `when`, `unless`, `as` and a bullet: bullets follow, or one expression stands here.
+/// Bullets follow, or one expression stands here.
 #[derive(Debug, Clone)]
 pub enum Body {
     Combiner(Combiner, Span),
@@ -274,8 +275,7 @@ pub enum Combiner {
     AtLeast(u32),
 }
 
-/// `- "AEO pilot": importer_id in list aeo_pilot until 2026-06-30`; of a parameter
-/// `- 50 % since …`; of a group `- GB since … until …`.
+/// `- "AEO pilot": importer_id in list aeo_pilot until 2026-06-30`, `- 50 % since …`
 #[derive(Debug, Clone)]
 pub struct Bullet {
     /// 1 for `-`, 2 for `--`.
@@ -482,7 +482,7 @@ pub enum TestOp {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
-    /// `=`, `!=`: as `Is`, `IsNot`; kept apart because the formatter keeps what it cannot settle.
+    /// `=`, `!=`: as `Is`, `IsNot`; the formatter keeps what it cannot settle.
     Equal,
     NotEqual,
     Is,
