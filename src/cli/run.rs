@@ -221,7 +221,7 @@ fn secrets(set: &RuleSet, decisions: Option<&Path>) -> Result<Option<Secrets>, T
 }
 
 /// The rules here but for drafts and retired ones; a note says which are left out.
-fn in_effect(scope: &Scope, context: &Context) -> Vec<RuleId> {
+pub fn in_effect(scope: &Scope, context: &Context) -> Vec<RuleId> {
     let set = &scope.project.rule_set;
     let runs = |it: &RuleId| set.rules[it.0].status.is_none_or(Status::runs);
     let (rules, left): (Vec<RuleId>, Vec<RuleId>) = here(scope).into_iter().partition(runs);
@@ -301,7 +301,7 @@ pub fn ready(scope: Scope, context: &Context) -> Result<Result<Scope, Exit>, Tro
 }
 
 /// The rules of the files that the user speaks of.
-pub fn here(scope: &Scope) -> Vec<RuleId> {
+fn here(scope: &Scope) -> Vec<RuleId> {
     let rules = scope.project.rule_set.rules.iter().enumerate();
     let mine = rules.filter(|it| scope.files.contains(&it.1.span.file));
     mine.map(|it| RuleId(it.0)).collect()

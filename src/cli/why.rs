@@ -7,11 +7,12 @@ use crate::cli::output;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::run::chosen;
-use crate::cli::run::here;
+use crate::cli::run::in_effect;
 use crate::cli::run::ready;
 use crate::cli::run::usual;
 use crate::cli::scope;
 use crate::data::manifest::Manifest;
+use crate::decide::secret::Secrets;
 use crate::hit::Outcome;
 use crate::report::Look;
 use crate::report::why::Told;
@@ -99,20 +100,32 @@ pub fn why(it: &Why, context: &Context) -> Result<Exit, Trouble> {
         Err(exit) => return Ok(exit),
     };
     let project = &scope.project;
-    let (set, manifest) = (&project.rule_set, project.manifest.as_ref());
-    let rules = if it.rule.is_empty() { here(&scope) } else { chosen(set, &it.rule)? };
+    let manifest = project.manifest.as_ref();
+    let rules = match it.rule.as_slice() {
+        [] => in_effect(&scope, context),
+        named => chosen(&project.rule_set, named)?,
+    };
+    // A channel heeds all the rules.
+    let policy = project.rule_set.policy.as_ref().filter(|_| it.rule.is_empty());
+    let secrets = policy.map(Secrets::of).transpose()?;
+    let (set, asked) = match &secrets {
+        Some(_) => run::decide::prepared(&project.rule_set, &rules),
+        None => (project.rule_set.clone(), rules.clone()),
+    };
+    let set = &set;
     let input = run::input(manifest, &named(it, manifest)?)?;
     let history = match it.history.as_slice() {
         [] => None,
         named => Some(run::input(manifest, named)?),
     };
-    let opened = run::open(set, &rules, &input, history.as_ref(), true)?;
+    let opened = run::open(set, &asked, &input, history.as_ref(), true)?;
     let parse = |text: &String| what_if::parse(set, opened.inner, text);
     let what_if = it.what_if.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     let all = it.all || !it.rule.is_empty();
     let turned = if all { &TURNED[..] } else { &TURNED[..2] };
     let ids = [it.id.clone()];
-    let question = Question { ids: &ids, rules: &rules, what_if: &what_if, flips: turned };
+    let secrets = secrets.as_ref();
+    let question = Question { ids: &ids, rules: &rules, what_if: &what_if, secrets, flips: turned };
     let mut options = usual();
     if let Some(threads) = it.threads.filter(|it| *it != 0) {
         options.threads = threads;

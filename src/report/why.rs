@@ -4,6 +4,8 @@ pub mod json;
 pub mod sentences;
 pub mod text;
 
+use crate::decide::Weight;
+use crate::decide::words;
 use crate::hit::Outcome;
 use crate::interpret::why::Answer;
 use crate::interpret::why::note::Note;
@@ -62,6 +64,37 @@ impl Told<'_> {
     /// `item 2`
     pub fn name(&self, it: &Judged) -> String {
         format!("{} {}", self.set.schema.record(it.level).name, self.key(it)).trim().to_owned()
+    }
+
+    /// What the policy makes of it, step by step; empty without a policy.
+    pub fn steps(&self) -> Vec<String> {
+        let (Some(policy), Some(it)) = (&self.set.policy, &self.declaration.decision) else {
+            return Vec::new();
+        };
+        let channel = policy.word(it.channel);
+        let (name, score, potential) = (&policy.name, it.score, it.potential_score);
+        let mut res = vec![
+            format!("policy {name}: {channel}, without the capacity that others claim"),
+            format!("score {score}, potential score {potential}"),
+        ];
+        for (found, weight) in &it.found {
+            let id = &self.set.rules[found.rule.0].id;
+            match weight {
+                Weight::Counts => {}
+                Weight::Silent => res.push(format!("{id} does not count: the rule is silent")),
+                Weight::Suppressed(at) => {
+                    let when = &policy.exemptions[*at].when.words;
+                    res.push(format!("{id} does not count: exempt when {when}"));
+                }
+            }
+        }
+        res.extend(it.steps.iter().map(|step| words::words(self.set, policy, it, step)));
+        for drawn in it.draws.iter().filter(|it| !it.is_drawn()) {
+            let to = policy.word(policy.draws[drawn.draw].to);
+            let (number, rate) = (drawn.number, drawn.rate);
+            res.push(format!("not drawn to {to}: number {number} of a million, rate {rate}"));
+        }
+        res
     }
 
     /// The rules that a what-if turns, as `(row, rule, before, after)`.

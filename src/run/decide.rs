@@ -18,7 +18,6 @@ use crate::hit::Outcome;
 use crate::interpret::Row;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
-use crate::run;
 use crate::run::Done;
 use crate::run::Opened;
 use crate::run::Options;
@@ -49,8 +48,8 @@ impl Opened {
         let (Some(policy), Some(operands)) = (&set.policy, operand::of(set)) else {
             return Err(Trouble::bug("a rule set without a policy decides nothing"));
         };
-        let keys = run::key_fields(set, self.inner).len();
-        let own = run::key_fields(set, policy.level).len();
+        let keys = set.schema.key_fields(self.inner).len();
+        let own = set.schema.key_fields(policy.level).len();
         let rule = operands.rule;
         let mut all = Collector { set, secrets, operands, keys, own, open: None, done: Vec::new() };
         let mut receive = |batch: &RecordBatch| {
@@ -135,7 +134,8 @@ impl Collector<'_> {
 
     /// The declaration of this key is the one at hand.
     fn declaration<'k>(&mut self, keys: impl Iterator<Item = &'k str> + Clone) {
-        if self.open.as_ref().is_some_and(|it| it.keys.iter().map(String::as_str).eq(keys.clone())) {
+        if self.open.as_ref().is_some_and(|it| it.keys.iter().map(String::as_str).eq(keys.clone()))
+        {
             return;
         }
         self.close();

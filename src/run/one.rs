@@ -2,6 +2,7 @@
 //!
 //! Nothing else of the data is kept: rows are told apart while they are read.
 
+pub mod gather;
 pub mod what_if;
 
 use std::collections::BTreeMap;
@@ -14,41 +15,40 @@ use arrow::record_batch::RecordBatch;
 
 use crate::data::Table;
 use crate::data::scan::Scan;
+use crate::decide;
+use crate::decide::Decision;
+use crate::decide::secret::Secrets;
 use crate::diagnostic::similar;
 use crate::hit::Outcome;
 use crate::interpret;
 use crate::interpret::Row;
+use crate::interpret::explain;
 use crate::interpret::row;
 use crate::interpret::why::Answer;
 use crate::interpret::why::Bench;
 use crate::interpret::why::change;
 use crate::interpret::why::change::Change;
 use crate::interpret::why::flip::Together;
-use crate::interpret::why::past::Clue;
-use crate::interpret::why::past::Gathering;
-use crate::interpret::why::past::Past;
 use crate::ir::FactId;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::run;
 use crate::run::Opened;
 use crate::run::Options;
+use crate::run::one::gather::gather;
 use crate::run::one::what_if::WhatIf;
-use crate::run::past::inputs;
-use crate::run::past::replaced_by;
-use crate::run::source;
-use crate::run::source::Source;
 use crate::schema::RecordId;
 use crate::source::Sources;
 use crate::trouble::Trouble;
 use crate::value::Value;
-use crate::value::text;
 
 /// What is asked.
 pub struct Question<'a> {
     pub ids: &'a [String],
     pub rules: &'a [RuleId],
     pub what_if: &'a [WhatIf],
+    /// Of the draws, where the policy is asked for what it decides.
+    pub secrets: Option<&'a Secrets>,
     /// Say what would turn the answers of these outcomes.
     pub flips: &'a [Outcome],
 }
@@ -58,8 +58,10 @@ pub struct Question<'a> {
 pub struct Declaration {
     pub id: String,
     pub rows: Vec<Judged>,
-    /// Every change of a what-if, as `(record and key, field, before, after)`.
+    /// What is supposed of it.
     pub changes: Vec<Change>,
+    /// What the policy makes of it, its neighbours aside.
+    pub decision: Option<Decision>,
 }
 
 /// A row of a level, and what its rules say of it.
@@ -83,7 +85,7 @@ pub fn explain(
     options: &Options,
 ) -> Result<Vec<Declaration>, Trouble> {
     let mut all = find(set, opened, question, options)?;
-    let facts: BTreeSet<FactId> = set.facts_of(question.rules, true).into_iter().collect();
+    let facts: BTreeSet<FactId> = set.facts_of(&opened.rules, true).into_iter().collect();
     for it in &mut all {
         it.changes = what_if::changes(set, question.what_if, it)?;
     }
@@ -112,10 +114,33 @@ pub fn explain(
         let rules = at_level(set, question.rules, judged.level);
         judged.answers = rules.map(|rule| bench.answer(rule, &judged.row)).collect();
     }
+    if let Some(secrets) = question.secrets {
+        all.iter_mut().for_each(|it| it.decision = decide(set, secrets, it));
+    }
     if !question.flips.is_empty() {
         turn(&mut all, &bench, opened, question, options)?;
     }
     Ok(all)
+}
+
+/// The findings in the order of a run's lines: by key, then by rule.
+fn decide(set: &RuleSet, secrets: &Secrets, it: &Declaration) -> Option<Decision> {
+    let level = set.policy.as_ref()?.level;
+    let own = it.rows.iter().find(|row| row.level == level)?;
+    let text = |row: &Row, record: RecordId| -> Vec<String> {
+        let keys = set.schema.key_fields(record);
+        keys.into_iter().filter_map(|id| explain::plain_text(&row.get(id))).collect()
+    };
+    let keys = text(&own.row, level);
+    let mut found = Vec::new();
+    for judged in &it.rows {
+        let item: Vec<String> =
+            text(&judged.row, judged.level).into_iter().skip(keys.len()).collect();
+        for answer in &judged.answers {
+            found.extend(decide::finding(set, answer.rule, item.clone(), &judged.row));
+        }
+    }
+    decide::alone(set, secrets, keys, &own.row, found)
 }
 
 fn at_level<'a>(
@@ -175,7 +200,7 @@ fn turn(
 }
 
 /// Reads a table side by side, each reader into a place of its own.
-fn each<T: Send>(
+pub fn each<T: Send>(
     table: &Arc<Table>,
     options: &Options,
     start: impl Fn() -> T + Sync,
@@ -234,7 +259,7 @@ fn find(
             let id = id_of(set, outermost, &row);
             for (depth, level) in lineage.iter().rev().enumerate() {
                 let inner = *level == opened.inner;
-                if inner == is_outer || (own.is_some() && !inner && !is_outer) {
+                if inner && is_outer || own.is_some() && !inner && !is_outer {
                     continue;
                 }
                 let key: Vec<Value> =
@@ -255,7 +280,12 @@ fn find(
     let mut res: Vec<Declaration> = question
         .ids
         .iter()
-        .map(|id| Declaration { id: id.clone(), rows: Vec::new(), changes: Vec::new() })
+        .map(|id| Declaration {
+            id: id.clone(),
+            rows: Vec::new(),
+            changes: Vec::new(),
+            decision: None,
+        })
         .collect();
     for ((id, ..), judged) in rows {
         for it in res.iter_mut().filter(|it| it.id == id) {
@@ -326,191 +356,4 @@ fn unknown(
         [] => "name the data set that holds it, and the key as the data have it".to_owned(),
         near => format!("did you mean {}?", near.join(", ")),
     })
-}
-
-/// The past rows that these facts of these rows look at.
-///
-/// Errors: files that cannot be read.
-fn gather(
-    set: &RuleSet,
-    opened: &Opened,
-    facts: &BTreeSet<FactId>,
-    judged: &[Row],
-    options: &Options,
-) -> Result<Past, Trouble> {
-    let question = Gathering::new(set, facts, judged);
-    let mut gathered = question.clone();
-    let records: BTreeSet<RecordId> = facts.iter().map(|it| set.facts[it.0].rows).collect();
-    for record in records {
-        let of_record = facts.iter().filter(|it| set.facts[it.0].rows == record);
-        let mut used = run::fields_in(of_record.flat_map(|it| set.facts[it.0].of_rows()));
-        used.extend(set.schema.key_fields(record));
-        let key = replaced_by(set, opened, record);
-        let mut older: Vec<(Vec<Value>, Row)> = Vec::new();
-        // History first: what the data hold themselves replaces it.
-        for (input, first) in inputs(set, opened, record)?.into_iter().rev() {
-            let source = source::open(set, input, record, opened.inner, &used)?;
-            let keys = older.iter().map(|it| it.0.clone()).collect();
-            let may_go = 0 < first && !key.is_empty();
-            let reader = Reader { set, source: &source, record, question: &question, options };
-            let read = reader.read(&keys, may_go)?;
-            let of = |row: &Row| key.iter().map(|it| row.get(*it)).collect::<Vec<_>>();
-            older.retain(|it| !read.known.contains(&it.0));
-            older.extend(read.rows.into_iter().map(|it| (of(&it), it)));
-            gathered.merge(read.gathered);
-        }
-        older.iter().for_each(|it| gathered.add(record, &it.1));
-    }
-    Ok(gathered.finish())
-}
-
-type Keys = BTreeSet<Vec<Value>>;
-
-/// Reads the rows of a record that facts look at.
-struct Reader<'a, 'b> {
-    set: &'a RuleSet,
-    source: &'b Source,
-    record: RecordId,
-    question: &'b Gathering<'a>,
-    options: &'b Options,
-}
-
-struct Read<'a> {
-    /// Rows that may have to go again.
-    rows: Vec<Row>,
-    gathered: Gathering<'a>,
-    /// Of the declarations asked for, the keys that are there.
-    known: Keys,
-}
-
-impl<'a> Reader<'a, '_> {
-    /// Says which of the keys are there too. Rows that may go are not gathered yet.
-    fn read(&self, keys: &Keys, may_go: bool) -> Result<Read<'a>, Trouble> {
-        let Reader { set, source, record, question, options } = *self;
-        let table = &source.table;
-        let columns = row::columns(set, &table.arrow);
-        let outermost = set.schema.lineage(record).pop().unwrap_or(record);
-        let key = set.schema.key_fields(outermost);
-        let clues = question.clues(record).filter(|_| keys.is_empty());
-        let clues: Option<Vec<Place>> =
-            clues.map(|it| it.into_iter().map(|it| Place::of(set, table, it)).collect());
-        let may = |batch: &RecordBatch, at: usize| {
-            clues.as_ref().is_none_or(|all| all.iter().any(|it| it.fits(batch, at)))
-        };
-        let start = || Read { rows: Vec::new(), gathered: question.clone(), known: Keys::new() };
-        let keep = source.merged || may_go;
-        let parts = each(table, options, start, |read, batch| {
-            for at in (0..batch.num_rows()).filter(|at| may(batch, *at)) {
-                let row = row::row(set, &columns, batch, at);
-                if !keys.is_empty() {
-                    let key: Vec<Value> = key.iter().map(|it| row.get(*it)).collect();
-                    if keys.contains(&key) {
-                        read.known.insert(key);
-                    }
-                }
-                if !keep {
-                    read.gathered.add(record, &row);
-                } else if source.merged || question.wants(record, &row) {
-                    read.rows.push(row);
-                }
-            }
-            Ok(())
-        })?;
-        let mut all = start();
-        for part in parts {
-            all.rows.extend(part.rows);
-            all.known.extend(part.known);
-            all.gathered.merge(part.gathered);
-        }
-        if source.merged {
-            // A row that no clue points at may still have a say in what rows of a key share.
-            let own = set.schema.key_fields(record);
-            let key = |it: &Row| own.iter().map(|id| it.get(*id)).collect();
-            let keys: Keys = all.rows.iter().map(key).collect();
-            all.rows = merged(set, source, record, &keys, options)?;
-            if !may_go {
-                let rows = std::mem::take(&mut all.rows);
-                rows.iter().for_each(|it| all.gathered.add(record, it));
-            }
-        }
-        Ok(all)
-    }
-}
-
-/// One row for each of the keys.
-fn merged(
-    set: &RuleSet,
-    source: &Source,
-    record: RecordId,
-    keys: &Keys,
-    options: &Options,
-) -> Result<Vec<Row>, Trouble> {
-    let table = Arc::new(source.table.again());
-    let columns = row::columns(set, &table.arrow);
-    let own_key = set.schema.key_fields(record);
-    let names: Vec<usize> = own_key
-        .iter()
-        .filter_map(|it| table.arrow.index_of(&row::column_name(&set.schema, *it)).ok())
-        .collect();
-    let texts: Option<BTreeSet<String>> = match (names.as_slice(), keys.first()) {
-        ([_], Some(key)) if matches!(key.as_slice(), [Value::Text(_)]) => {
-            Some(keys.iter().flatten().map(ToString::to_string).collect())
-        }
-        _ => None,
-    };
-    let parts =
-        each(&table, options, BTreeMap::new, |rows: &mut BTreeMap<Vec<Value>, Row>, batch| {
-            for at in 0..batch.num_rows() {
-                if let (Some(texts), [column]) = (&texts, names.as_slice()) {
-                    let text = batch.column(*column).as_string::<i32>();
-                    if text.is_null(at) || !texts.contains(text.value(at)) {
-                        continue;
-                    }
-                }
-                let row = row::row(set, &columns, batch, at);
-                let key: Vec<Value> = own_key.iter().map(|it| row.get(*it)).collect();
-                if keys.contains(&key) {
-                    rows.entry(key)
-                        .and_modify(|known| run::agree(set, record, known, &row))
-                        .or_insert(row);
-                }
-            }
-            Ok(())
-        })?;
-    let mut all: BTreeMap<Vec<Value>, Row> = BTreeMap::new();
-    for (key, row) in parts.into_iter().flatten() {
-        all.entry(key).and_modify(|known| known.absorb(&row)).or_insert(row);
-    }
-    Ok(all.into_values().collect())
-}
-
-/// A clue, and the column where it is to be looked for.
-struct Place {
-    column: Option<usize>,
-    clue: Clue,
-}
-
-impl Place {
-    fn of(set: &RuleSet, table: &Table, clue: Clue) -> Place {
-        let name = row::column_name(&set.schema, clue.field);
-        Place { column: table.arrow.index_of(&name).ok(), clue }
-    }
-
-    fn fits(&self, batch: &RecordBatch, at: usize) -> bool {
-        let Some(texts) = self.column.and_then(|it| batch.column(it).as_string_opt::<i32>()) else {
-            return true;
-        };
-        if texts.is_null(at) {
-            return false;
-        }
-        let text = texts.value(at);
-        match self.clue.digits {
-            Some(digits) => {
-                let end = text.len().min(digits as usize);
-                text.get(..end).is_none_or(|it| self.clue.texts.contains(it))
-            }
-            None if self.clue.form == text::Form::Exact => self.clue.texts.contains(text),
-            None => self.clue.texts.contains(&text::form(text, self.clue.form)),
-        }
-    }
 }

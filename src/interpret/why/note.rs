@@ -116,7 +116,7 @@ impl Bench<'_> {
                     self.level(name, inner, row, &mut notes);
                     continue;
                 }
-                Kind::Fact(id) => notes.extend(self.window(*id, row)),
+                Kind::Fact(id) => notes.extend(self.window(*id, self.fact_words(*id, at), row)),
                 Kind::Parameter(at, date) => {
                     notes.extend(self.parameter(*at, date.as_ref(), row));
                 }
@@ -132,7 +132,8 @@ impl Bench<'_> {
         self.missing(it, row, &mut notes);
         let mut seen: Vec<Note> = Vec::new();
         for it in notes {
-            if !seen.contains(&it) {
+            if !seen.iter().any(|known| covers(known, &it)) {
+                seen.retain(|known| !covers(&it, known));
                 seen.push(it);
             }
         }
@@ -185,14 +186,13 @@ impl Bench<'_> {
         })
     }
 
-    fn window(&self, id: FactId, row: &Row) -> Option<Note> {
+    fn window(&self, id: FactId, of: String, row: &Row) -> Option<Note> {
         let fact = &self.set.facts[id.0];
         if fact.statistic == Statistic::Latest {
             return None;
         }
         let (first, last) = self.reach(fact, row)?;
         let (rows, values) = self.used(fact, id, row);
-        let of = fact.words.to_string();
         Some(Note::Window { of, first, last, rows, values })
     }
 
@@ -252,7 +252,8 @@ impl Bench<'_> {
     }
 
     fn group_window(&self, group: &E, row: &Row) -> Option<Note> {
-        fact_of(group).and_then(|it| self.window(it, row))
+        let id = fact_of(group)?;
+        self.window(id, self.set.facts[id.0].words.to_string(), row)
     }
 
     fn parameter(&self, at: usize, date: Option<&E>, row: &Row) -> Option<Note> {
@@ -392,6 +393,17 @@ impl Bench<'_> {
         let id = |field: &usize| crate::schema::FieldId { record, field: *field };
         let keys: Vec<String> = it.key.iter().map(|it| row.get(id(it)).to_string()).collect();
         keys.join("/")
+    }
+}
+
+/// A share asks for its rows twice: all that are known, and those where it is so.
+fn covers(known: &Note, it: &Note) -> bool {
+    match (known, it) {
+        (
+            Note::Window { of: a, first: b, last: c, rows: d, .. },
+            Note::Window { of, first, last, rows, .. },
+        ) => a == of && b == first && c == last && rows <= d,
+        _ => known == it,
     }
 }
 

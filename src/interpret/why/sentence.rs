@@ -27,6 +27,11 @@ impl Bench<'_> {
         let is = if so == Some(true) { "is" } else { "is not" };
         let text = match &it.kind {
             Kind::Compare(_, left, right) => return self.relation(left, right, row),
+            // `between`
+            Kind::And(parts) if parts.iter().all(|part| part.span == it.span) => {
+                let all: Vec<String> = parts.iter().map(|it| self.sentence(it, row)).collect();
+                return all.join(" ");
+            }
             Kind::Member(it, words) => {
                 let one = if words.len() == 1 { "" } else { "one of " };
                 format!("{} {is} {one}{}", self.thing(it, row), words.join(", "))

@@ -6,7 +6,10 @@ use crate::interpret::explain;
 use crate::interpret::why::Bench;
 use crate::interpret::why::Term;
 use crate::ir::E;
+use crate::ir::FactId;
 use crate::ir::Kind;
+use crate::ir::Reach;
+use crate::ir::Statistic;
 use crate::value::Value;
 
 impl Bench<'_> {
@@ -45,6 +48,16 @@ impl Bench<'_> {
         }
     }
 
+    /// A fact as it is written here: rules that ask for the same share it.
+    pub fn fact_words(&self, id: FactId, it: &E) -> String {
+        let fact = &self.set.facts[id.0];
+        match fact.statistic {
+            Statistic::FirstDate if fact.reach == Reach::Before => "first past row".to_owned(),
+            Statistic::Latest => fact.words.to_string(),
+            _ => self.words(it),
+        }
+    }
+
     /// The name of a value, and what the schema calls it.
     pub fn name(&self, it: &E) -> (String, String) {
         let schema = &self.set.schema;
@@ -60,7 +73,7 @@ impl Bench<'_> {
                 (if with_arguments { words } else { name.to_string() }, String::new())
             }
             Kind::Parameter(at, _) => (self.set.parameters[*at].name.to_string(), String::new()),
-            Kind::Fact(id) => (self.set.facts[id.0].words.to_string(), String::new()),
+            Kind::Fact(id) => (self.fact_words(*id, it), String::new()),
             _ => (self.words(it), String::new()),
         }
     }
@@ -75,6 +88,7 @@ pub fn leaves(it: &E) -> Vec<&E> {
         | Kind::Parameter(..)
         | Kind::Fact(_)
         | Kind::Lookup(_)
+        | Kind::Total(_)
         | Kind::Hit(_) => vec![it],
         Kind::InGroup(inner, ..) => leaves(inner),
         Kind::InList(inner) => leaves(&inner.key),

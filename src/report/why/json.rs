@@ -4,6 +4,7 @@ use serde_json::Map;
 use serde_json::Value as Json;
 use serde_json::json;
 
+use crate::decide::words;
 use crate::hit::Outcome;
 use crate::interpret::why::Answer;
 use crate::interpret::why::Line;
@@ -30,9 +31,27 @@ pub fn json(told: &Told) -> String {
     let report = json!({
         "schema": "tamis.why/1", "id": told.declaration.id, "answers": counts.rules,
         "hits": counts.hits, "undecided": counts.undecided, "what_if": what_if,
-        "rows": told.rows().map(|it| row(told, it)).collect::<Vec<_>>(),
+        "decision": decision(told), "rows": told.rows().map(|it| row(told, it)).collect::<Vec<_>>(),
     });
     format!("{report:#}\n")
+}
+
+/// Of this declaration alone: nobody else stands in line.
+fn decision(told: &Told) -> Json {
+    let (Some(policy), Some(it)) = (&told.set.policy, &told.declaration.decision) else {
+        return Json::Null;
+    };
+    let draws: Vec<Json> = it
+        .draws
+        .iter()
+        .map(|it| json!({"number": it.number, "rate": it.rate, "drawn": it.is_drawn()}))
+        .collect();
+    json!({
+        "policy": &*policy.name, "channel": policy.word(it.channel),
+        "score": it.score.to_string(), "potential_score": it.potential_score.to_string(),
+        "reason": words::reason(told.set, policy, it), "draws": draws, "steps": told.steps(),
+        "capacity": false,
+    })
 }
 
 fn row(told: &Told, it: &Judged) -> Json {

@@ -7,6 +7,7 @@ use crate::interpret::why::Shape;
 use crate::interpret::why::note::Note;
 use crate::report::why::Told;
 use crate::report::why::note;
+use crate::report::why::period;
 
 pub fn sentences(told: &Told) -> String {
     let mut out = String::new();
@@ -28,6 +29,11 @@ pub fn sentences(told: &Told) -> String {
             out += &format!("\n{}\n", head(told, answer, &name));
             body(answer, &mut out);
         }
+    }
+    let steps = told.steps();
+    if let Some((first, others)) = steps.split_first() {
+        out += &format!("\nThe decision: {first}.\n");
+        others.iter().for_each(|it| out += &format!("- {it}\n"));
     }
     out
 }
@@ -116,7 +122,15 @@ fn said(it: &Line) -> Vec<String> {
         | Note::Rows { .. } => true,
         Note::Missing { .. } => false,
     });
-    let notes: Vec<String> = told.map(note).collect();
+    let words = |it: &Note| match it {
+        Note::Window { first, last, rows, .. } => {
+            let rows =
+                if *rows == 1 { "1 past row".to_owned() } else { format!("{rows} past rows") };
+            format!("{rows}, {}", period(first.as_ref(), last.as_ref()))
+        }
+        other => note(other),
+    };
+    let notes: Vec<String> = told.map(words).collect();
     if !notes.is_empty() {
         all.push(format!("({})", notes.join("; ")));
     }

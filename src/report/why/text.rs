@@ -32,6 +32,7 @@ pub fn text(told: &Told, marks: Marks, look: Look) -> String {
     for judged in told.rows() {
         page.row(judged);
     }
+    page.decision();
     page.out
 }
 
@@ -103,6 +104,14 @@ impl Page<'_> {
             self.line(1, "no answer turns");
         }
         turned.iter().for_each(|it| self.line(1, it));
+    }
+
+    fn decision(&mut self) {
+        let steps = self.told.steps();
+        let Some((first, others)) = steps.split_first() else { return };
+        self.line(0, "");
+        self.line(0, first);
+        others.iter().for_each(|it| self.line(1, it));
     }
 
     fn row(&mut self, judged: &Judged) {
