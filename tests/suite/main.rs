@@ -19,6 +19,7 @@ mod rows;
 mod seed;
 mod tidy;
 mod typed;
+mod why;
 
 use std::process::ExitCode;
 
@@ -48,10 +49,12 @@ fn main() -> ExitCode {
     trials.extend(rational::trials());
     trials.extend(random::trials());
     trials.extend(past::trials());
+    trials.extend(why::trials());
     trials.extend(later::trials());
     let done = libtest_mimic::run(&Arguments::from_args(), trials);
     random::report();
     past::report();
+    why::report();
     later::report();
     done.exit_code()
 }
