@@ -201,8 +201,15 @@ impl Project {
         let sources = &self.0.sources;
         let told = |declaration| {
             let all = asked.all;
-            let told =
-                why::Told { set: &set, sources, declaration, all, verbose: false, item: None };
+            let told = why::Told {
+                set: &set,
+                sources,
+                declaration,
+                recorded: None,
+                all,
+                verbose: false,
+                item: None,
+            };
             match asked.form {
                 Form::Full => why::text::text(&told, Marks::Drawn, Look::FILE),
                 Form::Plain => why::text::text(&told, Marks::Spoken, Look::FILE),

@@ -131,7 +131,7 @@ pub fn replay(it: &Replay, context: &Context) -> Result<Exit, Trouble> {
 /// The rules of the run.
 ///
 /// Errors: one that is no longer there.
-fn rules(set: &RuleSet, manifest: &Manifest) -> Result<Vec<RuleId>, Trouble> {
+pub fn rules(set: &RuleSet, manifest: &Manifest) -> Result<Vec<RuleId>, Trouble> {
     let find = |it: &manifest::Rule| {
         let found = set.rules.iter().position(|rule| *rule.id == *it.id).map(RuleId);
         found.ok_or_else(|| {

@@ -20,12 +20,24 @@ pub struct Told<'a> {
     pub set: &'a RuleSet,
     pub sources: &'a Sources,
     pub declaration: &'a Declaration,
+    /// What a run has on record of it.
+    pub recorded: Option<&'a Recorded>,
     /// Rules that do not hit as well.
     pub all: bool,
     /// What definitions say, and the values behind values.
     pub verbose: bool,
     /// The item by its key.
     pub item: Option<&'a str>,
+}
+
+/// What a run wrote of a declaration.
+#[derive(Debug, Clone, Default)]
+pub struct Recorded {
+    pub channel: Option<String>,
+    /// The steps to it, capacity included.
+    pub steps: Option<String>,
+    /// Where the run says otherwise.
+    pub differences: Vec<String>,
 }
 
 impl Told<'_> {
@@ -87,6 +99,10 @@ impl Told<'_> {
                     res.push(format!("{id} does not count: exempt when {when}"));
                 }
             }
+        }
+        if let Some(Recorded { channel: Some(channel), steps, .. }) = self.recorded {
+            let steps = steps.as_deref().unwrap_or_default();
+            res.push(format!("{channel} in the run: {steps}"));
         }
         res.extend(it.steps.iter().map(|step| words::words(self.set, policy, it, step)));
         for drawn in it.draws.iter().filter(|it| !it.is_drawn()) {

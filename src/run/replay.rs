@@ -105,6 +105,12 @@ impl Said {
         self.count
     }
 
+    /// What a column holds of the first line.
+    pub fn first(&self, column: &str) -> Option<&str> {
+        let at = self.what.columns().iter().position(|it| *it == column)?;
+        self.lines.values().next()?.first()?.get(at)?.as_deref()
+    }
+
     /// In the order of keys and rules.
     pub fn differences(&self, replayed: &Said) -> Vec<Difference> {
         let all: BTreeSet<_> = self.lines.keys().chain(replayed.lines.keys()).collect();

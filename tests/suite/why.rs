@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
@@ -41,10 +42,11 @@ fn full() -> Option<usize> {
 }
 
 pub fn trials() -> Vec<Trial> {
-    let seeds = full().map_or(4, |it| it.div_ceil(500)) as u64;
+    let seeds = full().map_or(2, |it| it.div_ceil(500)) as u64;
     let mut trials = vec![
         Trial::test("why agrees with a run of the sample", agrees),
         Trial::test("why turns answers of the sample", sample_turns),
+        Trial::test("why at the command line", command_line),
     ];
     for seed in 0..seeds {
         let random = move || random_turns(seed);
@@ -88,7 +90,7 @@ fn agrees() -> Result<(), Failed> {
     let ids: Vec<String> = match full() {
         // Every declaration with a line, and with it the rules that do not hit it.
         Some(_) => ids.into_iter().map(str::to_owned).collect(),
-        None => (0..60).map(|_| ids[random.below(ids.len())].to_owned()).collect(),
+        None => (0..40).map(|_| ids[random.below(ids.len())].to_owned()).collect(),
     };
     let ids: Vec<String> = ids.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     let data = Data::Named(vec![data]);
@@ -237,7 +239,7 @@ fn sample_turns() -> Result<(), Failed> {
     let csv = fs::read_to_string("data/kcs-54k/test.csv")?;
     let header = renamed(csv.lines().next().unwrap_or_default())?;
     let all: Vec<&str> = csv.lines().skip(1).collect();
-    let count = full().map_or(40, |it| it / 20);
+    let count = full().map_or(20, |it| it / 20);
     let mut random = Random::new(7);
     let rows: BTreeSet<&str> = (0..count).map(|_| all[random.below(all.len())]).collect();
     let rows: Vec<String> = rows.into_iter().map(str::to_owned).collect();
@@ -283,7 +285,7 @@ fn random_turns(seed: u64) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     generate::lists(folder.path())?;
     let rules = generate::rules(&mut random, 8).concat();
-    let rows = rows::rows(&mut random, 60);
+    let rows = rows::rows(&mut random, 40);
     let texts = [("rules.tamis", rules.as_str()), ("schema.tamis", generate::SCHEMA)];
     let project = Project::of(&texts, folder.path());
     let ids: BTreeSet<String> =
@@ -321,6 +323,66 @@ fn past_turns(seed: u64) -> Result<(), Failed> {
             }
         }
         TURNED.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(())
+}
+
+const MANIFEST: &str = "[project]\nrules = [\"rules.tamis\"]\n\n[schema]\n\
+    declaration = \"schema.tamis\"\n\n[data.all]\npath = \"rows.csv\"\n\n\
+    [run]\nmax-rejected = \"100%\"\n";
+
+const POLICY: &str = "policy control\n  for declaration\n  combine sum\n  \
+    route to red when score >= 1\n  route to green otherwise\n  \
+    capacity red 2 overflow to yellow\n";
+
+/// Exit codes, what is not known, and a run on record.
+fn command_line() -> Result<(), Failed> {
+    let mut random = Random::new(11);
+    let folder = tempfile::tempdir()?;
+    let root = folder.path();
+    generate::lists(root)?;
+    let rules = generate::rules(&mut random, 8).concat() + POLICY;
+    let rows = format!("{}\n{}\n", generate::HEADER, rows::rows(&mut random, 40).join("\n"));
+    let files = [
+        ("tamis.toml", MANIFEST),
+        ("rules.tamis", &rules),
+        ("schema.tamis", generate::SCHEMA),
+        ("rows.csv", &rows),
+    ];
+    for (name, text) in files {
+        fs::write(root.join(name), text)?;
+    }
+    let said = |arguments: &[&str], exit: i32| -> Result<String, Failed> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tamis"));
+        let output = command.args(arguments).current_dir(root).output()?;
+        let all = [output.stdout.as_slice(), output.stderr.as_slice()].concat();
+        let text = String::from_utf8_lossy(&all).into_owned();
+        if output.status.code() != Some(exit) {
+            return Err(format!("{arguments:?}: {:?}\n{text}", output.status).into());
+        }
+        Ok(text)
+    };
+    let has = |text: &str, wanted: &str| -> Result<(), Failed> {
+        if text.contains(wanted) {
+            return Ok(());
+        }
+        Err(format!("`{wanted}` is not in\n{text}").into())
+    };
+    has(&said(&["why", "D0001"], 2)?, "did you mean D001")?;
+    has(&said(&["why", "D001", "--item", "999"], 2)?, "the declaration has no item `999`")?;
+    has(&said(&["why", "D001", "--rule", "R99"], 2)?, "no rule is called `R99`")?;
+    has(&said(&["why", "D001", "--what-if", "valeu=3"], 2)?, "did you mean `value`?")?;
+    has(&said(&["why", "D001", "--what-if", "value=much"], 2)?, "money in EUR")?;
+    has(&said(&["why", "D001", "--what-if", "declaration_id=3"], 2)?, "a key is not changed")?;
+    has(&said(&["why", "D001", "--what-if", "office="], 2)?, "this field is required")?;
+    let text = said(&["why", "D001", "--all"], 0)?;
+    for at in 0..8 {
+        has(&text, &format!(" R{at}"))?;
+    }
+    said(&["run", "all", "--out", "out"], 0)?;
+    for id in ["D001", "D002", "D003", "D004", "D005"] {
+        let text = said(&["why", id, "--run", "out"], 0)?;
+        has(&text, " in the run: ")?;
     }
     Ok(())
 }

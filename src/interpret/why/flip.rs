@@ -242,10 +242,12 @@ impl Bench<'_> {
             return format!("{name} {set}");
         }
         let now = at.row.get(id);
-        if now.is_missing() && !matches!(self.set.schema.field(id).ty, Type::Truth) {
+        // Where there is no value the search begins at one.
+        let begin = line_of(&self.set.schema.field(id).ty, &now).map(|it| it.0);
+        if now.is_missing() && number(value) == begin && !matches!(value, Value::Truth(_)) {
             return format!("{name} is given, such as {text}");
         }
-        match (number(&now), number(value)) {
+        match (begin, number(value)) {
             (Some(from), Some(to)) => {
                 let sign = if from < to { ">=" } else { "<=" };
                 let sign = if self.goes_on(test, id, at, wanted, (from, to)) { sign } else { "=" };
@@ -276,14 +278,14 @@ impl Bench<'_> {
                 let one = if words.len() == 1 { "" } else { "one of " };
                 Some(format!("is {not}{one}{all}"))
             }
-            Kind::Under(it, words) if is(it) => Some(format!("{not}under {}", words.join(", "))),
-            Kind::InGroup(it, name, _) if is(it) => Some(format!("{not}in {name}")),
+            Kind::Under(it, words) if is(it) => Some(format!("is {not}under {}", words.join(", "))),
+            Kind::InGroup(it, name, _) if is(it) => Some(format!("is {not}in {name}")),
             Kind::InList(it) if is(&it.key) => {
                 let how = match it.matching {
                     crate::ir::Matching::Exact => "in",
                     crate::ir::Matching::Prefix => "under",
                 };
-                Some(format!("{not}{how} list {}", self.set.lists[it.list].name))
+                Some(format!("is {not}{how} list {}", self.set.lists[it.list].name))
             }
             _ => None,
         }

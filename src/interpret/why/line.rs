@@ -38,8 +38,17 @@ impl Bench<'_> {
             Kind::Established(inner) => return self.line(inner, row),
             _ => return self.test(it, row),
         };
+        // Of a line with dates: what it asks, without its name and bullet.
+        let words =
+            match parts.iter().zip(it.parts()).partition::<Vec<_>, _>(|at| at.1.span == it.span) {
+                (dates, others) if !dates.is_empty() && !others.is_empty() => {
+                    let all = others.into_iter().chain(dates);
+                    all.map(|it| it.0.words.as_str()).collect::<Vec<_>>().join(", ")
+                }
+                _ => self.words(it),
+            };
         Line {
-            words: self.words(it),
+            words,
             shape,
             truth: truth(&eval(self.set, it, row)),
             said: String::new(),

@@ -13,6 +13,7 @@ use crate::ir::E;
 use crate::ir::Kind;
 use crate::ir::Matching;
 use crate::ir::TextTest;
+use crate::schema::Type;
 use crate::value::Reason;
 use crate::value::Value;
 
@@ -74,6 +75,8 @@ impl Bench<'_> {
         let form = left.ty.form().max(right.ty.form());
         let how = match interpret::order(&a, &b, &left.ty, form) {
             Some(Ordering::Equal) => "equals",
+            Some(Ordering::Less) if matches!(left.ty, Type::Date | Type::DateTime) => "is before",
+            Some(Ordering::Greater) if matches!(left.ty, Type::Date | Type::DateTime) => "is after",
             Some(Ordering::Less) if !left.ty.is_textual() => "is less than",
             Some(Ordering::Greater) if !left.ty.is_textual() => "is more than",
             Some(_) | None => "is not the same as",
@@ -129,9 +132,9 @@ impl Bench<'_> {
         match (&it.kind, label.is_empty()) {
             (Kind::Widen(inner), _) => self.label(inner),
             (_, false) => lower_first(&label),
-            (Kind::Fact(_), _) => format!("the {name}"),
+            (Kind::Fact(_), _) => format!("the {}", name.replace('_', " ")),
             (Kind::Field(_) | Kind::Named(..) | Kind::Parameter(..), _) => spaced(&name),
-            _ => name,
+            _ => name.replace('_', " "),
         }
     }
 }

@@ -28,10 +28,13 @@ pub fn json(told: &Told) -> String {
     let counts = told.counts();
     let what_if: Vec<Json> =
         told.declaration.changes.iter().map(|it| change(told.set, it)).collect();
+    let recorded = told
+        .recorded
+        .map(|it| json!({"channel": it.channel, "steps": it.steps, "differences": it.differences}));
     let report = json!({
         "schema": "tamis.why/1", "id": told.declaration.id, "answers": counts.rules,
         "hits": counts.hits, "undecided": counts.undecided, "what_if": what_if,
-        "decision": decision(told), "rows": told.rows().map(|it| row(told, it)).collect::<Vec<_>>(),
+        "decision": decision(told), "run": recorded, "rows": told.rows().map(|it| row(told, it)).collect::<Vec<_>>(),
     });
     format!("{report:#}\n")
 }

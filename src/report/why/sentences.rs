@@ -4,6 +4,7 @@ use crate::hit::Outcome;
 use crate::interpret::why::Answer;
 use crate::interpret::why::Line;
 use crate::interpret::why::Shape;
+use crate::interpret::why::change::Proposed;
 use crate::interpret::why::note::Note;
 use crate::report::why::Told;
 use crate::report::why::note;
@@ -27,7 +28,7 @@ pub fn sentences(told: &Told) -> String {
         let name = told.name(judged);
         for answer in told.answers(judged) {
             out += &format!("\n{}\n", head(told, answer, &name));
-            body(answer, &mut out);
+            body(told, answer, &mut out);
         }
     }
     let steps = told.steps();
@@ -49,7 +50,7 @@ fn head(told: &Told, it: &Answer, row: &str) -> String {
     format!("“{title}” ({}) {said} {row}:", rule.id)
 }
 
-fn body(it: &Answer, out: &mut String) {
+fn body(told: &Told, it: &Answer, out: &mut String) {
     if let Some(valid) = it.valid.as_ref().filter(|it| it.truth != Some(true)) {
         *out += &format!("- The rule is not in force: {}\n", said(valid).join(" "));
     }
@@ -67,13 +68,24 @@ fn body(it: &Answer, out: &mut String) {
         *out += &format!("- {}\n", it.finding.because);
     }
     for flip in &it.flips {
-        let all: Vec<String> = flip.changes.iter().map(|it| it.words.replace('_', " ")).collect();
+        let all: Vec<String> = flip.changes.iter().map(|it| change(told, it)).collect();
         let word = match flip.after {
             Outcome::Hit => "It would be selected",
             Outcome::NoHit => "It would not be selected",
             Outcome::Undecided => "It could not be decided",
         };
         *out += &format!("- {word} if {}.\n", all.join(" and "));
+    }
+}
+
+/// With the label of the field in place of its name.
+fn change(told: &Told, it: &Proposed) -> String {
+    let field = told.set.schema.field(it.change.field);
+    let rest = it.words.strip_prefix(field.name.as_str()).unwrap_or_default();
+    let rest = rest.replace(">=", "is at least").replace("<=", "is at most").replace(" = ", " is ");
+    match field.label.is_empty() {
+        true => format!("{}{rest}", field.name.replace('_', " ")),
+        false => format!("“{}”{rest}", field.label),
     }
 }
 

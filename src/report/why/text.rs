@@ -82,6 +82,9 @@ impl Page<'_> {
             self.told.declaration.id, counts.rules, counts.hits, counts.undecided
         );
         self.line(0, &text);
+        for it in self.told.recorded.iter().flat_map(|it| &it.differences) {
+            self.line(1, it);
+        }
         if self.told.declaration.changes.is_empty() {
             return;
         }
