@@ -9,6 +9,8 @@ pub mod markdown;
 pub mod sarif;
 #[cfg(feature = "engine")]
 pub mod summary;
+#[cfg(feature = "engine")]
+pub mod why;
 
 /// What a terminal or file can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

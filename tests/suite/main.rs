@@ -21,6 +21,7 @@ mod runs;
 mod seed;
 mod tidy;
 mod typed;
+mod why;
 
 use std::process::ExitCode;
 
@@ -52,10 +53,12 @@ fn main() -> ExitCode {
     trials.extend(rational::trials());
     trials.extend(random::trials());
     trials.extend(past::trials());
+    trials.extend(why::trials());
     trials.extend(later::trials());
     let done = libtest_mimic::run(&Arguments::from_args(), trials);
     random::report();
     past::report();
+    why::report();
     later::report();
     done.exit_code()
 }
