@@ -3,6 +3,7 @@
 mod agree;
 mod bad_data;
 mod case;
+mod ci;
 mod console;
 mod exact;
 mod generate;
@@ -16,6 +17,7 @@ mod rational;
 mod reach;
 mod records;
 mod rows;
+mod runs;
 mod seed;
 mod tidy;
 mod typed;
@@ -42,6 +44,8 @@ fn main() -> ExitCode {
     trials.extend(bad_data::trials());
     trials.extend(exact::trials());
     trials.extend(init::trials());
+    trials.extend(ci::trials());
+    trials.extend(runs::trials());
     trials.extend(layout::trials());
     trials.extend(reach::trials());
     trials.extend(records::trials());
