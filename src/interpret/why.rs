@@ -1,4 +1,4 @@
-//! Why one declaration is selected or not: every rule, line by line, and what would turn the answer.
+//! Why one declaration is selected or not: every rule, line by line, and what would turn it.
 //!
 //! Everything is evaluated, nothing stops early; what is said are data, for `report` to word.
 

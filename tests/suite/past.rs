@@ -119,8 +119,8 @@ pub const DAYS: [&str; 14] = [
     "",
 ];
 
-pub const HEADER: &str = "declaration_id,accepted_date,accepted_at,importer_id,office,item_number,hs,\
-                      origin,value,net_mass,fraud";
+pub const HEADER: &str = "declaration_id,accepted_date,accepted_at,importer_id,office,\
+    item_number,hs,origin,value,net_mass,fraud";
 const CONTROLS: &str = "control_id,control_date,recorded_on,importer_id,result,amount";
 const OPERATORS: &str = "operator_id,registered_on,level,country";
 

@@ -1,7 +1,8 @@
 //! The smallest changes that turn an answer: sought in the tree of the condition, then tried.
 //!
-//! A test is turned by the nearest value of one of its stored fields; *all of* by all its parts that
-//! are not so yet, *any of* by one. Nothing is proposed that evaluating the rule does not confirm.
+//! A test is turned by the nearest value of one of its stored fields; *all of* by all its parts
+//! that are not so yet, *any of* by one. Nothing is proposed that evaluating the rule does not
+//! confirm.
 
 use crate::hit::Outcome;
 use crate::interpret::Row;

@@ -31,10 +31,11 @@ pub fn json(told: &Told) -> String {
     let recorded = told
         .recorded
         .map(|it| json!({"channel": it.channel, "steps": it.steps, "differences": it.differences}));
+    let rows: Vec<Json> = told.rows().map(|it| row(told, it)).collect();
     let report = json!({
         "schema": "tamis.why/1", "id": told.declaration.id, "answers": counts.rules,
         "hits": counts.hits, "undecided": counts.undecided, "what_if": what_if,
-        "decision": decision(told), "run": recorded, "rows": told.rows().map(|it| row(told, it)).collect::<Vec<_>>(),
+        "decision": decision(told), "run": recorded, "rows": rows,
     });
     format!("{report:#}\n")
 }
