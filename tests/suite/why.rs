@@ -191,13 +191,16 @@ fn told(turn: &Turn, by: By) -> Failed {
     .into()
 }
 
+/// Judges rows by an engine.
+type Run<'a> = &'a dyn Fn(&Project, &[String], By) -> Result<Said, Failed>;
+
 /// Turns answers, one of each declaration at a time, and asks both engines.
 fn verify(
     project: &Project,
     header: &str,
     rows: &[String],
     all: Vec<Turn>,
-    run: &dyn Fn(&Project, &[String], By) -> Result<Said, Failed>,
+    run: Run,
 ) -> Result<(), Failed> {
     let mut rounds: Vec<BTreeMap<String, Turn>> = Vec::new();
     for turn in all {
