@@ -181,7 +181,7 @@ pub fn of_own(fact: &Fact) -> bool {
 /// What is kept of a row: where single rows matter, their keys too.
 fn fields(set: &RuleSet, fact: &Fact) -> Vec<FieldId> {
     let mut all: Vec<FieldId> = fact.of_rows().into_iter().flat_map(fields_of).collect();
-    if of_own(fact) || fact.filter.as_ref().is_some_and(|it| has_established(it)) {
+    if of_own(fact) || fact.filter.as_ref().is_some_and(has_established) {
         all.extend(set.schema.key_fields(fact.rows));
     }
     all.sort();
