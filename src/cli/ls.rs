@@ -47,6 +47,7 @@ pub struct Ls {
     owner: Option<String>,
     /// table, json or csv; FORMAT=FILE writes a file. May be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = form)]
+    #[arg(env = "TAMIS_OUTPUT", hide_env = true)]
     output: Vec<Output<Form>>,
 }
 
@@ -78,9 +79,18 @@ enum Form {
     Csv,
 }
 
+// The words of `check` do as well: TAMIS_OUTPUT is for both.
+const FORMS: [(&str, Form); 6] = [
+    ("table", Form::Table),
+    ("json", Form::Json),
+    ("csv", Form::Csv),
+    ("full", Form::Table),
+    ("plain", Form::Table),
+    ("concise", Form::Table),
+];
+
 fn form(text: &str) -> Result<Output<Form>, String> {
-    let forms = [("table", Form::Table), ("json", Form::Json), ("csv", Form::Csv)];
-    output::parse(text, &forms)
+    output::parse(text, &FORMS)
 }
 
 /// Something with a name.

@@ -48,6 +48,7 @@ pub struct Replay {
     declaration: Option<String>,
     /// table or json; FORMAT=FILE writes a file. May be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = verify::form)]
+    #[arg(env = "TAMIS_OUTPUT", hide_env = true)]
     output: Vec<Output<Form>>,
 }
 

@@ -41,6 +41,7 @@ pub struct Verify {
     run: PathBuf,
     /// table or json; FORMAT=FILE writes a file. May be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = form)]
+    #[arg(env = "TAMIS_OUTPUT", hide_env = true)]
     output: Vec<Output<Form>>,
 }
 
@@ -50,8 +51,17 @@ pub enum Form {
     Json,
 }
 
+// The words of `check` do as well: TAMIS_OUTPUT is for both.
+const FORMS: [(&str, Form); 5] = [
+    ("table", Form::Table),
+    ("json", Form::Json),
+    ("full", Form::Table),
+    ("plain", Form::Table),
+    ("concise", Form::Table),
+];
+
 pub fn form(text: &str) -> Result<Output<Form>, String> {
-    output::parse(text, &[("table", Form::Table), ("json", Form::Json)])
+    output::parse(text, &FORMS)
 }
 
 pub fn verify(it: &Verify, context: &Context) -> Result<Exit, Trouble> {

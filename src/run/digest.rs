@@ -1,5 +1,6 @@
 //! SHA-256 of files, as `sha256sum` prints it; many files at once.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -64,11 +65,12 @@ pub fn of_files(
             done.push((at, of_file(path, stop)));
         }
     };
-    let mut all: Vec<(usize, std::io::Result<Content>)> = std::thread::scope(|scope| {
+    let mut all: BTreeMap<usize, std::io::Result<Content>> = std::thread::scope(|scope| {
         let count = threads.clamp(1, paths.len().max(1));
         let threads: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
         threads.into_iter().flat_map(|it| it.join().unwrap_or_default()).collect()
     });
-    all.sort_by_key(|it| it.0);
-    all.into_iter().map(|it| it.1).collect()
+    // Whatever became of a thread, no file is passed over.
+    let lost = || Err(std::io::ErrorKind::Other.into());
+    (0..paths.len()).map(|at| all.remove(&at).unwrap_or_else(lost)).collect()
 }

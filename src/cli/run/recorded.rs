@@ -136,6 +136,9 @@ fn inputs(
     read: &[Consulted],
     contents: Vec<std::io::Result<Content>>,
 ) -> Result<Vec<manifest::Input>, Trouble> {
+    if contents.len() != read.len() {
+        return Err(Trouble::bug("files were read that nobody has hashed"));
+    }
     let mut res = Vec::new();
     for (it, content) in read.iter().zip(contents) {
         let shown = it.path.display();
