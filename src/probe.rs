@@ -8,9 +8,7 @@ use arrow::array::Array;
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 
-use crate::decide::Decision;
 use crate::decide::secret::Secrets;
-use crate::decide::words;
 use crate::ir::RuleId;
 use crate::ir::Status;
 use crate::project;
@@ -19,6 +17,7 @@ use crate::run;
 use crate::run::Engine;
 use crate::run::Input;
 use crate::run::Options;
+use crate::run::decisions;
 use crate::run::lines::COLUMNS;
 use crate::source::Sources;
 use crate::syntax;
@@ -78,6 +77,9 @@ pub struct Line {
     pub evidence: Option<String>,
 }
 
+/// A decision by the names of its columns; what is not there is not given.
+pub type Decided = BTreeMap<String, String>;
+
 impl Project {
     /// Of texts with their names; lists and nomenclatures are looked for in `root`.
     pub fn of(files: &[(&str, &str)], root: &Path) -> Project {
@@ -121,10 +123,11 @@ impl Project {
         self.run_input(&input, Some(&history).filter(|it| !it.files.is_empty()), by)
     }
 
-    /// What the policy makes of rows of files: key, channel, and why, a line each.
+    /// What the policy makes of rows of files, as `--decisions` writes it, by the name of the
+    /// column.
     ///
     /// Errors: what `tamis run` would stop at.
-    pub fn decide(&self, files: &[PathBuf], by: By) -> Result<Vec<String>, String> {
+    pub fn decide(&self, files: &[PathBuf], by: By) -> Result<Vec<Decided>, String> {
         let set = &self.0.rule_set;
         let policy = set.policy.as_ref().ok_or("there is no policy")?;
         let rules = (0..set.rules.len()).map(RuleId);
@@ -135,12 +138,17 @@ impl Project {
         let input = Input::of(files);
         let opened = run::open(&set, &rules, &input, None, true).map_err(|it| it.to_string())?;
         let done = opened.decide(&set, &secrets, None, &options(by));
-        let (_, decisions) = done.map_err(|it| it.to_string())?;
-        let line = |it: &Decision| {
-            let (keys, channel) = (it.keys.join("/"), policy.word(it.channel));
-            format!("{keys}  {channel}  {}\n", words::sentence(&set, policy, it))
+        let (_, all) = done.map_err(|it| it.to_string())?;
+        let schema = decisions::schema(&set, policy);
+        let batch = decisions::batch(&set, policy, &schema, &all).map_err(|it| it.to_string())?;
+        let row = |row: usize| {
+            let given = schema.fields().iter().zip(batch.columns()).filter_map(|(field, it)| {
+                let it = it.as_string::<i32>();
+                it.is_valid(row).then(|| (field.name().clone(), it.value(row).to_owned()))
+            });
+            given.collect()
         };
-        Ok(decisions.iter().map(line).collect())
+        Ok((0..batch.num_rows()).map(row).collect())
     }
 
     fn run_input(&self, input: &Input, history: Option<&Input>, by: By) -> Result<Said, String> {

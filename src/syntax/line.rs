@@ -85,7 +85,10 @@ impl Builder<'_> {
         Some(self.text(it.clone()))
     }
 
-    pub(in crate::syntax) fn part<'i>(pairs: &[Pair<'i, Rule>], rule: Rule) -> Option<Pair<'i, Rule>> {
+    pub(in crate::syntax) fn part<'i>(
+        pairs: &[Pair<'i, Rule>],
+        rule: Rule,
+    ) -> Option<Pair<'i, Rule>> {
         pairs.iter().find(|it| it.as_rule() == rule).cloned()
     }
 

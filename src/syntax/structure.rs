@@ -13,8 +13,18 @@ use crate::syntax::scan::Logical;
 use crate::syntax::scan::Scanned;
 use crate::syntax::scan::first_word;
 
-const BLOCKS: &[&str] =
-    &["choice", "codes", "define", "group", "list", "parameter", "policy", "profile", "record", "rule"];
+const BLOCKS: &[&str] = &[
+    "choice",
+    "codes",
+    "define",
+    "group",
+    "list",
+    "parameter",
+    "policy",
+    "profile",
+    "record",
+    "rule",
+];
 const LATER: &[&str] = &["test"];
 const META: &[&str] = &["owner", "status", "tags", "see", "note"];
 

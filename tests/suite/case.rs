@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use libtest_mimic::Failed;
 use libtest_mimic::Trial;
 use tamis::probe::By;
+use tamis::probe::Decided;
 use tamis::probe::Line;
 use tamis::probe::Project;
 use tempfile::TempDir;
@@ -242,7 +243,13 @@ fn decisions(project: &Project, schema: &str, csv: &str) -> Result<String, Faile
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("rows.csv");
     fs::write(&path, completed(schema, csv))?;
-    let said = |by: By| project.decide(std::slice::from_ref(&path), by).map(|it| it.concat());
+    let line = |it: &Decided| {
+        let text = |name: &str| it.get(name).map_or("", String::as_str);
+        format!("{}  {}  {}\n", text("declaration_id"), text("channel"), text("why"))
+    };
+    let said = |by: By| -> Result<String, String> {
+        Ok(project.decide(std::slice::from_ref(&path), by)?.iter().map(line).collect())
+    };
     let wanted = said(By::Interpreter)?;
     for by in ALL {
         same(&format!("decisions by {by:?}"), &wanted, &said(by)?)?;
