@@ -70,31 +70,17 @@ pub struct Date {
 #[derive(Debug, Clone)]
 pub enum Head {
     /// `rule R0101 "title"`
-    Rule {
-        name: Name,
-        title: Option<Text>,
-    },
-    Policy(Name),
+    Rule { name: Name, title: Option<Text> },
+    /// `policy import_control`
+    Policy { name: Name },
     /// `profile peers "title"`
-    Profile {
-        name: Name,
-        title: Option<Text>,
-    },
+    Profile { name: Name, title: Option<Text> },
     /// `define cheap(ratio: percent)`
-    Define {
-        name: Name,
-        formals: Vec<Formal>,
-    },
+    Define { name: Name, formals: Vec<Formal> },
     /// `parameter low_value_ratio : percent`
-    Parameter {
-        name: Name,
-        ty: TypeRef,
-    },
+    Parameter { name: Name, ty: TypeRef },
     /// `list sensitive_goods file "lists/sensitive_goods.csv"`
-    List {
-        name: Name,
-        file: Option<Text>,
-    },
+    List { name: Name, file: Option<Text> },
     /// `codes HS levels 2, 4, 6 extends X file "hs.csv" dated valid_from, valid_to`
     Codes {
         name: Name,
@@ -104,11 +90,7 @@ pub enum Head {
         dated: Option<Dated>,
     },
     /// `choice risk_class low, medium, high ordered`
-    Choice {
-        name: Name,
-        values: Vec<Name>,
-        ordered: bool,
-    },
+    Choice { name: Name, values: Vec<Name>, ordered: bool },
     /// `group EU "title" file "eu.csv" dated a, b`, `group G7 CA, FR, DE`, or bullets below it.
     Group {
         name: Name,
@@ -118,11 +100,7 @@ pub enum Head {
         dated: Option<Dated>,
     },
     /// `record item "Goods item" in declaration`
-    Record {
-        name: Name,
-        label: Option<Text>,
-        parent: Option<Name>,
-    },
+    Record { name: Name, label: Option<Text>, parent: Option<Name> },
 }
 
 #[derive(Debug, Clone)]

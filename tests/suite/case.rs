@@ -1,10 +1,11 @@
 //! Case files: Markdown in which `## ` opens a case and fenced blocks are inputs and expectations.
 //!
 //! `tamis` rules, `csv` rows, `hits` what both engines must say, `decisions` the channels they lead
-//! to, `diagnostics` what `check` must say; without that block there must be no error. Prose and blocks of other kinds are for readers.
+//! to, `diagnostics` what `check` must say; without that block there must be no error. Prose and
+//! blocks of other kinds are for readers.
 //! `schema` stands in for the schema of the suite, `csv lists/goods.csv` is a file of a list.
 //!
-//! `cargo bless` writes what is said into `hits` and `diagnostics` blocks. Read the difference.
+//! `cargo bless` writes what is said into these blocks. Read the difference.
 
 use std::fs;
 use std::path::Path;
