@@ -2,10 +2,17 @@
 
 pub mod decide;
 pub mod decisions;
+pub mod digest;
+pub mod directory;
 pub mod engine;
 pub mod lines;
+pub mod manifest;
+pub mod one;
 pub mod past;
+pub mod replay;
 pub mod source;
+pub mod verify;
+pub mod who;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -75,6 +82,8 @@ pub struct Opened {
     pub history: Option<Input>,
     /// Whether what was found is explained; without it rows are only counted.
     pub evidence: bool,
+    /// The declaration whose rows alone are judged: by the interpreter only.
+    pub only: Option<String>,
 }
 
 /// Files, and how they are read; or those of each record.
@@ -174,6 +183,7 @@ pub fn open(
         input: input.clone(),
         history: history.cloned(),
         evidence,
+        only: None,
     })
 }
 
@@ -202,6 +212,12 @@ impl Opened {
             res.push((self.inner, Vec::new()));
         }
         res
+    }
+
+    /// Whether the row is of the declaration that is asked for.
+    fn judges(&self, set: &RuleSet, row: &interpret::Row) -> bool {
+        let key = || set.schema.key_fields(self.inner).first().map(|it| row.get(*it).to_string());
+        self.only.as_ref().is_none_or(|it| key().as_ref() == Some(it))
     }
 
     /// Judges every row by every rule. What `out` was given holds only if this ends well.
@@ -281,16 +297,6 @@ pub fn fields_in<'a>(all: impl Iterator<Item = &'a crate::ir::E>) -> Vec<FieldId
     res
 }
 
-/// The keys of a record and those around it, outermost first.
-pub fn key_fields(set: &RuleSet, record: RecordId) -> Vec<FieldId> {
-    let mut lineage = set.schema.lineage(record);
-    lineage.reverse();
-    let keys = |record: RecordId| {
-        set.schema.record(record).key.iter().map(move |field| FieldId { record, field: *field })
-    };
-    lineage.into_iter().flat_map(keys).collect()
-}
-
 /// The definition of a run, row by row. Rules of an outer level judge each of its keys once.
 fn interpreted(
     set: &RuleSet,
@@ -316,6 +322,9 @@ fn interpreted(
             let batch = batch?;
             for at in 0..batch.num_rows() {
                 let row = row::row(set, &columns, &batch, at);
+                if !opened.judges(set, &row) {
+                    continue;
+                }
                 for (level, rules) in &levels {
                     if *level == opened.inner {
                         if !is_outer {
@@ -330,7 +339,7 @@ fn interpreted(
                         continue;
                     }
                     let keys: Vec<_> =
-                        key_fields(set, *level).into_iter().map(|it| row.get(it)).collect();
+                        set.schema.key_fields(*level).into_iter().map(|it| row.get(it)).collect();
                     outer
                         .entry((*level, keys))
                         .and_modify(|known| agree(set, *level, known, &row))

@@ -1,7 +1,6 @@
 //! The tree of one file: blocks of lines, with a span on every node and every comment kept.
 //!
-//! The tree holds what is written, in one spelling: comparison words have become signs, `is` and
-//! `=` are settled where the right side tells, parentheses are in the shape of the tree.
+//! It holds what is written in one spelling: comparison words have become signs, parentheses shape.
 
 use crate::source::FileId;
 use crate::source::Span;

@@ -3,6 +3,7 @@
 mod agree;
 mod bad_data;
 mod case;
+mod console;
 mod exact;
 mod generate;
 mod hostile;
@@ -20,6 +21,7 @@ mod rows;
 mod seed;
 mod tidy;
 mod typed;
+mod why;
 
 use std::process::ExitCode;
 
@@ -27,7 +29,7 @@ use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
     if std::env::args().any(|it| it == "--bless") {
-        return match case::bless() {
+        return match case::bless().and_then(|()| console::bless()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(it) => {
                 eprintln!("{it:?}");
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     }
     let mut trials = tidy::trials();
     trials.extend(case::trials());
+    trials.extend(console::trials());
     trials.extend(hostile::trials());
     trials.extend(bad_data::trials());
     trials.extend(exact::trials());
@@ -48,12 +51,14 @@ fn main() -> ExitCode {
     trials.extend(rational::trials());
     trials.extend(random::trials());
     trials.extend(past::trials());
+    trials.extend(why::trials());
     trials.extend(later::trials());
     trials.extend(policy::trials());
     trials.extend(policy_random::trials());
     let done = libtest_mimic::run(&Arguments::from_args(), trials);
     random::report();
     past::report();
+    why::report();
     later::report();
     done.exit_code()
 }
