@@ -213,6 +213,9 @@ pub fn alone(
     asked.undecided(&mut it);
     asked.draw(&mut it, secrets);
     it.claims = asked.claims(it.channel);
+    // A run holds millions of them.
+    it.steps.shrink_to_fit();
+    it.draws.shrink_to_fit();
     Some(it)
 }
 

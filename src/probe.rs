@@ -8,9 +8,7 @@ use arrow::array::Array;
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 
-use crate::decide::Decision;
 use crate::decide::secret::Secrets;
-use crate::decide::words;
 use crate::hit::Outcome;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
@@ -24,6 +22,7 @@ use crate::run;
 use crate::run::Engine;
 use crate::run::Input;
 use crate::run::Options;
+use crate::run::decisions;
 use crate::run::lines;
 use crate::run::lines::COLUMNS;
 use crate::run::lines::Lines;
@@ -116,6 +115,9 @@ pub struct Line {
     pub evidence: Option<String>,
 }
 
+/// A decision by the names of its columns; what is not there is not given.
+pub type Decided = BTreeMap<String, String>;
+
 impl Project {
     /// Of texts with their names; lists and nomenclatures are looked for in `root`.
     pub fn of(files: &[(&str, &str)], root: &Path) -> Project {
@@ -159,10 +161,11 @@ impl Project {
         self.run_input(&input, Some(&history).filter(|it| !it.files.is_empty()), by)
     }
 
-    /// What the policy makes of rows of files: key, channel, and why, a line each.
+    /// What the policy makes of rows of files, as `--decisions` writes it, by the name of the
+    /// column.
     ///
     /// Errors: what `tamis run` would stop at.
-    pub fn decide(&self, files: &[PathBuf], by: By) -> Result<Vec<String>, String> {
+    pub fn decide(&self, files: &[PathBuf], by: By) -> Result<Vec<Decided>, String> {
         let set = &self.0.rule_set;
         let policy = set.policy.as_ref().ok_or("there is no policy")?;
         let rules = (0..set.rules.len()).map(RuleId);
@@ -173,12 +176,17 @@ impl Project {
         let input = Input::of(files);
         let opened = run::open(&set, &rules, &input, None, true).map_err(|it| it.to_string())?;
         let done = opened.decide(&set, &secrets, None, &options(by));
-        let (_, decisions) = done.map_err(|it| it.to_string())?;
-        let line = |it: &Decision| {
-            let (keys, channel) = (it.keys.join("/"), policy.word(it.channel));
-            format!("{keys}  {channel}  {}\n", words::sentence(&set, policy, it))
+        let (_, all) = done.map_err(|it| it.to_string())?;
+        let schema = decisions::schema(&set, policy);
+        let batch = decisions::batch(&set, policy, &schema, &all).map_err(|it| it.to_string())?;
+        let row = |row: usize| {
+            let given = schema.fields().iter().zip(batch.columns()).filter_map(|(field, it)| {
+                let it = it.as_string::<i32>();
+                it.is_valid(row).then(|| (field.name().clone(), it.value(row).to_owned()))
+            });
+            given.collect()
         };
-        Ok(decisions.iter().map(line).collect())
+        Ok((0..batch.num_rows()).map(row).collect())
     }
 
     /// As `run`, of a data set of the project or of files as its only data set says.

@@ -214,7 +214,8 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
         if let Some(path) = &it.decisions {
             decisions::write(path, &whole, policy, &decisions)?;
         }
-        let of_all = decided::count(&whole, policy, &decisions);
+        let keys = Secrets::recorded(policy)?;
+        let of_all = decided::count(&whole, policy, &decisions, keys);
         let recorded = folder.map(|it| it.join(recorded::DECISIONS));
         counted = Some((of_all, it.decisions.clone().or(recorded).as_ref().map(shown)));
     }

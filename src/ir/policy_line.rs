@@ -44,7 +44,7 @@ impl<'a> Lowering<'a> {
     /// The policy of the rule set, if it has one.
     pub fn policy(&mut self, files: &'a [ast::File], rules: &[Rule]) -> Option<Policy> {
         let mut blocks = files.iter().flat_map(|it| &it.blocks).filter_map(|it| match &it.head {
-            ast::Head::Policy(name) => Some((name, it)),
+            ast::Head::Policy { name } => Some((name, it)),
             _ => None,
         });
         let (name, block) = blocks.next()?;

@@ -32,6 +32,8 @@ pub struct Decided {
 pub struct Draw {
     pub of: String,
     pub to: String,
+    /// As it may be written down.
+    pub key: String,
     pub held: u64,
     pub drawn: u64,
 }
@@ -48,13 +50,15 @@ pub struct Capacity {
     pub displaced: u64,
 }
 
-pub fn count(set: &RuleSet, policy: &Policy, all: &[Decision]) -> Decided {
+/// `keys` are those of the draws, as they may be written down.
+pub fn count(set: &RuleSet, policy: &Policy, all: &[Decision], keys: Vec<String>) -> Decided {
     let words = policy.channels.values.iter().rev();
     let channels: Vec<_> = words.map(|it| (it.clone(), BTreeMap::new())).collect();
     let mut res = Decided { declarations: all.len() as u64, channels, ..Decided::default() };
-    res.draws.extend(policy.draws.iter().map(|it| Draw {
+    res.draws.extend(policy.draws.iter().zip(keys).map(|(it, key)| Draw {
         of: policy.word(it.of).to_owned(),
         to: policy.word(it.to).to_owned(),
+        key,
         ..Draw::default()
     }));
     let strictest = policy.channels.values.len() - 1;
@@ -137,7 +141,10 @@ pub fn json(it: &Decided) -> Json {
         json!({"channel": channel, "declarations": reasons.values().sum::<u64>(),
                "reasons": reasons})
     };
-    let draw = |it: &Draw| json!({"of": it.of, "to": it.to, "held": it.held, "drawn": it.drawn});
+    let draw = |it: &Draw| {
+        json!({"of": it.of, "to": it.to, "key": it.key, "held": it.held,
+               "drawn": it.drawn})
+    };
     let capacity = |it: &Capacity| {
         json!({"channel": it.channel, "places": it.places, "lines": it.lines, "full": it.full,
                "longest": it.longest, "placed": it.placed, "displaced": it.displaced})

@@ -14,13 +14,11 @@ use arrow::datatypes::Field;
 use arrow::datatypes::Schema;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use serde_json::Map;
-use serde_json::Value as Json;
 
 use crate::decide;
+use crate::decide::Found;
 use crate::decide::operand;
 use crate::decide::operand::Operands;
-use crate::hit::Finding;
 use crate::hit::Outcome;
 use crate::interpret::Row;
 use crate::interpret::explain;
@@ -104,11 +102,15 @@ impl Lines {
             }
             let values = match &self.operands {
                 Some(it) if it.rule == rule => carried(it.write(row)),
-                _ => {
-                    let finding = explain::finding(&self.set, rule, row);
+                Some(_) | None => {
+                    let Some(found) = decide::finding(&self.set, rule, Vec::new(), row) else {
+                        return Err(Trouble::bug("a line for a row that is no hit"));
+                    };
                     would_score.resize(places.len(), None);
-                    would_score.push(self.would_score(rule, &finding, row));
-                    self.values(rule, finding)
+                    let open = found.outcome == Outcome::Undecided;
+                    let score = found.score.filter(|_| open);
+                    would_score.push(score.map(|it| it.to_string()));
+                    self.values(found)
                 }
             };
             for (column, value) in others.iter_mut().zip(values) {
@@ -125,27 +127,18 @@ impl Lines {
             .map_err(|_| Trouble::bug("lines do not fit their own schema"))
     }
 
-    /// Only a policy asks for it.
-    fn would_score(&self, rule: RuleId, finding: &Finding, row: &Row) -> Option<String> {
-        self.operands.as_ref()?;
-        let open = finding.outcome == Outcome::Undecided;
-        let score = if open { decide::would_score(&self.set, rule, row) } else { None };
-        score.map(|it| it.to_string())
-    }
-
-    fn values(&self, rule: RuleId, finding: Finding) -> [Option<String>; 7] {
-        let rule = &self.set.rules[rule.0];
+    fn values(&self, found: Found) -> [Option<String>; 7] {
+        let rule = &self.set.rules[found.rule.0];
         let given = |it: String| if it.is_empty() { None } else { Some(it) };
-        let shown: Map<String, Json> =
-            finding.evidence.into_iter().map(|(name, it)| (name, Json::String(it))).collect();
+        let score = found.score.filter(|_| found.outcome == Outcome::Hit);
         [
             Some(rule.id.to_string()),
-            Some(finding.outcome.words().to_owned()),
-            finding.score.map(|it| it.to_string()),
+            Some(found.outcome.words().to_owned()),
+            score.map(|it| it.to_string()),
             rule.channel.clone(),
-            given(finding.because),
-            if shown.is_empty() { None } else { Some(Json::Object(shown).to_string()) },
-            given(finding.open.join(", ")),
+            given(found.because),
+            given(found.evidence),
+            given(found.open),
         ]
     }
 

@@ -1,7 +1,6 @@
 //! The tree of one file: blocks of lines, with a span on every node and every comment kept.
 //!
-//! The tree holds what is written, in one spelling: comparison words have become signs, `is` and
-//! `=` are settled where the right side tells, parentheses are in the shape of the tree.
+//! It holds what is written in one spelling: comparison words have become signs, parentheses shape.
 
 use crate::source::FileId;
 use crate::source::Span;
@@ -70,31 +69,17 @@ pub struct Date {
 #[derive(Debug, Clone)]
 pub enum Head {
     /// `rule R0101 "title"`
-    Rule {
-        name: Name,
-        title: Option<Text>,
-    },
-    Policy(Name),
+    Rule { name: Name, title: Option<Text> },
+    /// `policy import_control`
+    Policy { name: Name },
     /// `profile peers "title"`
-    Profile {
-        name: Name,
-        title: Option<Text>,
-    },
+    Profile { name: Name, title: Option<Text> },
     /// `define cheap(ratio: percent)`
-    Define {
-        name: Name,
-        formals: Vec<Formal>,
-    },
+    Define { name: Name, formals: Vec<Formal> },
     /// `parameter low_value_ratio : percent`
-    Parameter {
-        name: Name,
-        ty: TypeRef,
-    },
+    Parameter { name: Name, ty: TypeRef },
     /// `list sensitive_goods file "lists/sensitive_goods.csv"`
-    List {
-        name: Name,
-        file: Option<Text>,
-    },
+    List { name: Name, file: Option<Text> },
     /// `codes HS levels 2, 4, 6 extends X file "hs.csv" dated valid_from, valid_to`
     Codes {
         name: Name,
@@ -104,11 +89,7 @@ pub enum Head {
         dated: Option<Dated>,
     },
     /// `choice risk_class low, medium, high ordered`
-    Choice {
-        name: Name,
-        values: Vec<Name>,
-        ordered: bool,
-    },
+    Choice { name: Name, values: Vec<Name>, ordered: bool },
     /// `group EU "title" file "eu.csv" dated a, b`, `group G7 CA, FR, DE`, or bullets below it.
     Group {
         name: Name,
@@ -118,11 +99,7 @@ pub enum Head {
         dated: Option<Dated>,
     },
     /// `record item "Goods item" in declaration`
-    Record {
-        name: Name,
-        label: Option<Text>,
-        parent: Option<Name>,
-    },
+    Record { name: Name, label: Option<Text>, parent: Option<Name> },
 }
 
 #[derive(Debug, Clone)]

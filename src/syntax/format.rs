@@ -211,7 +211,7 @@ impl Writer<'_> {
             Head::Rule { name, title } => {
                 format!("rule {}{}", name.text, self.text_after(" ", title.as_ref()))
             }
-            Head::Policy(name) => format!("policy {}", name.text),
+            Head::Policy { name } => format!("policy {}", name.text),
             Head::Define { name, formals } if formals.is_empty() => format!("define {}", name.text),
             Head::Define { name, formals } => {
                 let one = |it: &ast::Formal| format!("{}: {}", it.name.text, ty(&it.ty));

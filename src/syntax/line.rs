@@ -351,7 +351,7 @@ impl Builder<'_> {
             Rule::rule_head => {
                 ast::Head::Rule { name: name.next()?, title: self.string_of(&pairs) }
             }
-            Rule::policy_head => ast::Head::Policy(name.next()?),
+            Rule::policy_head => ast::Head::Policy { name: name.next()? },
             Rule::profile_head => {
                 ast::Head::Profile { name: name.next()?, title: self.string_of(&pairs) }
             }

@@ -65,7 +65,7 @@ fn head(it: &Head) -> String {
         Head::Rule { name, title } => {
             format!("rule {}{}", name.text, optional("title", title.as_ref().map(quoted)))
         }
-        Head::Policy(name) => format!("policy {}", name.text),
+        Head::Policy { name } => format!("policy {}", name.text),
         Head::Define { name, formals } => {
             let all: String =
                 formals.iter().map(|it| format!(" ({} {})", it.name.text, ty(&it.ty))).collect();

@@ -6,7 +6,7 @@
 //! Prose and blocks of other kinds are for readers.
 //! `schema` stands in for the schema of the suite, `csv lists/goods.csv` is a file of a list.
 //!
-//! `cargo bless` writes what is said into `hits` and `diagnostics` blocks. Read the difference.
+//! `cargo bless` writes what is said into these blocks. Read the difference.
 
 use std::fs;
 use std::path::Path;
@@ -17,6 +17,7 @@ use libtest_mimic::Trial;
 use tamis::probe::Asked;
 use tamis::probe::By;
 use tamis::probe::Data;
+use tamis::probe::Decided;
 use tamis::probe::Files;
 use tamis::probe::Form;
 use tamis::probe::Line;
@@ -273,7 +274,13 @@ fn decisions(project: &Project, schema: &str, csv: &str) -> Result<String, Faile
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("rows.csv");
     fs::write(&path, completed(schema, csv))?;
-    let said = |by: By| project.decide(std::slice::from_ref(&path), by).map(|it| it.concat());
+    let line = |it: &Decided| {
+        let text = |name: &str| it.get(name).map_or("", String::as_str);
+        format!("{}  {}  {}\n", text("declaration_id"), text("channel"), text("why"))
+    };
+    let said = |by: By| -> Result<String, String> {
+        Ok(project.decide(std::slice::from_ref(&path), by)?.iter().map(line).collect())
+    };
     let wanted = said(By::Interpreter)?;
     for by in ALL {
         same(&format!("decisions by {by:?}"), &wanted, &said(by)?)?;

@@ -12,6 +12,8 @@ mod init;
 mod later;
 mod layout;
 mod past;
+mod policy;
+mod policy_random;
 mod random;
 mod rational;
 mod reach;
@@ -55,6 +57,8 @@ fn main() -> ExitCode {
     trials.extend(past::trials());
     trials.extend(why::trials());
     trials.extend(later::trials());
+    trials.extend(policy::trials());
+    trials.extend(policy_random::trials());
     let done = libtest_mimic::run(&Arguments::from_args(), trials);
     random::report();
     past::report();

@@ -71,7 +71,7 @@ pub fn evaluate(
     let mut counted = None;
     if let Some(policy) = &asked.set().policy {
         decisions::write(&directory.file(DECISIONS), asked.whole, policy, &decisions)?;
-        let of_all = decided::count(asked.whole, policy, &decisions);
+        let of_all = decided::count(asked.whole, policy, &decisions, Secrets::recorded(policy)?);
         counted = Some((of_all, Some(DECISIONS.to_owned())));
     }
     let summary = Summary {
