@@ -1,5 +1,6 @@
 //! What people and programs read: diagnostics and summaries as text and JSON.
 
+pub mod decided;
 pub mod diagnostics;
 #[cfg(feature = "engine")]
 pub mod summary;

@@ -1,6 +1,8 @@
 //! A rule set over a data set: outcomes by the engine, evidence by the interpreter, lines in order.
 
 pub mod cases;
+pub mod decide;
+pub mod decisions;
 pub mod engine;
 pub mod lines;
 pub mod past;
@@ -159,7 +161,8 @@ pub fn open(
     if let Some(other) = rules.iter().find(|it| !lineage.contains(&set.rules[it.0].level)) {
         let rule = &set.rules[other.0];
         let level = &set.schema.record(rule.level).name;
-        let message = format!("rule {} judges each {level}, and the data hold none", rule.id);
+        let who = if rule.id.is_empty() { "the policy" } else { &format!("rule {}", rule.id) };
+        let message = format!("{who} judges each {level}, and the data hold none");
         return Err(Trouble::usage(message).help("leave it out with `--rule`, or name its files"));
     }
     let used = used(set, rules, evidence);
@@ -207,6 +210,17 @@ impl Opened {
     ///
     /// Errors: data that cannot be read, too many faulty rows, and what the engine cannot do.
     pub fn run(
+        &self,
+        set: &RuleSet,
+        out: Option<Receiver>,
+        options: &Options,
+    ) -> Result<Done, Trouble> {
+        let Some(out) = out else { return self.whole_lines(set, None, options) };
+        self.whole_lines(set, Some(&mut |it| out(&lines::seen(it)?)), options)
+    }
+
+    /// The same, with the columns of lines that no reader sees.
+    fn whole_lines(
         &self,
         set: &RuleSet,
         out: Option<Receiver>,
@@ -338,7 +352,7 @@ fn interpreted(
     if let Some(out) = out {
         let all = arrow::compute::concat_batches(lines.schema(), &found)
             .map_err(|_| Trouble::bug("lines do not fit together"))?;
-        out(&lines::seen(&lines.sorted(&all)?)?)?;
+        out(&lines.sorted(&all)?)?;
     }
     Ok(counts)
 }

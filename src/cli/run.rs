@@ -12,10 +12,14 @@ use crate::cli::progress::Progress;
 use crate::cli::scope;
 use crate::cli::scope::Scope;
 use crate::data::manifest::Manifest;
+use crate::decide::Decision;
+use crate::decide::secret::Secrets;
 use crate::diagnostic;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::ir::Status;
 use crate::report::Look;
+use crate::report::decided;
 use crate::report::diagnostics;
 use crate::report::diagnostics::Checked;
 use crate::report::diagnostics::Format;
@@ -26,6 +30,8 @@ use crate::run::Done;
 use crate::run::Engine;
 use crate::run::Opened;
 use crate::run::Options;
+use crate::run::Receiver;
+use crate::run::decisions;
 use crate::run::engine;
 use crate::run::lines;
 use crate::run::lines::Lines;
@@ -41,6 +47,7 @@ Examples:
   tamis run archive --out hits.parquet      and every hit and undecided row
   tamis run may.csv june.csv --rule V101 --out hits.csv
   tamis run today.csv --history archive     past rows come from the archive too
+  tamis run today.csv --decisions decisions.csv     and the channel of each declaration
   tamis run archive --output json=run.json --quiet
   tamis run day.csv --rules rules --schema schema.tamis --fail-on-hits";
 
@@ -64,6 +71,9 @@ pub struct Run {
     /// Where hits and undecided rows go: .parquet, .csv, .jsonl or .arrow
     #[arg(long, value_name = "FILE", env = "TAMIS_OUT", hide_env = true)]
     out: Option<PathBuf>,
+    /// Where the decisions of the policy go, one a declaration: an ending as of `--out`
+    #[arg(long, value_name = "FILE", env = "TAMIS_DECISIONS", hide_env = true)]
+    decisions: Option<PathBuf>,
     /// table or json; FORMAT=FILE writes a file. May be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = report)]
     #[arg(env = "TAMIS_OUTPUT", hide_env = true)]
@@ -142,28 +152,49 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     let project = &scope.project;
     let manifest = project.manifest.as_ref();
     let out = it.out.clone().or_else(|| usual_out(manifest));
-    if let Some(out) = &out {
-        write::check_ending(out)?;
+    for it in out.iter().chain(&it.decisions) {
+        write::check_ending(it)?;
     }
     let options = options(it, manifest)?;
     let set = &project.rule_set;
-    let rules = if it.rule.is_empty() { here(&scope) } else { chosen(set, &it.rule)? };
+    let secrets = secrets(set, it.decisions.as_deref())?;
+    let rules = match it.rule.as_slice() {
+        [] => in_effect(&scope, context),
+        named => chosen(set, named)?,
+    };
+    if secrets.is_some() && !it.rule.is_empty() {
+        context.terminal.note("note: channels heed the rules named by `--rule` only");
+    }
     let input = run::input(manifest, &it.data)?;
     let history = match it.history.as_slice() {
         [] => None,
         named => Some(run::input(manifest, named)?),
     };
-    let evidence = out.is_some() || options.engine == Engine::Interpreter;
+    let explained = out.is_some() || secrets.is_some();
+    let evidence = explained || options.engine == Engine::Interpreter;
     let started = Instant::now();
-    let opened = run::open(set, &rules, &input, history.as_ref(), evidence)?;
+    let (whole, asked) = run::decide::prepared(set, &rules);
+    let opened = run::open(&whole, &asked, &input, history.as_ref(), evidence)?;
     let limit = it.limit.unwrap_or(usize::MAX);
-    let (done, written) = evaluate(set, &opened, out.as_deref(), limit, &options, context)?;
+    let out_to = (out.as_deref(), limit);
+    let (done, written, decisions) =
+        evaluate(&whole, &opened, out_to, secrets.as_ref(), &options, context)?;
+    let shown = |it: &PathBuf| it.display().to_string();
+    let mut counted = None;
+    if let Some(policy) = &set.policy {
+        if let Some(path) = &it.decisions {
+            decisions::write(path, &whole, policy, &decisions)?;
+        }
+        let of_all = decided::count(&whole, policy, &decisions);
+        counted = Some((of_all, it.decisions.as_ref().map(shown)));
+    }
     let summary = Summary {
         set,
         done: &done,
         rules,
-        out: out.as_ref().map(|it| it.display().to_string()),
+        out: out.as_ref().map(shown),
         written,
+        decided: counted,
         time: started.elapsed(),
     };
     for Output { format, file } in &outputs {
@@ -179,24 +210,58 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     Ok(if failed { Exit::Findings } else { Exit::Ok })
 }
 
-/// Lines go to `out`, which is there whole when this ends well, and else as it was before.
+/// What the draws of the policy need, if there is one.
+fn secrets(set: &RuleSet, decisions: Option<&Path>) -> Result<Option<Secrets>, Trouble> {
+    match &set.policy {
+        Some(policy) => Secrets::of(policy).map(Some),
+        None if decisions.is_some() => Err(Trouble::usage("no policy decides in this rule set")
+            .help("write a block `policy NAME`, or leave `--decisions` out")),
+        None => Ok(None),
+    }
+}
+
+/// The rules here but for drafts and retired ones; a note says which are left out.
+fn in_effect(scope: &Scope, context: &Context) -> Vec<RuleId> {
+    let set = &scope.project.rule_set;
+    let runs = |it: &RuleId| set.rules[it.0].status.is_none_or(Status::runs);
+    let (rules, left): (Vec<RuleId>, Vec<RuleId>) = here(scope).into_iter().partition(runs);
+    if !left.is_empty() {
+        let ids: Vec<&str> = left.iter().map(|it| &*set.rules[it.0].id).collect();
+        let message = format!(
+            "note: draft and retired rules are left out: {}; `--rule ID` asks for one",
+            ids.join(", ")
+        );
+        context.terminal.note(&message);
+    }
+    rules
+}
+
+/// Lines go to the file of `out`, at most so many; it is there whole when this ends well, and else
+/// as it was before.
 fn evaluate(
     set: &RuleSet,
     opened: &Opened,
-    out: Option<&Path>,
-    limit: usize,
+    (out, limit): (Option<&Path>, usize),
+    secrets: Option<&Secrets>,
     options: &Options,
     context: &Context,
-) -> Result<(Done, u64), Trouble> {
+) -> Result<(Done, u64, Vec<Decision>), Trouble> {
     let table = opened.table.clone();
     let rows = table.rows();
     let _progress = Progress::start(context, "evaluating", rows, move || table.tally.read());
-    let Some(out) = out else { return Ok((opened.run(set, None, options)?, 0)) };
+    let judge = |out: Option<Receiver>, options: &Options| match secrets {
+        Some(secrets) => opened.decide(set, secrets, out, options),
+        None => Ok((opened.run(set, out, options)?, Vec::new())),
+    };
+    let Some(out) = out else {
+        let (done, decisions) = judge(None, options)?;
+        return Ok((done, 0, decisions));
+    };
     let schema = lines::seen_schema(&Lines::new(set, opened.inner));
     let mut writer = Writer::create(out, &schema, limit)?;
     let options = Options { spill: Some(write::folder(out).to_path_buf()), ..options.clone() };
-    let done = opened.run(set, Some(&mut |it| writer.write(it)), &options)?;
-    Ok((done, writer.finish()?))
+    let (done, decisions) = judge(Some(&mut |it| writer.write(it)), &options)?;
+    Ok((done, writer.finish()?, decisions))
 }
 
 /// `out = "hits.parquet"` of `[run]`; a folder gets a file of that name.
@@ -380,15 +445,17 @@ pub fn table_of(
     let started = Instant::now();
     let manifest = scope.project.manifest.as_ref();
     let input = run::input(manifest, &[data.to_owned()])?;
-    let rules = here(scope);
+    let rules = in_effect(scope, context);
     let opened = run::open(set, &rules, &input, None, true)?;
-    let (done, written) = evaluate(set, &opened, Some(out), usize::MAX, &usual(), context)?;
+    let to = (Some(out), usize::MAX);
+    let (done, written, _) = evaluate(set, &opened, to, None, &usual(), context)?;
     let summary = Summary {
         set,
         done: &done,
         rules,
         out: Some(out.display().to_string()),
         written,
+        decided: None,
         time: started.elapsed(),
     };
     Ok(format!(

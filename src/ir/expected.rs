@@ -148,7 +148,7 @@ impl Lowering<'_> {
         let record = self.schema.record(date.record).name.clone();
         let message = format!("`{name}` is not given, and a validity, window or list needs it");
         let help = format!(
-            "add `{name} is 2026-03-10` below `given {record}`, or `{name} is missing` if you mean it"
+            "add `{name} is 2026-03-10` below `given {record}`, or `{name} is missing` if so meant"
         );
         self.push(Diagnostic::new(Code::T7006, case.span, message).help(help));
     }

@@ -13,7 +13,10 @@ use serde_json::json;
 use crate::ir::Rule;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::ir::Status;
 use crate::report::Look;
+use crate::report::decided;
+use crate::report::decided::Decided;
 use crate::report::grouped;
 use crate::run::Done;
 
@@ -27,6 +30,8 @@ pub struct Summary<'a> {
     pub out: Option<String>,
     /// What was written to it.
     pub written: u64,
+    /// With a policy: what the decisions come to, and where they went.
+    pub decided: Option<(Decided, Option<String>)>,
     pub time: Duration,
 }
 
@@ -96,8 +101,15 @@ pub fn table(it: &Summary, look: Look) -> String {
         let codes = plural(*count, "code is", "codes are");
         let _ = writeln!(text, "  `{field}`: {codes} not in the nomenclature; kept");
     }
+    let arrow = if look.unicode { "→" } else { "->" };
+    if let Some((decided, file)) = &it.decided {
+        let _ = write!(text, "\n{}", decided::table(decided));
+        if let Some(file) = file {
+            let count = plural(decided.declarations, "declaration", "declarations");
+            let _ = writeln!(text, "{arrow} {file} ({count})");
+        }
+    }
     if let Some(out) = &it.out {
-        let arrow = if look.unicode { "→" } else { "->" };
         let _ = writeln!(text, "{arrow} {out} ({})", plural(it.written, "row", "rows"));
     }
     text
@@ -161,7 +173,7 @@ pub fn json(it: &Summary) -> String {
     let rules: Vec<Json> = it
         .counts()
         .map(|(rule, hits, undecided)| {
-            json!({"id": &*rule.id, "title": rule.title, "status": rule.status,
+            json!({"id": &*rule.id, "title": rule.title, "status": rule.status.map(Status::words),
                    "level": it.set.schema.record(rule.level).name,
                    "channel": rule.channel, "hits": hits, "undecided": undecided})
         })
@@ -183,6 +195,7 @@ pub fn json(it: &Summary) -> String {
         "rejected": of.rejected, "faulty": of.faulty, "faults": faults,
         "outside_nomenclature": outside, "rules": rules, "hits": it.hits(),
         "undecided": it.undecided(), "out": it.out, "written": it.written,
+        "decided": it.decided.as_ref().map(|it| decided::json(&it.0)),
         "seconds": it.time.as_secs_f64(),
     });
     format!("{report:#}\n")

@@ -145,6 +145,10 @@ fn json_lines(out: &mut impl Write, batch: &RecordBatch) -> std::io::Result<()> 
                     let shown = text.and_then(|it| serde_json::from_str(it).ok());
                     shown.unwrap_or_else(|| Json::Object(Map::new()))
                 }
+                ("hits" | "undecided" | "suppressed" | "draws" | "steps", text) => {
+                    let all = text.and_then(|it| serde_json::from_str(it).ok());
+                    all.unwrap_or_else(|| Json::Array(Vec::new()))
+                }
                 (_, Some(text)) => Json::String(text.to_owned()),
                 (_, None) => Json::Null,
             };
