@@ -66,7 +66,17 @@ impl Lowering<'_> {
             Expectation::Channel(name) if of_profile => {
                 refuse(self, name.span, "a profile has no channel")
             }
-            Expectation::Channel(name) => Some(ExpectKind::Channel(name.text.clone())),
+            Expectation::Channel(name) => {
+                let known = crate::ir::policy::channels(&self.schema);
+                if known.rank(&name.text).is_none() {
+                    let help = did_you_mean(&name.text, known.values.iter().map(String::as_str))
+                        .unwrap_or_else(|| format!("channels are {}", known.values.join(", ")));
+                    let message = format!("unknown channel `{}`", name.text);
+                    self.push(Diagnostic::new(Code::T7004, name.span, message).help(help));
+                    return None;
+                }
+                Some(ExpectKind::Channel(name.text.clone()))
+            }
             Expectation::Value(path, expr) => self.expected_value(path, expr, subject, level),
         }
     }
