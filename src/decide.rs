@@ -320,9 +320,8 @@ impl Asked<'_> {
     }
 
     fn undecided(&self, it: &mut Decision) {
-        let open = |it: &(Found, Weight)| {
-            it.0.outcome == Outcome::Undecided && it.1 == Weight::Counts
-        };
+        let open =
+            |it: &(Found, Weight)| it.0.outcome == Outcome::Undecided && it.1 == Weight::Counts;
         if !it.found.iter().any(open) {
             return;
         }

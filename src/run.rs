@@ -3,11 +3,17 @@
 pub mod cases;
 pub mod decide;
 pub mod decisions;
+pub mod digest;
+pub mod directory;
 pub mod engine;
 pub mod lines;
+pub mod manifest;
 pub mod past;
+pub mod replay;
 pub mod source;
 pub mod tested;
+pub mod verify;
+pub mod who;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -77,6 +83,8 @@ pub struct Opened {
     pub history: Option<Input>,
     /// Whether what was found is explained; without it rows are only counted.
     pub evidence: bool,
+    /// The declaration whose rows alone are judged: by the interpreter only.
+    pub only: Option<String>,
 }
 
 /// Files, and how they are read; or those of each record.
@@ -176,6 +184,7 @@ pub fn open(
         input: input.clone(),
         history: history.cloned(),
         evidence,
+        only: None,
     })
 }
 
@@ -204,6 +213,12 @@ impl Opened {
             res.push((self.inner, Vec::new()));
         }
         res
+    }
+
+    /// Whether the row is of the declaration that is asked for.
+    fn judges(&self, set: &RuleSet, row: &interpret::Row) -> bool {
+        let key = || key_fields(set, self.inner).first().map(|it| row.get(*it).to_string());
+        self.only.as_ref().is_none_or(|it| key().as_ref() == Some(it))
     }
 
     /// Judges every row by every rule. What `out` was given holds only if this ends well.
@@ -318,6 +333,9 @@ fn interpreted(
             let batch = batch?;
             for at in 0..batch.num_rows() {
                 let row = row::row(set, &columns, &batch, at);
+                if !opened.judges(set, &row) {
+                    continue;
+                }
                 for (level, rules) in &levels {
                     if *level == opened.inner {
                         if !is_outer {

@@ -170,9 +170,10 @@ fn together(all: &mut [Decision]) {
         }
     }
     for members in groups.into_values() {
-        let first = members.iter().map(|it| &all[*it]).min_by_key(|it| {
-            (Reverse(it.channel), it.keys.as_slice())
-        });
+        let first = members
+            .iter()
+            .map(|it| &all[*it])
+            .min_by_key(|it| (Reverse(it.channel), it.keys.as_slice()));
         let Some((to, keys)) = first.map(|it| (it.channel, it.keys.clone())) else { continue };
         for at in members {
             let it = &mut all[at];

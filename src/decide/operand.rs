@@ -93,7 +93,8 @@ impl Operands {
     /// The values of a row as one text.
     pub fn write(&self, row: &Row) -> String {
         let fields = self.fields.iter().map(|it| row.get(*it));
-        let all: Vec<Json> = fields.chain(self.facts.iter().map(|it| row.fact(*it))).map(json).collect();
+        let all: Vec<Json> =
+            fields.chain(self.facts.iter().map(|it| row.fact(*it))).map(json).collect();
         Json::Array(all).to_string()
     }
 

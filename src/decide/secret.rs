@@ -73,7 +73,8 @@ fn text(key: &Key) -> Result<String, Trouble> {
         Key::Environment(name) => match std::env::var(&**name) {
             Ok(it) if !it.is_empty() => Ok(it),
             Ok(_) | Err(_) => {
-                let message = format!("the policy draws with the key in `{name}`, which is not set");
+                let message =
+                    format!("the policy draws with the key in `{name}`, which is not set");
                 Err(Trouble::usage(message)
                     .help("set it in the environment of the command, the same for every replay"))
             }

@@ -210,9 +210,8 @@ impl<'a> Lowering<'a> {
     }
 
     fn named(&mut self, all: &[ast::Expr], scope: &Scope) -> Vec<Named> {
-        let one = |it: &ast::Expr| {
-            Named { words: self.words(it), value: self.value(it, None, scope) }
-        };
+        let one =
+            |it: &ast::Expr| Named { words: self.words(it), value: self.value(it, None, scope) };
         all.iter().map(one).collect()
     }
 

@@ -137,9 +137,7 @@ pub fn json(it: &Decided) -> Json {
         json!({"channel": channel, "declarations": reasons.values().sum::<u64>(),
                "reasons": reasons})
     };
-    let draw = |it: &Draw| {
-        json!({"of": it.of, "to": it.to, "held": it.held, "drawn": it.drawn})
-    };
+    let draw = |it: &Draw| json!({"of": it.of, "to": it.to, "held": it.held, "drawn": it.drawn});
     let capacity = |it: &Capacity| {
         json!({"channel": it.channel, "places": it.places, "lines": it.lines, "full": it.full,
                "longest": it.longest, "placed": it.placed, "displaced": it.displaced})

@@ -170,6 +170,18 @@ fn short(title: &str, width: usize) -> String {
 
 /// `tamis.run/1`: the same for the same rules and data, but for `seconds`.
 pub fn json(it: &Summary) -> String {
+    let mut report = object(it, str::to_owned);
+    report["out"] = json!(it.out);
+    report["seconds"] = json!(it.time.as_secs_f64());
+    format!("{report:#}\n")
+}
+
+/// The same without what differs from run to run; `name` says how files are called.
+pub fn record(it: &Summary, name: impl Fn(&str) -> String) -> String {
+    format!("{:#}\n", object(it, name))
+}
+
+fn object(it: &Summary, name: impl Fn(&str) -> String) -> Json {
     let rules: Vec<Json> = it
         .counts()
         .map(|(rule, hits, undecided)| {
@@ -184,19 +196,17 @@ pub fn json(it: &Summary) -> String {
         .iter()
         .map(|it| {
             let column = if it.column.is_empty() { Json::Null } else { json!(it.column) };
-            json!({"file": it.file, "column": column, "reason": it.reason,
+            json!({"file": name(&it.file), "column": column, "reason": it.reason,
                    "count": it.count, "first_row": it.first_row})
         })
         .collect();
     let outside: Map<String, Json> =
         of.outside.iter().map(|(field, count)| (field.clone(), json!(count))).collect();
-    let report = json!({
+    json!({
         "schema": "tamis.run/1", "rows": it.done.rows, "read": of.read, "accepted": of.accepted,
         "rejected": of.rejected, "faulty": of.faulty, "faults": faults,
         "outside_nomenclature": outside, "rules": rules, "hits": it.hits(),
-        "undecided": it.undecided(), "out": it.out, "written": it.written,
+        "undecided": it.undecided(), "written": it.written,
         "decided": it.decided.as_ref().map(|it| decided::json(&it.0)),
-        "seconds": it.time.as_secs_f64(),
-    });
-    format!("{report:#}\n")
+    })
 }

@@ -135,7 +135,8 @@ impl Collector<'_> {
 
     /// The declaration of this key is the one at hand.
     fn declaration<'k>(&mut self, keys: impl Iterator<Item = &'k str> + Clone) {
-        if self.open.as_ref().is_some_and(|it| it.keys.iter().map(String::as_str).eq(keys.clone())) {
+        if self.open.as_ref().is_some_and(|it| it.keys.iter().map(String::as_str).eq(keys.clone()))
+        {
             return;
         }
         self.close();

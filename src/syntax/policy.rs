@@ -12,15 +12,27 @@ use crate::syntax::many::parts;
 #[derive(Debug, Clone)]
 pub enum PolicyLine {
     /// `combine highest, capped at 100, then sum over declaration`
-    Combine { parts: Merged, whole: Option<(Merged, Name)> },
+    Combine {
+        parts: Merged,
+        whole: Option<(Merged, Name)>,
+    },
     /// `route to red when score >= 70`; without a condition `otherwise`
-    Route { channel: Name, when: Option<Expr> },
+    Route {
+        channel: Name,
+        when: Option<Expr>,
+    },
     /// `undecided route to yellow when potential_score >= 70`
-    Undecided { channel: Name, when: Expr },
+    Undecided {
+        channel: Name,
+        when: Expr,
+    },
     /// `override channel`
     Override,
     /// `exempt financial when trusted`
-    Exempt { tags: Vec<Name>, when: Expr },
+    Exempt {
+        tags: Vec<Name>,
+        when: Expr,
+    },
     Random(Box<Random>),
     Capacity(Box<Capacity>),
     /// `together by vehicle_crossing_id`
@@ -83,7 +95,15 @@ pub enum Part {
 
 /// The words that begin a line of a policy.
 pub const WORDS: &[&str] = &[
-    "for", "combine", "route", "override", "exempt", "random", "capacity", "undecided", "together",
+    "for",
+    "combine",
+    "route",
+    "override",
+    "exempt",
+    "random",
+    "capacity",
+    "undecided",
+    "together",
 ];
 
 /// The rule that reads a line of a policy, by its first word.
@@ -177,10 +197,9 @@ impl Builder<'_> {
         let rule = pair.as_rule();
         let mut all = parts(pair).into_iter();
         Some(match rule {
-            Rule::most_per => Part::Most {
-                count: Self::count_of(&all.next()?)?,
-                per: self.same_key(all.next()?),
-            },
+            Rule::most_per => {
+                Part::Most { count: Self::count_of(&all.next()?)?, per: self.same_key(all.next()?) }
+            }
             Rule::keep_random => Part::Keep(self.quantity_of(all.next()?)),
             Rule::order_by => Part::Order(all.map(|it| self.same_key(it)).collect()),
             _ => return None,
