@@ -20,6 +20,8 @@ pub mod scope;
 pub mod test;
 #[cfg(feature = "engine")]
 pub mod verify;
+#[cfg(feature = "engine")]
+pub mod watch;
 
 use std::path::Path;
 use std::path::PathBuf;

@@ -21,6 +21,7 @@ pub mod print;
 pub mod profile;
 pub mod quantity;
 pub mod relation;
+pub mod relower;
 pub mod rewrite;
 pub mod rule;
 pub mod target;
@@ -146,6 +147,8 @@ pub struct Rule {
     pub title: String,
     pub owner: String,
     pub status: Option<Status>,
+    /// In days since 1970-01-01.
+    pub reviewed: Option<i32>,
     pub tags: Vec<String>,
     /// `see`: the rule that takes its place.
     pub see: Vec<String>,

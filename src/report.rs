@@ -9,6 +9,9 @@ pub mod markdown;
 pub mod sarif;
 #[cfg(feature = "engine")]
 pub mod summary;
+#[cfg(feature = "engine")]
+pub mod tested;
+#[cfg(feature = "engine")]
 pub mod tests;
 
 /// What a terminal or file can show.

@@ -238,6 +238,7 @@ pub enum MetaKey {
     Tags,
     See,
     Note,
+    Reviewed,
 }
 
 #[derive(Debug, Clone)]
@@ -309,7 +310,6 @@ pub struct Expr {
 
 #[derive(Debug, Clone)]
 pub enum ExprKind {
-    /// As written: `12_000`, `0.5`.
     Number(String),
     /// `100 kg`, `50 %`, `20 EUR/kg`, `90 days`: the number as written and the unit.
     Quantity {

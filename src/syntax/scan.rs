@@ -35,7 +35,7 @@ pub struct Scanned {
 /// Words that begin a line of a block: an open parenthesis does not swallow them.
 pub const LINE_WORDS: &[&str] = &[
     "as", "because", "channel", "column", "dated", "derived", "field", "for", "has", "history",
-    "key", "note", "owner", "refers", "score", "see", "show", "status", "tags", "then", "unless",
+    "key", "note", "owner", "refers", "reviewed", "score", "see", "show", "status", "tags", "then", "unless",
     "valid", "when",
 ];
 
