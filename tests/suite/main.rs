@@ -10,6 +10,7 @@ mod hostile;
 mod init;
 mod later;
 mod layout;
+mod mutation;
 mod past;
 mod random;
 mod rational;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
     trials.extend(exact::trials());
     trials.extend(init::trials());
     trials.extend(layout::trials());
+    trials.extend(mutation::trials());
     trials.extend(reach::trials());
     trials.extend(records::trials());
     trials.extend(typed::trials());
