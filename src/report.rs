@@ -13,6 +13,8 @@ pub mod summary;
 pub mod tested;
 #[cfg(feature = "engine")]
 pub mod tests;
+#[cfg(feature = "engine")]
+pub mod why;
 
 /// What a terminal or file can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
