@@ -202,6 +202,7 @@ impl Lowering<'_> {
         }
         let mut known = BTreeSet::new();
         for id in with_asked(id, rules) {
+            known.insert(rules[id.0].id.to_string());
             self.names_in(&rules[id.0].outcome, &mut known);
         }
         for field in fields {

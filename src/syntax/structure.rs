@@ -15,7 +15,16 @@ use crate::syntax::scan::first_word;
 use crate::syntax::test_block;
 
 const BLOCKS: &[&str] = &[
-    "choice", "codes", "define", "group", "list", "parameter", "policy", "profile", "record", "rule",
+    "choice",
+    "codes",
+    "define",
+    "group",
+    "list",
+    "parameter",
+    "policy",
+    "profile",
+    "record",
+    "rule",
     "test",
 ];
 const META: &[&str] = &["owner", "status", "reviewed", "tags", "see", "note"];
