@@ -127,7 +127,8 @@ impl<'a> Lowering<'a> {
             table: None,
             wrong: false,
         };
-        self.row(&mut reading.case, level, 1);
+        let errors = |this: &Self| this.diagnostics.iter().filter(|it| it.is_error()).count();
+        let before = errors(self);
         let mut expected = Vec::new();
         for line in &block.lines {
             let ast::LineKind::Test(it) = &line.kind else { continue };
@@ -147,7 +148,10 @@ impl<'a> Lowering<'a> {
                 case.expects.extend(kind.map(|kind| Expect { kind, span: *span }));
             }
         }
-        if reading.wrong {
+        for case in cases.iter_mut().filter(|it| it.rows.iter().all(|row| row.record != level)) {
+            self.row(case, level, 1);
+        }
+        if reading.wrong || before != errors(self) {
             return cases;
         }
         if expected.is_empty() && cases.iter().all(|it| it.expects.is_empty()) {
