@@ -40,6 +40,9 @@ enum Part<'a> {
     Wrong,
 }
 
+/// Headings, and rows with their places.
+type Table<'a> = (Vec<&'a Heading>, Vec<(&'a [Cell], Span)>);
+
 /// A test that is being read.
 struct Reading<'a> {
     level: RecordId,
@@ -47,7 +50,7 @@ struct Reading<'a> {
     part: Part<'a>,
     headings: Vec<&'a Heading>,
     /// The rows of `table`, and its headings.
-    table: Option<(Vec<&'a Heading>, Vec<(&'a [Cell], Span)>)>,
+    table: Option<Table<'a>>,
     wrong: bool,
 }
 
@@ -139,7 +142,7 @@ impl<'a> Lowering<'a> {
         }
         let base = reading.case;
         let mut cases = match reading.table {
-            Some((headings, rows)) => self.from_table(&headings, &rows, &base, subject, level),
+            Some((headings, rows)) => self.cases_of(&headings, &rows, &base, subject, level),
             None => vec![base],
         };
         for (it, span) in &expected {

@@ -151,17 +151,13 @@ impl Places {
                 self.limit(high);
                 self.expr(value);
             }
-            ExprKind::IsMissing(inner) => {
-                if self.here() {
-                    it.kind = ExprKind::IsGiven(inner.clone());
-                    self.done = Some((span, "is given instead of is missing".to_owned(), LINE));
-                }
+            ExprKind::IsMissing(inner) if self.here() => {
+                it.kind = ExprKind::IsGiven(inner.clone());
+                self.done = Some((span, "is given instead of is missing".to_owned(), LINE));
             }
-            ExprKind::IsGiven(inner) => {
-                if self.here() {
-                    it.kind = ExprKind::IsMissing(inner.clone());
-                    self.done = Some((span, "is missing instead of is given".to_owned(), LINE));
-                }
+            ExprKind::IsGiven(inner) if self.here() => {
+                it.kind = ExprKind::IsMissing(inner.clone());
+                self.done = Some((span, "is missing instead of is given".to_owned(), LINE));
             }
             ExprKind::Quantified { quantifier, condition, .. } => {
                 self.quantifier(quantifier, span);
