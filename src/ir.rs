@@ -14,6 +14,7 @@ pub mod literal;
 pub mod lower;
 pub mod many;
 pub mod name;
+mod past_table;
 pub mod policy;
 mod policy_check;
 mod policy_line;
