@@ -10,6 +10,7 @@ pub mod mutate;
 pub mod parts;
 pub mod rows;
 pub mod shape;
+pub mod unknown;
 
 use std::collections::BTreeMap;
 

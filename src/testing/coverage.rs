@@ -12,12 +12,12 @@ use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::ir::cases::Test;
 use crate::ir::rewrite::Rewriter;
-use crate::ir::typing;
 use crate::schema::Type;
 use crate::source::Span;
 use crate::syntax::ast;
 use crate::testing;
 use crate::testing::rows;
+use crate::testing::unknown;
 use crate::value::Value;
 
 /// A line of a condition: an expression of its own.
@@ -39,7 +39,7 @@ impl Line {
         let conditions = std::iter::once(&own.condition);
         let exceptions = own.exceptions.iter().map(|it| &it.condition);
         let found = conditions.chain(exceptions).find_map(|it| find(it, span));
-        let can_be_unknown = found.is_some_and(|it| typing::may_be_missing(&set.schema, it));
+        let can_be_unknown = found.is_some_and(|it| unknown::can_be_unknown(set, it));
         let (seen_true, seen_false, seen_unknown, decided) = (false, false, false, false);
         Line { rule, span, seen_true, seen_false, seen_unknown, can_be_unknown, decided }
     }

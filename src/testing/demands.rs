@@ -18,13 +18,13 @@ use crate::ir::Status;
 use crate::ir::cases::ExpectKind;
 use crate::ir::cases::Subject;
 use crate::ir::cases::Test;
-use crate::ir::typing;
 use crate::source::Sources;
 use crate::source::Span;
 use crate::testing;
 use crate::testing::Group;
 use crate::testing::rows;
 use crate::testing::rows::Stored;
+use crate::testing::unknown;
 use crate::value::Value;
 use crate::value::calendar;
 
@@ -71,7 +71,7 @@ fn lacking(set: &RuleSet, sources: &Sources, id: RuleId, rule: &Rule) -> Vec<Str
             ExpectKind::Score(_) | ExpectKind::Channel(_) | ExpectKind::Value { .. } => None,
         })
         .collect();
-    let open = typing::may_be_missing(&set.schema, &rule.outcome);
+    let open = unknown::can_be_unknown(set, &rule.outcome);
     let wanted =
         [(Some(true), "hit", true), (Some(false), "no hit", true), (None, "undecided", open)];
     for (outcome, words, needed) in wanted {
