@@ -17,7 +17,11 @@ pub mod replay;
 pub mod run;
 pub mod scope;
 #[cfg(feature = "engine")]
+pub mod test;
+#[cfg(feature = "engine")]
 pub mod verify;
+#[cfg(feature = "engine")]
+pub mod watch;
 #[cfg(feature = "engine")]
 pub mod why;
 
@@ -110,6 +114,10 @@ enum Command {
     #[cfg(feature = "engine")]
     #[command(after_help = run::EXAMPLES)]
     Run(run::Run),
+    /// Run the tests of rules and profiles
+    #[cfg(feature = "engine")]
+    #[command(after_help = test::EXAMPLES)]
+    Test(test::Test),
     /// Say whether a run is as it was written, and what it read as it was read
     #[cfg(feature = "engine")]
     #[command(after_help = verify::EXAMPLES)]
@@ -216,6 +224,8 @@ fn run_command(context: &Context, command: &Command) -> Result<Exit, Trouble> {
         Command::Fmt(it) => fmt::fmt(it, context),
         #[cfg(feature = "engine")]
         Command::Run(it) => run::run(it, context),
+        #[cfg(feature = "engine")]
+        Command::Test(it) => test::test(it, context),
         #[cfg(feature = "engine")]
         Command::Verify(it) => verify::verify(it, context),
         #[cfg(feature = "engine")]

@@ -3,13 +3,18 @@
 //! `lower` makes them from trees; `interpret` and `plan` give them the same meaning.
 
 pub mod body;
+pub mod case_table;
+pub mod cases;
+pub mod expected;
 pub mod expression;
 pub mod from_schema;
 pub mod function;
+pub mod given;
 pub mod literal;
 pub mod lower;
 pub mod many;
 pub mod name;
+mod past_table;
 pub mod policy;
 mod policy_check;
 mod policy_line;
@@ -17,7 +22,10 @@ pub mod print;
 pub mod profile;
 pub mod quantity;
 pub mod relation;
+pub mod relower;
+pub mod rewrite;
 pub mod rule;
+pub mod target;
 pub mod test;
 pub mod typing;
 pub mod unknown;
@@ -45,6 +53,7 @@ pub struct RuleSet {
     pub parameters: Vec<Parameter>,
     /// What is known of many rows, each once.
     pub facts: Vec<Fact>,
+    pub tests: Arc<Vec<cases::Test>>,
     /// From scores to channels.
     pub policy: Option<Policy>,
 }
@@ -139,6 +148,8 @@ pub struct Rule {
     pub title: String,
     pub owner: String,
     pub status: Option<Status>,
+    /// In days since 1970-01-01.
+    pub reviewed: Option<i32>,
     pub tags: Vec<String>,
     /// `see`: the rule that takes its place.
     pub see: Vec<String>,

@@ -9,6 +9,7 @@ use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 
 use crate::decide::secret::Secrets;
+use crate::diagnostic;
 use crate::hit::Outcome;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
@@ -16,6 +17,7 @@ use crate::ir::Status;
 use crate::project;
 use crate::report::Look;
 use crate::report::diagnostics;
+use crate::report::tests;
 use crate::report::why;
 use crate::report::why::text::Marks;
 use crate::run;
@@ -23,6 +25,7 @@ use crate::run::Engine;
 use crate::run::Input;
 use crate::run::Options;
 use crate::run::decisions;
+use crate::run::cases;
 use crate::run::lines;
 use crate::run::lines::COLUMNS;
 use crate::run::lines::Lines;
@@ -34,7 +37,13 @@ use crate::source::Sources;
 use crate::syntax;
 use crate::syntax::format;
 use crate::syntax::print;
+use crate::testing::demands;
+use crate::testing::mutate;
 use crate::trouble::Trouble;
+use crate::value::calendar;
+
+/// On this day reviews are due.
+const TODAY: jiff::civil::Date = jiff::civil::date(2026, 6, 1);
 
 /// Schema and rules, read once.
 pub struct Project(project::Project);
@@ -135,12 +144,46 @@ impl Project {
     /// What `check` says.
     pub fn remarks(&self) -> Vec<Remark> {
         let Project(it) = self;
+        let mut all = it.diagnostics.clone();
+        if !all.iter().any(diagnostic::Diagnostic::is_error) {
+            let today = calendar::days(TODAY);
+            all.extend(demands::demands(&it.rule_set, &it.sources, today));
+            diagnostic::sort(&mut all);
+        }
         let remark = |found: &crate::diagnostic::Diagnostic| Remark {
             code: found.code.number().to_owned(),
             is_error: found.is_error(),
             text: diagnostics::short(&it.sources, found),
         };
-        it.diagnostics.iter().map(remark).collect()
+        all.iter().map(remark).collect()
+    }
+
+    /// What `tamis test` says of all tests, and whether all of them pass.
+    ///
+    /// Errors: what it would stop at.
+    pub fn tests(&self) -> Result<(String, bool), String> {
+        let Project(it) = self;
+        let judged = cases::judge(&it.rule_set, &it.sources, &|_| true, cases::Backend::Both);
+        let judged = judged.map_err(|it| it.to_string())?;
+        let passed = judged.iter().all(cases::Judged::passed);
+        Ok((tests::human(&judged, false, Look::FILE), passed))
+    }
+
+    /// How many mistakes there are to be made in the rules with tests, and which of them no test
+    /// notices.
+    ///
+    /// Errors: none but a fault of ours.
+    pub fn mutated(&self) -> Result<(usize, Vec<String>), String> {
+        let Project(it) = self;
+        let found = mutate::mutate(&it.rule_set, &it.files, &it.sources, &|_| true);
+        let found = found.map_err(|it| it.to_string())?;
+        let words = |it: &mutate::Survivor| format!("{}: {}", it.rule, it.words);
+        Ok((found.total, found.survivors.iter().map(words).collect()))
+    }
+
+    /// Whether there is any test.
+    pub fn has_tests(&self) -> bool {
+        !self.0.rule_set.tests.is_empty()
     }
 
     /// Every rule over rows of files.

@@ -10,6 +10,10 @@ pub mod sarif;
 #[cfg(feature = "engine")]
 pub mod summary;
 #[cfg(feature = "engine")]
+pub mod tested;
+#[cfg(feature = "engine")]
+pub mod tests;
+#[cfg(feature = "engine")]
 pub mod why;
 
 /// What a terminal or file can show.

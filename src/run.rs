@@ -1,5 +1,6 @@
 //! A rule set over a data set: outcomes by the engine, evidence by the interpreter, lines in order.
 
+pub mod cases;
 pub mod decide;
 pub mod decisions;
 pub mod digest;
@@ -11,6 +12,7 @@ pub mod one;
 pub mod past;
 pub mod replay;
 pub mod source;
+pub mod tested;
 pub mod verify;
 pub mod who;
 pub mod write;

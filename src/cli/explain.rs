@@ -44,6 +44,11 @@ const TOPICS: &[Topic] = &[
         page: include_str!("../../docs/help/outputs.md"),
     },
     Topic {
+        name: "tests",
+        summary: "tests of rules, in the words of rules",
+        page: include_str!("../../docs/help/tests.md"),
+    },
+    Topic {
         name: "project",
         summary: "tamis.toml, and how it is found",
         page: include_str!("../../docs/help/project.md"),

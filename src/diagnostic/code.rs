@@ -126,6 +126,16 @@ codes! {
     T6006 Warning "idle-rule" "a rule that can never change a channel";
     T6007 Warning "unknown-tag" "an exemption for a tag that no rule has";
     T6008 Error "no-key" "a policy over a record without a key";
+    // Tests.
+    T7001 Error "unknown-subject" "a test of a rule or profile that does not exist";
+    T7002 Error "unknown-in-test" "a name that a test cannot give or expect";
+    T7003 Error "misplaced" "a line of a test where it means nothing";
+    T7004 Error "expectation" "a test that expects nothing, or what cannot be";
+    T7005 Error "given-twice" "a value that a test gives twice";
+    T7006 Error "date-not-given" "a test without the acceptance date that its rule needs";
+    T7007 Error "not-fixed" "a value of a test that is not written out";
+    T7101 Error "stable-lacks" "a stable rule without an owner, a review, or tests that show what it does";
+    T7102 Warning "review-due" "a stable rule that nobody has read again for a year";
     // Many rows.
     T8001 Warning "unbounded-window" "past rows without `in last`";
     T8002 Warning "no-key" "past rows without `with same`";

@@ -129,7 +129,8 @@ fn vocabulary(block: &ast::Block, parts: &mut Parts, diagnostics: &mut Vec<Diagn
         | ast::Head::Parameter { .. }
         | ast::Head::List { .. }
         | ast::Head::Policy { .. }
-        | ast::Head::Profile { .. } => {}
+        | ast::Head::Profile { .. }
+        | ast::Head::Test { .. } => {}
     }
 }
 

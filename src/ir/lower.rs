@@ -58,8 +58,10 @@ pub fn lower(files: &[ast::File], context: Context) -> (RuleSet, Vec<Diagnostic>
     lowering.unused_definitions(files);
     lowering.unused_profiles(files);
     lowering.hit_cycles(&rules);
+    let tests = Arc::new(lowering.tests(files, &rules));
     let policy = lowering.policy(files, &rules);
     let rule_set = RuleSet {
+        tests,
         schema: lowering.schema.clone(),
         rules,
         lists: lowering.lists,
@@ -109,7 +111,7 @@ pub struct Scope {
 const EXPANSION_LIMIT: usize = 20_000;
 
 impl<'a> Lowering<'a> {
-    fn new(files: &'a [ast::File], context: Context<'a>) -> Lowering<'a> {
+    pub fn new(files: &'a [ast::File], context: Context<'a>) -> Lowering<'a> {
         let derived = context.derived.iter().map(|it| ((it.record, it.name.text.as_str()), it));
         let mut lowering = Lowering {
             sources: context.sources,

@@ -136,7 +136,7 @@ impl Lowering<'_> {
     }
 
     /// The record of `items`, `item`, `past declarations`.
-    fn record_of_rows(&mut self, name: &ast::Name) -> Option<RecordId> {
+    pub fn record_of_rows(&mut self, name: &ast::Name) -> Option<RecordId> {
         let text = name.text.as_str();
         let mut names = vec![text.to_owned()];
         names.extend(text.strip_suffix("ies").map(|it| format!("{it}y")));
@@ -442,7 +442,7 @@ impl Lowering<'_> {
 }
 
 /// What makes two facts one.
-fn key(it: &Fact) -> String {
+pub fn key(it: &Fact) -> String {
     let text = print::identity;
     let one = |it: &Option<E>| it.as_ref().map(text).unwrap_or_default();
     let pairs = it.keys.iter().map(|(a, b)| format!("{}={}", text(a), text(b)));

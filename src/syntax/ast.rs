@@ -5,6 +5,8 @@
 use crate::source::FileId;
 use crate::source::Span;
 pub use crate::syntax::policy::PolicyLine;
+pub use crate::syntax::test_block::TestLine;
+pub use crate::syntax::test_block::TestSubject;
 
 #[derive(Debug, Clone)]
 pub struct File {
@@ -16,7 +18,6 @@ pub struct File {
     pub suppressions: Vec<Suppression>,
 }
 
-/// A line at the margin and the indented lines below it.
 #[derive(Debug, Clone)]
 pub struct Block {
     pub head: Head,
@@ -100,6 +101,8 @@ pub enum Head {
     },
     /// `record item "Goods item" in declaration`
     Record { name: Name, label: Option<Text>, parent: Option<Name> },
+    /// `test R0101 "title"`
+    Test { subject: TestSubject, title: Option<Text> },
 }
 
 #[derive(Debug, Clone)]
@@ -108,7 +111,6 @@ pub struct Formal {
     pub ty: TypeRef,
 }
 
-/// The two columns of a validity, both days included.
 #[derive(Debug, Clone)]
 pub struct Dated {
     pub from: Name,
@@ -166,7 +168,6 @@ pub enum LineKind {
     As(Body),
     Bullet(Bullet),
     // list
-    /// `column hs : code of HS, prefix key`
     Column {
         name: Name,
         ty: TypeRef,
@@ -194,8 +195,8 @@ pub enum LineKind {
     Gives(Vec<Name>),
     AllowPartial,
     Policy(PolicyLine),
+    Test(TestLine),
     // record
-    /// `key declaration_id` or `key item_number, version`
     Key(Vec<Name>),
     /// `field hs : code of HS required formerly hs_code "Commodity code"`
     Field {
@@ -237,6 +238,7 @@ pub enum MetaKey {
     Tags,
     See,
     Note,
+    Reviewed,
 }
 
 #[derive(Debug, Clone)]
@@ -308,7 +310,6 @@ pub struct Expr {
 
 #[derive(Debug, Clone)]
 pub enum ExprKind {
-    /// As written: `12_000`, `0.5`.
     Number(String),
     /// `100 kg`, `50 %`, `20 EUR/kg`, `90 days`: the number as written and the unit.
     Quantity {
@@ -324,7 +325,6 @@ pub enum ExprKind {
         code: String,
     },
     Truth(bool),
-    /// `missing`, in tests and tables only.
     Missing,
     /// `origin`, `importer.risk_class`, `CN`.
     Path(Vec<Name>),
@@ -394,7 +394,6 @@ pub enum ExprKind {
     Error,
 }
 
-/// A statistic of rows.
 #[derive(Debug, Clone)]
 pub struct Aggregate {
     pub statistic: Statistic,

@@ -94,6 +94,9 @@ fn head(it: &Head) -> String {
         Head::Profile { name, title } => {
             format!("profile {}{}", name.text, optional("title", title.as_ref().map(quoted)))
         }
+        Head::Test { subject, title } => {
+            format!("test {}{}", subject.words(), optional("title", title.as_ref().map(quoted)))
+        }
         Head::Record { name, label, parent } => {
             let label = optional("label", label.as_ref().map(quoted));
             format!("record {}{label}{}", name.text, optional("in", name_of(parent.as_ref())))
@@ -160,6 +163,7 @@ fn line_kind(it: &LineKind) -> String {
         }
         LineKind::Gives(all) => format!("gives{}", names(all)),
         LineKind::AllowPartial => "allow-partial".to_owned(),
+        LineKind::Test(it) => format!("test {}", it.words(expr)),
         LineKind::Policy(it) => it.words(&expr, &quoted, ","),
     }
 }

@@ -12,6 +12,7 @@ use crate::syntax::policy;
 use crate::syntax::scan::Logical;
 use crate::syntax::scan::Scanned;
 use crate::syntax::scan::first_word;
+use crate::syntax::test_block;
 
 const BLOCKS: &[&str] = &[
     "choice",
@@ -24,9 +25,9 @@ const BLOCKS: &[&str] = &[
     "profile",
     "record",
     "rule",
+    "test",
 ];
-const LATER: &[&str] = &["test"];
-const META: &[&str] = &["owner", "status", "tags", "see", "note"];
+const META: &[&str] = &["owner", "status", "reviewed", "tags", "see", "note"];
 
 /// The words that may begin a line of this kind of block.
 fn line_words(block: &str) -> Vec<&'static str> {
@@ -111,6 +112,8 @@ struct Reader {
     /// Lines of such blocks: what the scanner says about them is of no use.
     passed_over: Vec<Span>,
     suppressions: Vec<ast::Suppression>,
+    /// The line before is a row of a table.
+    headed: bool,
 }
 
 impl Reader {
@@ -123,6 +126,7 @@ impl Reader {
             skipping: false,
             passed_over: Vec::new(),
             suppressions: Vec::new(),
+            headed: false,
         }
     }
 
@@ -229,14 +233,8 @@ impl Reader {
         let word = first_word(logical.text.trim_start()).to_owned();
         let span = self.span(&logical);
         self.skipping = true;
+        self.headed = false;
         self.word = word.clone();
-        if LATER.contains(&word.as_str()) {
-            let message = format!("`{word}` blocks are not in this version yet");
-            let place = self.first_word_span(&logical, &word);
-            let it = Diagnostic::new(Code::T1109, place, message);
-            self.diagnostics.push(it.help("take the block out"));
-            return;
-        }
         if !BLOCKS.contains(&word.as_str()) {
             if logical.broken {
                 return;
@@ -302,6 +300,11 @@ impl Reader {
 
     fn line_kind(&mut self, logical: &Logical) -> Option<LineKind> {
         let text = logical.text.trim_start();
+        if self.word == "test" {
+            let line = test_block::line(self.id, logical, self.headed, &mut self.diagnostics);
+            self.headed = text.starts_with('|');
+            return line.map(LineKind::Test);
+        }
         if !text.starts_with('-') {
             let word = first_word(text);
             let words = line_words(&self.word);

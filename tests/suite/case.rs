@@ -4,6 +4,7 @@
 //! to, `diagnostics` what `check` must say; without that block there must be no error. `why ID` is
 //! what `tamis why` says, with its form or `all` or `what-if field=value` behind the identifier.
 //! Prose and blocks of other kinds are for readers.
+//! Tests in the language pass, unless a block `tests` says what `tamis test` says of them.
 //! `schema` stands in for the schema of the suite, `csv lists/goods.csv` is a file of a list.
 //!
 //! `cargo bless` writes what is said into these blocks. Read the difference.
@@ -200,12 +201,20 @@ fn expectations(case: &Case) -> Result<Vec<(Block, String)>, Failed> {
     if remarks.contains("error[") && !case.blocks.iter().any(|it| it.kind == "diagnostics") {
         return Err(remarks.into());
     }
+    let reported = case.blocks.iter().any(|it| it.kind == "tests" || it.kind == "diagnostics");
+    if project.has_tests() && !reported {
+        let (text, passed) = project.tests()?;
+        if !passed {
+            return Err(text.into());
+        }
+    }
     let mut res = Vec::new();
     for block in &case.blocks {
         let said = match block.kind.as_str() {
             "tamis" | "csv" | "schema" => continue,
             kind if kind.starts_with(OWN_FILE) => continue,
             "diagnostics" => remarks.clone(),
+            "tests" => project.tests()?.0,
             "hits" => hits(&project, &schema, last("csv"))?,
             "decisions" => decisions(&project, &schema, last("csv"))?,
             kind if kind.starts_with(WHY) => why(&project, &schema, last("csv"), kind)?,

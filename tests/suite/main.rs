@@ -11,6 +11,7 @@ mod hostile;
 mod init;
 mod later;
 mod layout;
+mod mutation;
 mod past;
 mod policy;
 mod policy_random;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
     trials.extend(ci::trials());
     trials.extend(runs::trials());
     trials.extend(layout::trials());
+    trials.extend(mutation::trials());
     trials.extend(reach::trials());
     trials.extend(records::trials());
     trials.extend(typed::trials());
