@@ -37,6 +37,8 @@ pub struct Row {
     values: std::collections::BTreeMap<FieldId, Value>,
     disputed: std::collections::BTreeSet<FieldId>,
     facts: std::collections::BTreeMap<FactId, Value>,
+    /// Where the row is one of many: the one that is judged.
+    judged: Option<std::sync::Arc<Row>>,
 }
 
 impl Row {
@@ -62,6 +64,11 @@ impl Row {
 
     pub fn fact(&self, fact: FactId) -> Value {
         self.facts.get(&fact).cloned().unwrap_or(NOT_GIVEN)
+    }
+
+    /// The row in the eyes of the judged one.
+    pub fn seen_from(&self, judged: &std::sync::Arc<Row>) -> Row {
+        Row { judged: Some(judged.clone()), ..self.clone() }
     }
 
     pub fn get(&self, field: FieldId) -> Value {
@@ -150,6 +157,7 @@ pub fn eval(set: &RuleSet, expr: &Expr, row: &Row) -> Value {
         Kind::AtLeast(n, parts) => of_truth(at_least(*n, parts.iter().map(test))),
         Kind::Hit(rule) => value(&set.rules[rule.0].outcome),
         Kind::Fact(id) => row.fact(*id),
+        Kind::Judged(it) => row.judged.as_ref().map_or(NOT_GIVEN, |row| eval(set, it, row)),
         Kind::Guard(condition, it, reason) => match test(condition) {
             Some(true) => value(it),
             Some(false) => Value::Missing(*reason),

@@ -6,6 +6,8 @@ pub mod body;
 pub mod expression;
 pub mod from_schema;
 pub mod function;
+pub mod judged;
+pub mod later;
 pub mod literal;
 pub mod lower;
 pub mod many;
@@ -68,6 +70,8 @@ pub struct Fact {
     pub reach: Reach,
     /// Only rows for which it is true.
     pub filter: Option<E>,
+    /// Of the judged row: without them there is no value.
+    pub needed: Vec<E>,
     /// Of the rows, and of the judged row: equal, and given.
     pub keys: Vec<(E, E)>,
     /// Rows with the same value as the judged row do not count.
@@ -253,6 +257,8 @@ pub enum Kind {
     Hit(RuleId),
     // Of many rows.
     Fact(FactId),
+    /// A value of the judged row, in the filter of a fact.
+    Judged(E),
     /// The value where the test is true, else none for this reason.
     Guard(E, E, crate::value::Reason),
     /// Unknown, because of these.
@@ -332,9 +338,13 @@ impl Expr {
     /// The direct parts.
     pub fn parts(&self) -> Vec<&E> {
         match &self.kind {
-            Kind::Literal(_) | Kind::Field(_) | Kind::Hit(_) | Kind::Fact(_) | Kind::Open(_) => {
-                Vec::new()
-            }
+            // What is of another row is no part: who walks over fields would mix the two up.
+            Kind::Literal(_)
+            | Kind::Field(_)
+            | Kind::Hit(_)
+            | Kind::Fact(_)
+            | Kind::Judged(_)
+            | Kind::Open(_) => Vec::new(),
             Kind::Guard(test, value, _) => vec![test, value],
             Kind::Named(_, it)
             | Kind::Negate(it)
@@ -362,10 +372,16 @@ impl Expr {
 }
 
 impl Fact {
-    /// What a judged row must have.
-    pub fn judged(&self) -> Vec<&E> {
+    /// What a judged row must have: without one of these there is no value.
+    pub fn needed(&self) -> Vec<&E> {
         let pairs = self.keys.iter().chain(&self.others).chain(&self.dates).chain(&self.instants);
-        pairs.map(|it| &it.1).collect()
+        pairs.map(|it| &it.1).chain(&self.needed).collect()
+    }
+
+    /// All that is asked of a judged row.
+    pub fn judged(&self) -> Vec<&E> {
+        let seen = self.filter.iter().flat_map(judged::judged_in);
+        self.needed().into_iter().chain(seen).collect()
     }
 
     /// What the rows must have.

@@ -117,10 +117,12 @@ codes! {
     T5104 Error "no-instant" "hours and minutes where only dates are known";
     T5105 Error "not-past" "rows of another time or place without `past`";
     T5106 Error "no-history" "`past` rows of a record without a `history` line";
+    T5107 Error "result-too-early" "a result that is not known when the declaration is accepted";
     // Many rows.
     T8001 Warning "unbounded-window" "past rows without `in last`";
     T8002 Warning "no-key" "past rows without `with same`";
     T8003 Warning "written-twice" "one statistic written in two places";
+    T8004 Warning "pair-by-pair" "past rows compared with the judged row one by one";
     // Lists and nomenclatures.
     T9001 Error "list-file" "a list whose file cannot be read";
     T9002 Error "list-column" "a column that the file of a list does not have";

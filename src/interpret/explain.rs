@@ -144,7 +144,7 @@ fn causes(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) {
             open.insert(format!("{} ({})", fact.words, reason.words()));
             return;
         }
-        for it in fact.judged() {
+        for it in fact.needed() {
             causes(set, it, row, open);
         }
         return;

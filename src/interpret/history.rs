@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::interpret;
 use crate::interpret::NOT_GIVEN;
@@ -14,6 +15,7 @@ use crate::ir::FactId;
 use crate::ir::Reach;
 use crate::ir::RuleSet;
 use crate::ir::Statistic;
+use crate::ir::judged::judged_in;
 use crate::schema::RecordId;
 use crate::schema::Type;
 use crate::value::Decimal;
@@ -32,7 +34,7 @@ pub struct World {
 /// The value of a fact for a row.
 pub fn fact(set: &RuleSet, world: &World, id: FactId, judged: &Row) -> Value {
     let it = &set.facts[id.0];
-    if it.judged().iter().any(|part| eval(set, part, judged).is_missing()) {
+    if it.needed().iter().any(|part| eval(set, part, judged).is_missing()) {
         return NOT_GIVEN;
     }
     if let Some(since) = it.complete_since
@@ -42,7 +44,10 @@ pub fn fact(set: &RuleSet, world: &World, id: FactId, judged: &Row) -> Value {
     }
     let none = Vec::new();
     let all = world.rows.get(&it.rows).unwrap_or(&none);
-    let rows: Vec<&Row> = all.iter().filter(|row| counts(set, it, row, judged)).collect();
+    let seen = it.filter.as_ref().is_some_and(|it| !judged_in(it).is_empty());
+    let shared = seen.then(|| Arc::new(judged.clone()));
+    let counted = |row: &&Row| counts(set, it, row, judged, shared.as_ref());
+    let rows: Vec<&Row> = all.iter().filter(counted).collect();
     statistic(set, it, &rows)
 }
 
@@ -65,7 +70,8 @@ fn first_day(set: &RuleSet, it: &Fact, judged: &Row) -> Option<i32> {
     }
 }
 
-fn counts(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
+/// `seen` is the judged row where the filter looks at it.
+fn counts(set: &RuleSet, it: &Fact, row: &Row, judged: &Row, seen: Option<&Arc<Row>>) -> bool {
     let same = |(theirs, ours): &(E, E)| equal(set, theirs, row, ours, judged);
     if !it.keys.iter().all(same) || !in_reach(set, it, row, judged) {
         return false;
@@ -75,7 +81,10 @@ fn counts(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
     {
         return false;
     }
-    let wanted = |filter: &E| truth(&eval(set, filter, row)) == Some(true);
+    let wanted = |filter: &E| match seen {
+        Some(judged) => truth(&eval(set, filter, &row.seen_from(judged))) == Some(true),
+        None => truth(&eval(set, filter, row)) == Some(true),
+    };
     it.filter.as_ref().is_none_or(wanted) && known(set, it, row, judged)
 }
 

@@ -44,7 +44,7 @@ impl Lowering<'_> {
         let negated = std::mem::take(&mut self.negated);
         let condition = self.test(&measure.value, &source.scope);
         self.negated = negated;
-        if condition.ty == Type::Error {
+        if condition.ty == Type::Error || self.measured(&condition) {
             return self.error(span);
         }
         self.share_of(condition, rows.smoothed.as_ref(), source, span)
@@ -60,7 +60,7 @@ impl Lowering<'_> {
         let known =
             self.of_value(ast::Statistic::Count, Some(condition.clone()), None, source, span);
         let sure = self.count_where(condition, source, span);
-        let outer = Scope { many: false, ..source.scope.clone() };
+        let outer = source.scope.judged.as_deref().unwrap_or(&source.scope).clone();
         let (by, towards) = match smoothed {
             None => (None, None),
             Some(it) => {
@@ -112,7 +112,7 @@ impl Lowering<'_> {
             Some(filter) => truth(Kind::And(vec![filter, condition]), span),
             None => condition,
         });
-        self.fact(fact, span)
+        self.fact_of(fact, source, span)
     }
 
     pub fn at_least_count(&self, count: E, n: u32, span: Span) -> E {
@@ -139,6 +139,7 @@ impl Lowering<'_> {
         if it.ty == Type::Error {
             return it;
         }
+        self.pair_by_pair(&source.fact, &it);
         let not = |it: E| truth(Kind::Not(it), span);
         match quantifier {
             Quantifier::Any => self.at_least_rows(1, it, &source, span),
@@ -162,6 +163,7 @@ impl Lowering<'_> {
         let names: BTreeSet<String> = fields_of(&condition)
             .into_iter()
             .map(|it| format!("{record}: {}", self.schema.field(it).name))
+            .chain(self.judged_names(&condition))
             .collect();
         let not = |it: E| truth(Kind::Not(it), span);
         let possible = not(truth(Kind::Established(not(condition.clone())), span));

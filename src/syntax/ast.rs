@@ -195,12 +195,13 @@ pub enum LineKind {
     // record
     /// `key declaration_id` or `key item_number, version`
     Key(Vec<Name>),
-    /// `field hs : code of HS required formerly hs_code "Commodity code"`
+    /// `field hs : code of HS required formerly hs_code known later "Commodity code"`
     Field {
         name: Name,
         ty: TypeRef,
         required: bool,
         formerly: Option<Name>,
+        known: Option<Option<Name>>,
         label: Option<Text>,
     },
     /// `derived unit_value : value / net_mass in EUR/kg "Unit value"`
@@ -394,7 +395,6 @@ pub enum ExprKind {
     Error,
 }
 
-/// A statistic of rows.
 #[derive(Debug, Clone)]
 pub struct Aggregate {
     pub statistic: Statistic,
