@@ -259,8 +259,11 @@ fn widen(value: Value, ty: &Type) -> Value {
 fn at_digits(value: Value, digits: u32) -> Value {
     match &value {
         Value::Text(text) => {
-            let end = text.char_indices().nth(digits as usize).map_or(text.len(), |it| it.0);
-            Value::text(text.get(..end).unwrap_or_default())
+            let first: String = text.chars().take(digits as usize).collect();
+            if first.chars().count() < digits as usize {
+                return Value::Missing(Reason::CodeTooShort);
+            }
+            Value::text(&first)
         }
         _ => value,
     }

@@ -1,9 +1,11 @@
 //! A rule set over a data set: outcomes by the engine, evidence by the interpreter, lines in order.
 
+pub mod besides;
 pub mod engine;
 pub mod lines;
 pub mod past;
 pub mod source;
+pub mod world;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -22,6 +24,7 @@ use crate::interpret;
 use crate::interpret::row;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::run::besides::Besides;
 use crate::run::lines::Line;
 use crate::run::lines::Lines;
 use crate::schema::FieldId;
@@ -73,6 +76,7 @@ pub struct Opened {
     pub history: Option<Input>,
     /// Whether what was found is explained; without it rows are only counted.
     pub evidence: bool,
+    besides: Besides,
 }
 
 /// Files, and how they are read; or those of each record.
@@ -171,6 +175,7 @@ pub fn open(
         input: input.clone(),
         history: history.cloned(),
         evidence,
+        besides: Besides::default(),
     })
 }
 
@@ -211,6 +216,7 @@ impl Opened {
         options: &Options,
     ) -> Result<Done, Trouble> {
         self.table.prepare()?;
+        self.count_around(options)?;
         let counts = match options.engine {
             Engine::DataFusion => engine::run(set, self, out, options)?,
             Engine::Interpreter => interpreted(set, self, out, options)?,
@@ -220,11 +226,12 @@ impl Opened {
             report = report.with(outer.tally.report());
         }
         enough(&report, options.max_rejected)?;
+        let report = self.with_besides(set, report, options)?;
         Ok(Done { rows: report.read, report, counts })
     }
 }
 
-fn enough(report: &Report, max_rejected: u64) -> Result<(), Trouble> {
+pub fn enough(report: &Report, max_rejected: u64) -> Result<(), Trouble> {
     let share = report.faulty.saturating_mul(1_000_000) > report.read.saturating_mul(max_rejected);
     if !share {
         return Ok(());
@@ -288,7 +295,7 @@ fn interpreted(
     let mut judge = Judge::new(set, opened.inner, out.is_some());
     let levels = opened.levels(set);
     let own: Option<Arc<Table>> = opened.outer.as_ref().map(|it| Arc::new(it.again()));
-    let world = past::world(set, opened, options)?;
+    let world = world::world(set, opened, options)?;
     let know = |rules: &[RuleId], row: &mut interpret::Row| {
         for id in set.facts_of(rules, opened.evidence) {
             let value = interpret::history::fact(set, &world, id, row);

@@ -38,6 +38,8 @@ pub struct DataSet {
     /// Files or patterns.
     #[serde(default)]
     pub path: OneOrMany,
+    /// Of a record: the column of lists, in the rows of the record around it, that holds its rows.
+    pub within: Option<String>,
     pub format: Option<String>,
     pub key: Option<String>,
     pub time: Option<String>,

@@ -119,6 +119,7 @@ pub fn survey(path: &Path) -> Result<(Vec<Seen>, u8), Trouble> {
         places: (0..header.len()).map(Some).collect(),
         header: header.clone(),
         rows: Rows::About(0),
+        nest: None,
     };
     let mut all: Vec<Seen> = header.into_iter().map(Seen::new).collect();
     let batches = match format {

@@ -77,7 +77,9 @@ impl Lowering<'_> {
             Kind::Field(_) => found.extend(late(it).map(|field| (it.span, field))),
             // What a derived field reads is written in the schema: the rule only names it.
             Kind::Named(_, inner) if inner.span.file != it.span.file => {
-                found.extend(late(inner).map(|field| (it.span, field)));
+                let mut inside = Vec::new();
+                self.results_in(inner, &mut inside);
+                found.extend(inside.into_iter().map(|(_, field)| (it.span, field)));
             }
             Kind::Fact(id) => {
                 let fact = &self.facts[id.0];

@@ -117,6 +117,7 @@ impl<'a> Values<'a> {
             | Kind::And(_)
             | Kind::Or(_)
             | Kind::AtLeast(..)
+            | Kind::Judged(_)
             | Kind::Open(_)
             | Kind::Hit(_) => {
                 let it = plan::translate(self.set, expr);

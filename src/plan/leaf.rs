@@ -78,6 +78,7 @@ impl Compiler<'_> {
             | Kind::AtLeast(..)
             | Kind::Fact(_)
             | Kind::Guard(..)
+            | Kind::Judged(_)
             | Kind::Open(_)
             | Kind::Hit(_) => self.held(expr),
         }
