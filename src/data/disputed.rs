@@ -65,8 +65,7 @@ pub fn count_in(table: &Table, batch: &RecordBatch, keys: &[String]) -> Result<(
             continue;
         }
         let column = column(&name)?;
-        let compare =
-            make_comparator(&column, &column, SortOptions::default()).map_err(broken)?;
+        let compare = make_comparator(&column, &column, SortOptions::default()).map_err(broken)?;
         for rows in members.values().filter(|it| 1 < it.len()) {
             let mut given = rows.iter().copied().filter(|it| column.is_valid(*it));
             let Some(first) = given.next() else { continue };

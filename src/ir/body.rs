@@ -158,7 +158,8 @@ impl Lowering<'_> {
         }
         self.open.push(key);
         // The names of the judged row's own arguments end here.
-        let bare = |it: &Arc<Scope>| Arc::new(Scope { arguments: BTreeMap::new(), ..(**it).clone() });
+        let bare =
+            |it: &Arc<Scope>| Arc::new(Scope { arguments: BTreeMap::new(), ..(**it).clone() });
         let judged = scope.judged.as_ref().map(bare);
         let inner = Scope { record, arguments: given, judged, valid: scope.valid };
         let it = self.definition_body(block, &inner);

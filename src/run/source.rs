@@ -172,8 +172,10 @@ fn elements(
         levels.push(Level { record: holder, name: it.name.clone(), set: own.clone(), path });
         let Some(parent) = it.parent else {
             let message = format!("`{}` stands in no other record: `within` has no row", it.name);
-            return Err(Trouble::usage(message)
-                .help(format!("name its files with `path`, or declare `record {} in …`", it.name)));
+            return Err(Trouble::usage(message).help(format!(
+                "name its files with `path`, or declare `record {} in …`",
+                it.name
+            )));
         };
         holder = parent;
     }

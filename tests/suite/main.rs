@@ -7,8 +7,10 @@ mod exact;
 mod generate;
 mod hostile;
 mod init;
+mod judged;
 mod later;
 mod layout;
+mod nested;
 mod past;
 mod random;
 mod rational;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     trials.extend(exact::trials());
     trials.extend(init::trials());
     trials.extend(layout::trials());
+    trials.extend(nested::trials());
     trials.extend(reach::trials());
     trials.extend(records::trials());
     trials.extend(typed::trials());

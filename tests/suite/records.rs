@@ -150,6 +150,13 @@ fn childless() -> Result<(), Failed> {
 fn disagree() -> Result<(), Failed> {
     let declarations = format!("{}A,,21,2026-03-10\n", DECLARATIONS[1]);
     let folder = project(&[DECLARATIONS[0], &declarations], ITEMS.as_bytes())?;
+    let (_, errors) = said(folder.path(), "apart", 3)?;
+    let told = ["declarations1.csv", "`total` differs from another row of its key", "row 2"];
+    if let Some(lacking) = told.iter().find(|it| !errors.contains(**it)) {
+        return Err(format!("lacks {lacking}: {errors}").into());
+    }
+    let toml = format!("{TOML}\n[run]\nmax-rejected = \"50 %\"\n");
+    fs::write(folder.path().join("tamis.toml"), toml)?;
     let (lines, _) = said(folder.path(), "apart", 0)?;
     for wanted in ["A,,D1,undecided", "A,1,I1,hit", "A,2,I2,undecided"] {
         if !lines.lines().any(|it| it.starts_with(wanted)) {
@@ -161,6 +168,14 @@ fn disagree() -> Result<(), Failed> {
 
 fn unknown() -> Result<(), Failed> {
     let folder = project(&DECLARATIONS, ITEMS.as_bytes())?;
+    let slip = TOML.replace("separator = \";\"", "seperator = \";\"");
+    fs::write(folder.path().join("tamis.toml"), slip)?;
+    let (_, errors) = said(folder.path(), "apart", 2)?;
+    for wanted in ["tamis.toml:12", "no key `seperator`", "did you mean `separator`"] {
+        if !errors.contains(wanted) {
+            return Err(format!("lacks {wanted}: {errors}").into());
+        }
+    }
     let toml = TOML.replace("apart.item", "apart.itme");
     fs::write(folder.path().join("tamis.toml"), toml)?;
     let (_, errors) = said(folder.path(), "apart", 2)?;

@@ -50,7 +50,8 @@ impl Condition {
         if judged_in(condition).is_empty() {
             return None;
         }
-        let mut res = Condition { root: Part::Literal(MISSING), theirs: Vec::new(), ours: Vec::new() };
+        let mut res =
+            Condition { root: Part::Literal(MISSING), theirs: Vec::new(), ours: Vec::new() };
         res.root = res.part(set, condition, false);
         Some(res)
     }
