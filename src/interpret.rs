@@ -7,6 +7,7 @@ pub mod explain;
 pub mod function;
 pub mod history;
 pub mod list;
+pub mod open;
 pub mod row;
 
 use std::cmp::Ordering;
@@ -163,7 +164,7 @@ pub fn eval(set: &RuleSet, expr: &Expr, row: &Row) -> Value {
             Some(false) => Value::Missing(*reason),
             None => NOT_GIVEN,
         },
-        Kind::Open(_) => NOT_GIVEN,
+        Kind::Open(..) => NOT_GIVEN,
     }
 }
 

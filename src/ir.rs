@@ -261,8 +261,9 @@ pub enum Kind {
     Judged(E),
     /// The value where the test is true, else none for this reason.
     Guard(E, E, crate::value::Reason),
-    /// Unknown, because of these.
-    Open(Arc<[String]>),
+    /// Unknown, because of these fields; where a fact tells the key of the first row that lacks
+    /// one of them, because of that row.
+    Open(Arc<[String]>, Arc<[(FactId, FieldId)]>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -344,7 +345,7 @@ impl Expr {
             | Kind::Hit(_)
             | Kind::Fact(_)
             | Kind::Judged(_)
-            | Kind::Open(_) => Vec::new(),
+            | Kind::Open(..) => Vec::new(),
             Kind::Guard(test, value, _) => vec![test, value],
             Kind::Named(_, it)
             | Kind::Negate(it)
@@ -409,6 +410,7 @@ impl RuleSet {
                         res.insert(*id);
                     }
                     Kind::Hit(other) => open.push(*other),
+                    Kind::Open(_, rows) if evidence => res.extend(rows.iter().map(|it| it.0)),
                     _ => todo.extend(it.parts()),
                 }
             }

@@ -161,7 +161,8 @@ const TABLES: [&str; 2] = ["columns", "dates"];
 
 /// A data set, and those of its records.
 ///
-/// Errors: a key that is not known, a value of another type, a record without rows: with their line.
+/// Errors, with their line: a key that is not known, a value of another type, a record without
+/// rows.
 fn data_set(text: &str, name: &str, table: toml::Table) -> Result<DataSet, (usize, String)> {
     let is_record = |it: &(String, toml::Value)| it.1.is_table() && !TABLES.contains(&&*it.0);
     let (records, own): (Vec<_>, Vec<_>) = table.into_iter().partition(is_record);

@@ -133,7 +133,7 @@ pub fn judged_in(it: &E) -> Vec<&E> {
 }
 
 fn of_many(it: &E) -> bool {
-    matches!(it.kind, Kind::Fact(_) | Kind::Hit(_) | Kind::Open(_))
+    matches!(it.kind, Kind::Fact(_) | Kind::Hit(_) | Kind::Open(..))
         || it.parts().into_iter().any(of_many)
 }
 

@@ -59,7 +59,7 @@ pub fn identity(it: &E) -> String {
         Kind::Fact(id) => format!("fact {}", id.0),
         Kind::Judged(it) => format!("judged {}", identity(it)),
         Kind::Guard(_, _, reason) => format!("guard {reason:?}"),
-        Kind::Open(names) => format!("open {names:?}"),
+        Kind::Open(names, _) => format!("open {names:?}"),
     };
     let parts: Vec<String> = it.parts().into_iter().map(identity).collect();
     format!("({head} {:?} {})", it.ty, parts.join(" "))
@@ -144,6 +144,6 @@ fn head(set: &RuleSet, it: &E) -> String {
         Kind::Fact(id) => format!("fact {}: {}", id.0, set.facts[id.0].words),
         Kind::Judged(_) => "of the judged row".to_owned(),
         Kind::Guard(_, _, reason) => format!("if … else no value ({})", reason.words()),
-        Kind::Open(names) => format!("unknown ({})", names.join(", ")),
+        Kind::Open(names, _) => format!("unknown ({})", names.join(", ")),
     }
 }

@@ -251,7 +251,7 @@ pub fn may_be_missing(schema: &Schema, it: &E) -> bool {
         Kind::Arithmetic(crate::ir::Arithmetic::Divide, left, right) => {
             !is_literal(right) || may_be_missing(schema, left)
         }
-        Kind::Hit(_) | Kind::Guard(..) | Kind::Open(_) | Kind::Fact(_) => true,
+        Kind::Hit(_) | Kind::Guard(..) | Kind::Open(..) | Kind::Fact(_) => true,
         Kind::Judged(it) => may_be_missing(schema, it),
         _ => it.parts().into_iter().any(|it| may_be_missing(schema, it)),
     }

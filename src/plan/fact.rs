@@ -118,7 +118,7 @@ impl<'a> Values<'a> {
             | Kind::Or(_)
             | Kind::AtLeast(..)
             | Kind::Judged(_)
-            | Kind::Open(_)
+            | Kind::Open(..)
             | Kind::Hit(_) => {
                 let it = plan::translate(self.set, expr);
                 let key = format!("condition {it:?}");

@@ -79,7 +79,7 @@ impl Compiler<'_> {
             | Kind::Fact(_)
             | Kind::Guard(..)
             | Kind::Judged(_)
-            | Kind::Open(_)
+            | Kind::Open(..)
             | Kind::Hit(_) => self.held(expr),
         }
     }

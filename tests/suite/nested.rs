@@ -192,14 +192,15 @@ fn once(folder: &Path, arguments: &[&str], exit: i32) -> Result<(String, String)
         .args(["run", "--out", "hits.csv"])
         .args(arguments)
         .output()?;
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let said = [output.stdout, output.stderr].concat();
+    let errors = String::from_utf8_lossy(&said).into_owned();
     if output.status.code() != Some(exit) {
         return Err(format!("{arguments:?} {:?}: {errors}", output.status).into());
     }
     Ok((fs::read_to_string(folder.join("hits.csv")).unwrap_or_default(), errors))
 }
 
-/// The lines of a run, the same from both engines, and what is said on stderr.
+/// The lines of a run, the same from both engines, and what is said besides.
 fn said(folder: &Path, data: &str, exit: i32) -> Result<(String, String), Failed> {
     let one = once(folder, &[data, "--engine", "interpreter"], exit)?;
     let two = once(folder, &[data, "--engine", "datafusion"], exit)?;
