@@ -9,6 +9,7 @@ pub mod history;
 pub mod list;
 pub mod open;
 pub mod row;
+pub mod why;
 
 use std::cmp::Ordering;
 
@@ -22,6 +23,7 @@ use crate::ir::Kind;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::ir::TextTest;
+use crate::ir::Total;
 use crate::schema::FieldId;
 use crate::schema::Type;
 use crate::value::Decimal;
@@ -40,6 +42,7 @@ pub struct Row {
     facts: std::collections::BTreeMap<FactId, Value>,
     /// Where the row is one of many: the one that is judged.
     judged: Option<std::sync::Arc<Row>>,
+    totals: std::collections::BTreeMap<Total, Decimal>,
 }
 
 impl Row {
@@ -58,9 +61,29 @@ impl Row {
         }
     }
 
+    /// What other rows of the same key were found to share.
+    pub fn absorb(&mut self, other: &Row) {
+        for field in &other.disputed {
+            self.disputed.insert(*field);
+            self.set(*field, NOT_GIVEN);
+        }
+        for (field, value) in &other.values {
+            self.agree(*field, value.clone());
+        }
+    }
+
     /// What is known of many rows, for this one.
     pub fn know(&mut self, fact: FactId, value: Value) {
         self.facts.insert(fact, value);
+    }
+
+    /// What its findings come to.
+    pub fn sum_up(&mut self, total: Total, value: Decimal) {
+        self.totals.insert(total, value);
+    }
+
+    fn total(&self, total: Total) -> Value {
+        self.totals.get(&total).map_or(NOT_GIVEN, |it| Value::Decimal(*it))
     }
 
     pub fn fact(&self, fact: FactId) -> Value {
@@ -165,6 +188,7 @@ pub fn eval(set: &RuleSet, expr: &Expr, row: &Row) -> Value {
             None => NOT_GIVEN,
         },
         Kind::Open(..) => NOT_GIVEN,
+        Kind::Total(it) => row.total(*it),
     }
 }
 

@@ -12,6 +12,9 @@ pub mod literal;
 pub mod lower;
 pub mod many;
 pub mod name;
+pub mod policy;
+mod policy_check;
+mod policy_line;
 pub mod print;
 pub mod profile;
 pub mod quantity;
@@ -23,6 +26,9 @@ pub mod unknown;
 
 use std::sync::Arc;
 
+pub use crate::ir::policy::Policy;
+pub use crate::ir::policy::Status;
+pub use crate::ir::policy::Total;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::schema::Schema;
@@ -41,6 +47,8 @@ pub struct RuleSet {
     pub parameters: Vec<Parameter>,
     /// What is known of many rows, each once.
     pub facts: Vec<Fact>,
+    /// From scores to channels.
+    pub policy: Option<Policy>,
 }
 
 /// A fact, by its place in the rule set.
@@ -134,9 +142,14 @@ pub struct Rule {
     pub id: Arc<str>,
     pub title: String,
     pub owner: String,
-    pub status: String,
+    pub status: Option<Status>,
     pub tags: Vec<String>,
+    /// `see`: the rule that takes its place.
+    pub see: Vec<String>,
+    /// A word of [`policy::channels`].
     pub channel: Option<String>,
+    /// Its channel is outside capacity and exemptions.
+    pub mandatory: bool,
     /// The record whose rows it judges.
     pub level: RecordId,
     /// In force, and the condition, and no established exception: true is a hit, unknown undecided.
@@ -264,6 +277,8 @@ pub enum Kind {
     /// Unknown, because of these fields; where a fact tells the key of the first row that lacks
     /// one of them, because of that row.
     Open(Arc<[String]>, Arc<[(FactId, FieldId)]>),
+    /// Of a declaration, in a policy.
+    Total(Total),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -339,13 +354,9 @@ impl Expr {
     /// The direct parts.
     pub fn parts(&self) -> Vec<&E> {
         match &self.kind {
+            Kind::Literal(_) | Kind::Field(_) | Kind::Hit(_) | Kind::Fact(_) => Vec::new(),
             // What is of another row is no part: who walks over fields would mix the two up.
-            Kind::Literal(_)
-            | Kind::Field(_)
-            | Kind::Hit(_)
-            | Kind::Fact(_)
-            | Kind::Judged(_)
-            | Kind::Open(..) => Vec::new(),
+            Kind::Judged(_) | Kind::Open(..) | Kind::Total(_) => Vec::new(),
             Kind::Guard(test, value, _) => vec![test, value],
             Kind::Named(_, it)
             | Kind::Negate(it)

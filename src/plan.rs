@@ -118,7 +118,7 @@ fn translate(set: &RuleSet, expr: &E) -> df::Expr {
         Kind::Or(parts) => balanced(parts.iter().map(part).collect(), df::or, false),
         Kind::IsMissing(it) => part(it).is_null(),
         Kind::Fact(id) => column(&id.value_column()),
-        Kind::Open(..) | Kind::Judged(_) => df::lit(ScalarValue::Boolean(None)),
+        Kind::Open(..) | Kind::Judged(_) | Kind::Total(_) => df::lit(ScalarValue::Boolean(None)),
         Kind::Parameter(..)
         | Kind::Negate(_)
         | Kind::Arithmetic(..)
@@ -205,7 +205,8 @@ fn op(set: &RuleSet, expr: &E) -> Op {
         | Kind::IsMissing(_)
         | Kind::Fact(_)
         | Kind::Judged(_)
-        | Kind::Open(..) => Op::OrElse,
+        | Kind::Open(..)
+        | Kind::Total(_) => Op::OrElse,
     }
 }
 

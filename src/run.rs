@@ -1,10 +1,19 @@
 //! A rule set over a data set: outcomes by the engine, evidence by the interpreter, lines in order.
 
 pub mod besides;
+pub mod decide;
+pub mod decisions;
+pub mod digest;
+pub mod directory;
 pub mod engine;
 pub mod lines;
+pub mod manifest;
+pub mod one;
 pub mod past;
+pub mod replay;
 pub mod source;
+pub mod verify;
+pub mod who;
 pub mod world;
 pub mod write;
 
@@ -77,6 +86,8 @@ pub struct Opened {
     /// Whether what was found is explained; without it rows are only counted.
     pub evidence: bool,
     besides: Besides,
+    /// The declaration whose rows alone are judged: by the interpreter only.
+    pub only: Option<String>,
 }
 
 /// Files, and how they are read; or those of each record.
@@ -161,7 +172,8 @@ pub fn open(
     if let Some(other) = rules.iter().find(|it| !lineage.contains(&set.rules[it.0].level)) {
         let rule = &set.rules[other.0];
         let level = &set.schema.record(rule.level).name;
-        let message = format!("rule {} judges each {level}, and the data hold none", rule.id);
+        let who = if rule.id.is_empty() { "the policy" } else { &format!("rule {}", rule.id) };
+        let message = format!("{who} judges each {level}, and the data hold none");
         return Err(Trouble::usage(message).help("leave it out with `--rule`, or name its files"));
     }
     let used = used(set, rules, evidence);
@@ -176,6 +188,7 @@ pub fn open(
         history: history.cloned(),
         evidence,
         besides: Besides::default(),
+        only: None,
     })
 }
 
@@ -206,10 +219,27 @@ impl Opened {
         res
     }
 
+    /// Whether the row is of the declaration that is asked for.
+    fn judges(&self, set: &RuleSet, row: &interpret::Row) -> bool {
+        let key = || set.schema.key_fields(self.inner).first().map(|it| row.get(*it).to_string());
+        self.only.as_ref().is_none_or(|it| key().as_ref() == Some(it))
+    }
+
     /// Judges every row by every rule. What `out` was given holds only if this ends well.
     ///
     /// Errors: data that cannot be read, too many faulty rows, and what the engine cannot do.
     pub fn run(
+        &self,
+        set: &RuleSet,
+        out: Option<Receiver>,
+        options: &Options,
+    ) -> Result<Done, Trouble> {
+        let Some(out) = out else { return self.whole_lines(set, None, options) };
+        self.whole_lines(set, Some(&mut |it| out(&lines::seen(it)?)), options)
+    }
+
+    /// The same, with the columns of lines that no reader sees.
+    fn whole_lines(
         &self,
         set: &RuleSet,
         out: Option<Receiver>,
@@ -274,16 +304,6 @@ pub fn fields_in<'a>(all: impl Iterator<Item = &'a crate::ir::E>) -> Vec<FieldId
     res
 }
 
-/// The keys of a record and those around it, outermost first.
-pub fn key_fields(set: &RuleSet, record: RecordId) -> Vec<FieldId> {
-    let mut lineage = set.schema.lineage(record);
-    lineage.reverse();
-    let keys = |record: RecordId| {
-        set.schema.record(record).key.iter().map(move |field| FieldId { record, field: *field })
-    };
-    lineage.into_iter().flat_map(keys).collect()
-}
-
 /// The definition of a run, row by row. Rules of an outer level judge each of its keys once.
 fn interpreted(
     set: &RuleSet,
@@ -309,6 +329,9 @@ fn interpreted(
             let batch = batch?;
             for at in 0..batch.num_rows() {
                 let row = row::row(set, &columns, &batch, at);
+                if !opened.judges(set, &row) {
+                    continue;
+                }
                 for (level, rules) in &levels {
                     if *level == opened.inner {
                         if !is_outer {
@@ -323,7 +346,7 @@ fn interpreted(
                         continue;
                     }
                     let keys: Vec<_> =
-                        key_fields(set, *level).into_iter().map(|it| row.get(it)).collect();
+                        set.schema.key_fields(*level).into_iter().map(|it| row.get(it)).collect();
                     outer
                         .entry((*level, keys))
                         .and_modify(|known| agree(set, *level, known, &row))
@@ -343,7 +366,7 @@ fn interpreted(
     if let Some(out) = out {
         let all = arrow::compute::concat_batches(lines.schema(), &found)
             .map_err(|_| Trouble::bug("lines do not fit together"))?;
-        out(&lines::seen(&lines.sorted(&all)?)?)?;
+        out(&lines.sorted(&all)?)?;
     }
     Ok(counts)
 }

@@ -53,12 +53,13 @@ fn piece_text(set: &RuleSet, piece: &Piece, row: &Row) -> String {
 }
 
 /// The value with its unit: `12.5 EUR/kg`, `8 %`, `(no value)`.
-fn words_of(set: &RuleSet, expr: &E, row: &Row) -> String {
+pub fn words_of(set: &RuleSet, expr: &E, row: &Row) -> String {
     let value = eval(set, expr, row);
     words(set, &value, expr, row)
 }
 
-fn words(set: &RuleSet, value: &Value, expr: &E, row: &Row) -> String {
+/// A value of the type of an expression.
+pub fn words(set: &RuleSet, value: &Value, expr: &E, row: &Row) -> String {
     match (value, &expr.ty) {
         (Value::Missing(_), _) => "(no value)".to_owned(),
         (_, Type::Number(number)) => {

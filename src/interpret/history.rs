@@ -33,7 +33,18 @@ pub struct World {
 
 /// The value of a fact for a row.
 pub fn fact(set: &RuleSet, world: &World, id: FactId, judged: &Row) -> Value {
-    let it = &set.facts[id.0];
+    let none = Vec::new();
+    let all = world.rows.get(&set.facts[id.0].rows).unwrap_or(&none);
+    over(set, &set.facts[id.0], judged, all.iter().map(|it| (it, 1)))
+}
+
+/// The same over these rows, each with how often it stands there.
+pub fn over<'a>(
+    set: &RuleSet,
+    it: &Fact,
+    judged: &Row,
+    rows: impl Iterator<Item = (&'a Row, usize)>,
+) -> Value {
     if it.needed().iter().any(|part| eval(set, part, judged).is_missing()) {
         return NOT_GIVEN;
     }
@@ -42,12 +53,11 @@ pub fn fact(set: &RuleSet, world: &World, id: FactId, judged: &Row) -> Value {
     {
         return Value::Missing(Reason::HistoryIncomplete);
     }
-    let none = Vec::new();
-    let all = world.rows.get(&it.rows).unwrap_or(&none);
-    let seen = it.filter.as_ref().is_some_and(|it| !judged_in(it).is_empty());
-    let shared = seen.then(|| Arc::new(judged.clone()));
-    let counted = |row: &&Row| counts(set, it, row, judged, shared.as_ref());
-    let rows: Vec<&Row> = all.iter().filter(counted).collect();
+    let shared = shared(it, judged);
+    let rows: Vec<&Row> = rows
+        .filter(|row| counts_seen(set, it, row.0, judged, shared.as_ref()))
+        .flat_map(|(row, times)| std::iter::repeat_n(row, times))
+        .collect();
     statistic(set, it, &rows)
 }
 
@@ -70,8 +80,26 @@ fn first_day(set: &RuleSet, it: &Fact, judged: &Row) -> Option<i32> {
     }
 }
 
-/// `seen` is the judged row where the filter looks at it.
-fn counts(set: &RuleSet, it: &Fact, row: &Row, judged: &Row, seen: Option<&Arc<Row>>) -> bool {
+/// The judged row, where the filter looks at it.
+fn shared(it: &Fact, judged: &Row) -> Option<Arc<Row>> {
+    let seen = it.filter.as_ref().is_some_and(|it| !judged_in(it).is_empty());
+    seen.then(|| Arc::new(judged.clone()))
+}
+
+/// Whether the judged row's statistic looks at this row.
+pub fn counts(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
+    counts_seen(set, it, row, judged, shared(it, judged).as_ref())
+}
+
+/// What a condition on rows says of one, in the eyes of the judged row.
+pub fn asked(set: &RuleSet, condition: &E, row: &Row, judged: &Row) -> Option<bool> {
+    if judged_in(condition).is_empty() {
+        return truth(&eval(set, condition, row));
+    }
+    truth(&eval(set, condition, &row.seen_from(&Arc::new(judged.clone()))))
+}
+
+fn counts_seen(set: &RuleSet, it: &Fact, row: &Row, judged: &Row, seen: Option<&Arc<Row>>) -> bool {
     let same = |(theirs, ours): &(E, E)| equal(set, theirs, row, ours, judged);
     if !it.keys.iter().all(same) || !in_reach(set, it, row, judged) {
         return false;
@@ -181,7 +209,7 @@ fn count(n: usize) -> Value {
     i64::try_from(n).map_or(Value::Missing(Reason::OutOfRange), Value::Whole)
 }
 
-fn formed(value: Value, form: text::Form) -> Value {
+pub fn formed(value: Value, form: text::Form) -> Value {
     match &value {
         Value::Text(it) => Value::text(&text::form(it, form)),
         _ => value,

@@ -129,6 +129,7 @@ fn vocabulary(block: &ast::Block, parts: &mut Parts, diagnostics: &mut Vec<Diagn
         | ast::Head::Define { .. }
         | ast::Head::Parameter { .. }
         | ast::Head::List { .. }
+        | ast::Head::Policy(_)
         | ast::Head::Profile { .. } => {}
     }
 }

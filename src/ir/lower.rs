@@ -59,12 +59,14 @@ pub fn lower(files: &[ast::File], context: Context) -> (RuleSet, Vec<Diagnostic>
     lowering.unused_definitions(files);
     lowering.unused_profiles(files);
     lowering.hit_cycles(&rules);
+    let policy = lowering.policy(files, &rules);
     let rule_set = RuleSet {
         schema: lowering.schema.clone(),
         rules,
         lists: lowering.lists,
         parameters: lowering.parameters,
         facts: lowering.facts,
+        policy,
     };
     (rule_set, lowering.diagnostics)
 }

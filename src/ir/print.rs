@@ -60,6 +60,7 @@ pub fn identity(it: &E) -> String {
         Kind::Judged(it) => format!("judged {}", identity(it)),
         Kind::Guard(_, _, reason) => format!("guard {reason:?}"),
         Kind::Open(names, _) => format!("open {names:?}"),
+        Kind::Total(it) => it.words().to_owned(),
     };
     let parts: Vec<String> = it.parts().into_iter().map(identity).collect();
     format!("({head} {:?} {})", it.ty, parts.join(" "))
@@ -145,5 +146,6 @@ fn head(set: &RuleSet, it: &E) -> String {
         Kind::Judged(_) => "of the judged row".to_owned(),
         Kind::Guard(_, _, reason) => format!("if … else no value ({})", reason.words()),
         Kind::Open(names, _) => format!("unknown ({})", names.join(", ")),
+        Kind::Total(it) => it.words().to_owned(),
     }
 }

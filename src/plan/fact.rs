@@ -119,6 +119,7 @@ impl<'a> Values<'a> {
             | Kind::AtLeast(..)
             | Kind::Judged(_)
             | Kind::Open(..)
+            | Kind::Total(_)
             | Kind::Hit(_) => {
                 let it = plan::translate(self.set, expr);
                 let key = format!("condition {it:?}");

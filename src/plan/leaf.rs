@@ -80,6 +80,7 @@ impl Compiler<'_> {
             | Kind::Guard(..)
             | Kind::Judged(_)
             | Kind::Open(..)
+            | Kind::Total(_)
             | Kind::Hit(_) => self.held(expr),
         }
     }

@@ -78,7 +78,7 @@ pub fn replaced_by(set: &RuleSet, opened: &Opened, record: RecordId) -> Vec<Fiel
     if opened.history.is_none() || !set.schema.lineage(opened.inner).contains(&outermost) {
         return Vec::new();
     }
-    run::key_fields(set, outermost)
+    set.schema.key_fields(outermost)
 }
 
 /// One side of a pass: what is asked of the rows, and how they are read.

@@ -52,7 +52,7 @@ fn rows_of(
 ) -> Result<Vec<Row>, Trouble> {
     source.table.prepare()?;
     let columns = row::columns(set, &source.table.arrow);
-    let keys = run::key_fields(set, record);
+    let keys = set.schema.key_fields(record);
     let mut all: Vec<Row> = Vec::new();
     let mut places: BTreeMap<Vec<Value>, usize> = BTreeMap::new();
     for batch in source.table.read(options.batch_size) {

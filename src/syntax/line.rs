@@ -11,6 +11,7 @@ use crate::syntax::ast::LineKind;
 use crate::syntax::from_pest::Builder;
 use crate::syntax::from_pest::Rule;
 use crate::syntax::many::parts;
+use crate::syntax::policy;
 use crate::syntax::refusal::parse;
 use crate::syntax::scan::Logical;
 use crate::syntax::scan::first_word;
@@ -65,7 +66,7 @@ fn rule_of(text: &str) -> Option<Rule> {
         "require" => Rule::require,
         "gives" => Rule::gives,
         "allow" => Rule::allow,
-        _ => return None,
+        word => return policy::rule_of(word),
     })
 }
 
@@ -74,17 +75,20 @@ fn inner_of(pair: Pair<Rule>, rule: Rule) -> Option<Pair<Rule>> {
 }
 
 impl Builder<'_> {
-    fn names(&self, pairs: &[Pair<Rule>]) -> Vec<ast::Name> {
+    pub(in crate::syntax) fn names(&self, pairs: &[Pair<Rule>]) -> Vec<ast::Name> {
         let is_name = |it: &&Pair<Rule>| matches!(it.as_rule(), Rule::word | Rule::name);
         pairs.iter().filter(is_name).map(|it| self.name(it)).collect()
     }
 
-    fn string_of(&self, pairs: &[Pair<Rule>]) -> Option<ast::Text> {
+    pub(in crate::syntax) fn string_of(&self, pairs: &[Pair<Rule>]) -> Option<ast::Text> {
         let it = pairs.iter().find(|it| it.as_rule() == Rule::string)?;
         Some(self.text(it.clone()))
     }
 
-    fn part<'i>(pairs: &[Pair<'i, Rule>], rule: Rule) -> Option<Pair<'i, Rule>> {
+    pub(in crate::syntax) fn part<'i>(
+        pairs: &[Pair<'i, Rule>],
+        rule: Rule,
+    ) -> Option<Pair<'i, Rule>> {
         pairs.iter().find(|it| it.as_rule() == rule).cloned()
     }
 
@@ -92,6 +96,9 @@ impl Builder<'_> {
         let rule = pair.as_rule();
         if rule == Rule::bullet {
             return self.bullet(pair).map(LineKind::Bullet);
+        }
+        if policy::is_line(rule) {
+            return self.policy_line(pair).map(LineKind::Policy);
         }
         let pairs = parts(pair);
         let names = self.names(&pairs);
@@ -347,6 +354,7 @@ impl Builder<'_> {
             Rule::rule_head => {
                 ast::Head::Rule { name: name.next()?, title: self.string_of(&pairs) }
             }
+            Rule::policy_head => ast::Head::Policy(name.next()?),
             Rule::profile_head => {
                 ast::Head::Profile { name: name.next()?, title: self.string_of(&pairs) }
             }

@@ -65,6 +65,7 @@ fn head(it: &Head) -> String {
         Head::Rule { name, title } => {
             format!("rule {}{}", name.text, optional("title", title.as_ref().map(quoted)))
         }
+        Head::Policy(name) => format!("policy {}", name.text),
         Head::Define { name, formals } => {
             let all: String =
                 formals.iter().map(|it| format!(" ({} {})", it.name.text, ty(&it.ty))).collect();
@@ -159,6 +160,7 @@ fn line_kind(it: &LineKind) -> String {
         }
         LineKind::Gives(all) => format!("gives{}", names(all)),
         LineKind::AllowPartial => "allow-partial".to_owned(),
+        LineKind::Policy(it) => it.words(&expr, &quoted, ","),
     }
 }
 

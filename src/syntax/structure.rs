@@ -8,13 +8,24 @@ use crate::source::Span;
 use crate::syntax::ast;
 use crate::syntax::ast::LineKind;
 use crate::syntax::line;
+use crate::syntax::policy;
 use crate::syntax::scan::Logical;
 use crate::syntax::scan::Scanned;
 use crate::syntax::scan::first_word;
 
-const BLOCKS: &[&str] =
-    &["choice", "codes", "define", "group", "list", "parameter", "profile", "record", "rule"];
-const LATER: &[&str] = &["policy", "test"];
+const BLOCKS: &[&str] = &[
+    "choice",
+    "codes",
+    "define",
+    "group",
+    "list",
+    "parameter",
+    "policy",
+    "profile",
+    "record",
+    "rule",
+];
+const LATER: &[&str] = &["test"];
 const META: &[&str] = &["owner", "status", "tags", "see", "note"];
 
 /// The words that may begin a line of this kind of block.
@@ -26,6 +37,7 @@ fn line_words(block: &str) -> Vec<&'static str> {
         "define" => &["for", "as"],
         "list" => &["column", "dated"],
         "profile" => &["of", "by", "else", "window", "refresh", "require", "gives", "allow"],
+        "policy" => policy::WORDS,
         "record" => &["key", "field", "derived", "has", "refers", "history"],
         _ => &[],
     };
@@ -347,6 +359,7 @@ fn once(kind: &LineKind) -> Option<&'static str> {
         LineKind::Refresh { .. } => "refresh",
         LineKind::Require { .. } => "require",
         LineKind::AllowPartial => "allow",
+        LineKind::Policy(it) => return it.once(),
         _ => return None,
     })
 }

@@ -3,6 +3,8 @@
 mod agree;
 mod bad_data;
 mod case;
+mod ci;
+mod console;
 mod exact;
 mod generate;
 mod hostile;
@@ -17,9 +19,11 @@ mod rational;
 mod reach;
 mod records;
 mod rows;
+mod runs;
 mod seed;
 mod tidy;
 mod typed;
+mod why;
 
 use std::process::ExitCode;
 
@@ -27,7 +31,7 @@ use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
     if std::env::args().any(|it| it == "--bless") {
-        return match case::bless() {
+        return match case::bless().and_then(|()| console::bless()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(it) => {
                 eprintln!("{it:?}");
@@ -37,10 +41,13 @@ fn main() -> ExitCode {
     }
     let mut trials = tidy::trials();
     trials.extend(case::trials());
+    trials.extend(console::trials());
     trials.extend(hostile::trials());
     trials.extend(bad_data::trials());
     trials.extend(exact::trials());
     trials.extend(init::trials());
+    trials.extend(ci::trials());
+    trials.extend(runs::trials());
     trials.extend(layout::trials());
     trials.extend(nested::trials());
     trials.extend(reach::trials());
@@ -49,10 +56,12 @@ fn main() -> ExitCode {
     trials.extend(rational::trials());
     trials.extend(random::trials());
     trials.extend(past::trials());
+    trials.extend(why::trials());
     trials.extend(later::trials());
     let done = libtest_mimic::run(&Arguments::from_args(), trials);
     random::report();
     past::report();
+    why::report();
     later::report();
     done.exit_code()
 }

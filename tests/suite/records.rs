@@ -77,6 +77,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("records apart: a declaration without items", childless),
         Trial::test("records apart: declarations that disagree", disagree),
         Trial::test("records apart: a record that is not there", unknown),
+        Trial::test("records apart: a register that disagrees with itself", register),
     ]
 }
 
@@ -183,4 +184,35 @@ fn unknown() -> Result<(), Failed> {
         return Ok(());
     }
     Err(errors.into())
+}
+
+/// Two entries of one date: told by file and row, and what they disagree on is missing.
+fn register() -> Result<(), Failed> {
+    let folder = project(&DECLARATIONS, ITEMS.as_bytes())?;
+    let path = folder.path();
+    let record = "\nrecord customs_office\n  key office_id\n  field office_id : text required\n  \
+                  field since : date required\n  field sea : truth\n  history event since\n";
+    let refers =
+        "  history date lodged_on\n  refers place by office to customs_office as of lodged_on\n";
+    let declared = "  field lodged_on : date required\n";
+    let schema = SCHEMA.replace(declared, &format!("{declared}{refers}")) + record;
+    fs::write(path.join("schema.tamis"), schema)?;
+    fs::write(path.join("rules.tamis"), "rule D1\n  for each declaration\n  when place.sea\n")?;
+    let offices = "office_id,since,sea\nFR1,2020-01-01,false\nFR1,2024-01-01,true\n\
+                   FR2,2024-01-01,true\nFR1,2024-01-01,false\n";
+    fs::write(path.join("offices.csv"), offices)?;
+    let toml = format!("{TOML}[data.apart.customs_office]\npath = \"offices.csv\"\n");
+    fs::write(path.join("tamis.toml"), &toml)?;
+    let (_, errors) = said(path, "apart", 3)?;
+    for wanted in ["offices.csv", "`sea` differs from another row of its key, 1 times", "row 4"] {
+        if !errors.contains(wanted) {
+            return Err(format!("lacks {wanted}: {errors}").into());
+        }
+    }
+    fs::write(path.join("tamis.toml"), format!("{toml}[run]\nmax-rejected = \"50%\"\n"))?;
+    let (lines, _) = said(path, "apart", 0)?;
+    if lines.lines().filter(|it| it.contains("D1,undecided")).count() != 3 {
+        return Err(lines.into());
+    }
+    Ok(())
 }

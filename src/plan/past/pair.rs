@@ -76,7 +76,7 @@ impl Condition {
             Kind::IsMissing(inner) => Part::Missing(Box::new(self.part(set, inner, ours))),
             Kind::And(_) => Part::All(all(&it.parts())),
             Kind::Or(_) => Part::Any(all(&it.parts())),
-            Kind::Field(_) | Kind::Hit(_) | Kind::Fact(_) | Kind::Open(..) => {
+            Kind::Field(_) | Kind::Hit(_) | Kind::Fact(_) | Kind::Open(..) | Kind::Total(_) => {
                 Part::Literal(MISSING)
             }
             Kind::Parameter(..)
