@@ -177,7 +177,7 @@ fn data_set(text: &str, name: &str, table: toml::Table) -> Result<DataSet, (usiz
         let of_record = data_set(text, &path, table)?;
         let wrong = match (of_record.path.all().is_empty(), &of_record.within) {
             (true, None) => {
-                let near = did_you_mean(&record, TABLES.into_iter());
+                let near = did_you_mean(&record, TABLES);
                 let near = near.map(|it| format!("; {it}")).unwrap_or_default();
                 Some(format!("a record needs `path` or `within`{near}"))
             }
