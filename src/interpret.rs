@@ -7,6 +7,7 @@ pub mod explain;
 pub mod function;
 pub mod history;
 pub mod list;
+pub mod open;
 pub mod row;
 pub mod why;
 
@@ -39,6 +40,8 @@ pub struct Row {
     values: std::collections::BTreeMap<FieldId, Value>,
     disputed: std::collections::BTreeSet<FieldId>,
     facts: std::collections::BTreeMap<FactId, Value>,
+    /// Where the row is one of many: the one that is judged.
+    judged: Option<std::sync::Arc<Row>>,
     totals: std::collections::BTreeMap<Total, Decimal>,
 }
 
@@ -85,6 +88,11 @@ impl Row {
 
     pub fn fact(&self, fact: FactId) -> Value {
         self.facts.get(&fact).cloned().unwrap_or(NOT_GIVEN)
+    }
+
+    /// The row in the eyes of the judged one.
+    pub fn seen_from(&self, judged: &std::sync::Arc<Row>) -> Row {
+        Row { judged: Some(judged.clone()), ..self.clone() }
     }
 
     pub fn get(&self, field: FieldId) -> Value {
@@ -173,12 +181,13 @@ pub fn eval(set: &RuleSet, expr: &Expr, row: &Row) -> Value {
         Kind::AtLeast(n, parts) => of_truth(at_least(*n, parts.iter().map(test))),
         Kind::Hit(rule) => value(&set.rules[rule.0].outcome),
         Kind::Fact(id) => row.fact(*id),
+        Kind::Judged(it) => row.judged.as_ref().map_or(NOT_GIVEN, |row| eval(set, it, row)),
         Kind::Guard(condition, it, reason) => match test(condition) {
             Some(true) => value(it),
             Some(false) => Value::Missing(*reason),
             None => NOT_GIVEN,
         },
-        Kind::Open(_) => NOT_GIVEN,
+        Kind::Open(..) => NOT_GIVEN,
         Kind::Total(it) => row.total(*it),
     }
 }
@@ -275,8 +284,11 @@ fn widen(value: Value, ty: &Type) -> Value {
 fn at_digits(value: Value, digits: u32) -> Value {
     match &value {
         Value::Text(text) => {
-            let end = text.char_indices().nth(digits as usize).map_or(text.len(), |it| it.0);
-            Value::text(text.get(..end).unwrap_or_default())
+            let first: String = text.chars().take(digits as usize).collect();
+            if first.chars().count() < digits as usize {
+                return Value::Missing(Reason::CodeTooShort);
+            }
+            Value::text(&first)
         }
         _ => value,
     }

@@ -10,6 +10,8 @@ pub mod expression;
 pub mod from_schema;
 pub mod function;
 pub mod given;
+pub mod judged;
+pub mod later;
 pub mod literal;
 pub mod lower;
 pub mod many;
@@ -85,6 +87,8 @@ pub struct Fact {
     pub reach: Reach,
     /// Only rows for which it is true.
     pub filter: Option<E>,
+    /// Of the judged row: without them there is no value.
+    pub needed: Vec<E>,
     /// Of the rows, and of the judged row: equal, and given.
     pub keys: Vec<(E, E)>,
     /// Rows with the same value as the judged row do not count.
@@ -277,10 +281,13 @@ pub enum Kind {
     Hit(RuleId),
     // Of many rows.
     Fact(FactId),
+    /// A value of the judged row, in the filter of a fact.
+    Judged(E),
     /// The value where the test is true, else none for this reason.
     Guard(E, E, crate::value::Reason),
-    /// Unknown, because of these.
-    Open(Arc<[String]>),
+    /// Unknown, because of these fields; where a fact tells the key of the first row that lacks
+    /// one of them, because of that row.
+    Open(Arc<[String]>, Arc<[(FactId, FieldId)]>),
     /// Of a declaration, in a policy.
     Total(Total),
 }
@@ -359,7 +366,8 @@ impl Expr {
     pub fn parts(&self) -> Vec<&E> {
         match &self.kind {
             Kind::Literal(_) | Kind::Field(_) | Kind::Hit(_) | Kind::Fact(_) => Vec::new(),
-            Kind::Open(_) | Kind::Total(_) => Vec::new(),
+            // What is of another row is no part: who walks over fields would mix the two up.
+            Kind::Judged(_) | Kind::Open(..) | Kind::Total(_) => Vec::new(),
             Kind::Guard(test, value, _) => vec![test, value],
             Kind::Named(_, it)
             | Kind::Negate(it)
@@ -387,10 +395,16 @@ impl Expr {
 }
 
 impl Fact {
-    /// What a judged row must have.
-    pub fn judged(&self) -> Vec<&E> {
+    /// What a judged row must have: without one of these there is no value.
+    pub fn needed(&self) -> Vec<&E> {
         let pairs = self.keys.iter().chain(&self.others).chain(&self.dates).chain(&self.instants);
-        pairs.map(|it| &it.1).collect()
+        pairs.map(|it| &it.1).chain(&self.needed).collect()
+    }
+
+    /// All that is asked of a judged row.
+    pub fn judged(&self) -> Vec<&E> {
+        let seen = self.filter.iter().flat_map(judged::judged_in);
+        self.needed().into_iter().chain(seen).collect()
     }
 
     /// What the rows must have.
@@ -418,6 +432,7 @@ impl RuleSet {
                         res.insert(*id);
                     }
                     Kind::Hit(other) => open.push(*other),
+                    Kind::Open(_, rows) if evidence => res.extend(rows.iter().map(|it| it.0)),
                     _ => todo.extend(it.parts()),
                 }
             }

@@ -1,6 +1,7 @@
 //! A rule set over a data set: outcomes by the engine, evidence by the interpreter, lines in order.
 
 pub mod cases;
+pub mod besides;
 pub mod decide;
 pub mod decisions;
 pub mod digest;
@@ -15,6 +16,7 @@ pub mod source;
 pub mod tested;
 pub mod verify;
 pub mod who;
+pub mod world;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -33,6 +35,7 @@ use crate::interpret;
 use crate::interpret::row;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::run::besides::Besides;
 use crate::run::lines::Line;
 use crate::run::lines::Lines;
 use crate::schema::FieldId;
@@ -84,6 +87,7 @@ pub struct Opened {
     pub history: Option<Input>,
     /// Whether what was found is explained; without it rows are only counted.
     pub evidence: bool,
+    besides: Besides,
     /// The declaration whose rows alone are judged: by the interpreter only.
     pub only: Option<String>,
 }
@@ -185,6 +189,7 @@ pub fn open(
         input: input.clone(),
         history: history.cloned(),
         evidence,
+        besides: Besides::default(),
         only: None,
     })
 }
@@ -243,6 +248,7 @@ impl Opened {
         options: &Options,
     ) -> Result<Done, Trouble> {
         self.table.prepare()?;
+        self.count_around(options)?;
         let counts = match options.engine {
             Engine::DataFusion => engine::run(set, self, out, options)?,
             Engine::Interpreter => interpreted(set, self, out, options)?,
@@ -252,11 +258,12 @@ impl Opened {
             report = report.with(outer.tally.report());
         }
         enough(&report, options.max_rejected)?;
+        let report = self.with_besides(set, report, options)?;
         Ok(Done { rows: report.read, report, counts })
     }
 }
 
-fn enough(report: &Report, max_rejected: u64) -> Result<(), Trouble> {
+pub fn enough(report: &Report, max_rejected: u64) -> Result<(), Trouble> {
     let share = report.faulty.saturating_mul(1_000_000) > report.read.saturating_mul(max_rejected);
     if !share {
         return Ok(());
@@ -310,7 +317,7 @@ fn interpreted(
     let mut judge = Judge::new(set, opened.inner, out.is_some());
     let levels = opened.levels(set);
     let own: Option<Arc<Table>> = opened.outer.as_ref().map(|it| Arc::new(it.again()));
-    let world = past::world(set, opened, options)?;
+    let world = world::world(set, opened, options)?;
     let know = |rules: &[RuleId], row: &mut interpret::Row| {
         for id in set.facts_of(rules, opened.evidence) {
             let value = interpret::history::fact(set, &world, id, row);

@@ -203,6 +203,16 @@ pub struct Field {
     pub unit: Option<String>,
     pub required: bool,
     pub formerly: Option<String>,
+    pub known: Option<Known>,
+}
+
+/// When a field of a declaration is known, if not when it is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// Nobody says when.
+    Later,
+    /// From the date or instant in this field of the record on.
+    From(usize),
 }
 
 #[derive(Debug, Clone, Default)]

@@ -117,6 +117,7 @@ codes! {
     T5104 Error "no-instant" "hours and minutes where only dates are known";
     T5105 Error "not-past" "rows of another time or place without `past`";
     T5106 Error "no-history" "`past` rows of a record without a `history` line";
+    T5107 Error "result-too-early" "a result that is not known when the declaration is accepted";
     // Logic: from scores to channels.
     T6001 Error "two-policies" "a second policy in one rule set";
     T6002 Error "no-otherwise" "a policy that leaves some declarations without a channel";
@@ -140,6 +141,7 @@ codes! {
     T8001 Warning "unbounded-window" "past rows without `in last`";
     T8002 Warning "no-key" "past rows without `with same`";
     T8003 Warning "written-twice" "one statistic written in two places";
+    T8004 Warning "pair-by-pair" "past rows compared with the judged row one by one";
     // Lists and nomenclatures.
     T9001 Error "list-file" "a list whose file cannot be read";
     T9002 Error "list-column" "a column that the file of a list does not have";

@@ -109,7 +109,7 @@ impl<'a> Lowering<'a> {
     }
 
     pub fn scope_of(level: RecordId) -> Scope {
-        Scope { record: level, arguments: BTreeMap::new(), many: false, valid: (None, None) }
+        Scope { record: level, arguments: BTreeMap::new(), judged: None, valid: (None, None) }
     }
 
     fn cases(

@@ -126,7 +126,7 @@ impl<'a> Lowering<'a> {
             let it = Expr { kind: Kind::Field(id), ty: Type::Date, span: name.span };
             arguments.insert(DAY.to_owned(), Arc::new(it));
         }
-        Scope { record: level, arguments, many: false, valid: (None, None) }
+        Scope { record: level, arguments, judged: None, valid: (None, None) }
     }
 
     fn policy_line(&mut self, it: &PolicyLine, scope: &Scope, policy: &mut Policy) {

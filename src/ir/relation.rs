@@ -1,6 +1,5 @@
 //! What is looked up elsewhere: since when somebody is known, the row that is referred to, rates.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diagnostic::Code;
@@ -145,8 +144,6 @@ impl Lowering<'_> {
             return Some(at);
         }
         let target = refers.to;
-        let there =
-            Scope { record: target, arguments: BTreeMap::new(), many: true, ..scope.clone() };
         let Some(value) = self.own_field(target, name, span) else {
             let names = self.schema.record(target).fields.iter().map(|it| it.name.as_str());
             let help = did_you_mean(&name.text, names)
@@ -182,9 +179,10 @@ impl Lowering<'_> {
         };
         let fact = Fact {
             words: Arc::from(format!("{}.{}", relation.text, name.text)),
-            rows: there.record,
+            rows: target,
             reach: if dates.is_some() { Reach::AsOf } else { Reach::All },
             filter: None,
+            needed: Vec::new(),
             keys,
             others: None,
             statistic: Statistic::Latest,

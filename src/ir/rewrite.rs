@@ -19,7 +19,8 @@ impl Expr {
             | Kind::Hit(_)
             | Kind::Fact(_)
             | Kind::Total(_)
-            | Kind::Open(_) => self.kind.clone(),
+            | Kind::Open(..) => self.kind.clone(),
+            Kind::Judged(it) => Kind::Judged(make(it)),
             Kind::Guard(test, value, reason) => Kind::Guard(make(test), make(value), *reason),
             Kind::Named(name, it) => Kind::Named(name.clone(), make(it)),
             Kind::Negate(it) => Kind::Negate(make(it)),
@@ -75,7 +76,11 @@ impl<F: Fn(&E) -> Option<E>> Rewriter<F> {
         let new = (self.change)(it).unwrap_or_else(|| {
             let kind = it.with_parts(&mut |part| self.rewrite(part));
             let new = Arc::new(Expr { kind, ty: it.ty.clone(), span: it.span });
-            let same = it.parts().iter().zip(new.parts()).all(|(a, b)| Arc::ptr_eq(a, b));
+            let same = match (&it.kind, &new.kind) {
+                // What is of another row is no part.
+                (Kind::Judged(a), Kind::Judged(b)) => Arc::ptr_eq(a, b),
+                _ => it.parts().iter().zip(new.parts()).all(|(a, b)| Arc::ptr_eq(a, b)),
+            };
             if same { it.clone() } else { new }
         });
         self.done.insert(place, new.clone());

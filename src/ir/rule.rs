@@ -46,7 +46,7 @@ impl Lowering<'_> {
         let Some(level) = self.level(name, block) else { return rule };
         rule.level = level;
         let valid = self.validity(block);
-        let scope = Scope { record: level, arguments: BTreeMap::new(), many: false, valid };
+        let scope = Scope { record: level, arguments: BTreeMap::new(), judged: None, valid };
         self.negated.clear();
         self.expanded = 0;
         self.rule_lines(block, &scope, &mut rule);

@@ -117,7 +117,8 @@ impl<'a> Values<'a> {
             | Kind::And(_)
             | Kind::Or(_)
             | Kind::AtLeast(..)
-            | Kind::Open(_)
+            | Kind::Judged(_)
+            | Kind::Open(..)
             | Kind::Total(_)
             | Kind::Hit(_) => {
                 let it = plan::translate(self.set, expr);

@@ -7,6 +7,7 @@
 
 pub mod frame;
 pub mod group;
+pub mod pair;
 pub mod statistic;
 pub mod store;
 pub mod sweep;

@@ -14,8 +14,6 @@ use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 
 use crate::data::Days;
-use crate::interpret::Row;
-use crate::interpret::history::World;
 use crate::interpret::row;
 use crate::ir::E;
 use crate::ir::Fact;
@@ -33,6 +31,8 @@ use crate::plan::past::frame::Request;
 use crate::plan::past::frame::Words;
 use crate::plan::past::group::Groups;
 use crate::plan::past::group::Sorted;
+use crate::plan::past::pair::Condition;
+use crate::plan::past::pair::Held;
 use crate::plan::past::store::Store;
 use crate::plan::past::sweep;
 use crate::plan::past::sweep::Axis;
@@ -48,7 +48,6 @@ use crate::run::source::Source;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::trouble::Trouble;
-use crate::value::Value;
 use crate::value::calendar;
 use crate::value::text::Form;
 
@@ -80,63 +79,6 @@ pub fn replaced_by(set: &RuleSet, opened: &Opened, record: RecordId) -> Vec<Fiel
         return Vec::new();
     }
     set.schema.key_fields(outermost)
-}
-
-/// Every row that the facts of the run look at, for the interpreter.
-///
-/// Errors: files that cannot be read.
-pub fn world(set: &RuleSet, opened: &Opened, options: &Options) -> Result<World, Trouble> {
-    let mut world = World::default();
-    let facts = set.facts_of(&opened.rules, opened.evidence);
-    let records: BTreeSet<RecordId> = facts.iter().map(|it| set.facts[it.0].rows).collect();
-    let used = run::fields_in(facts.iter().flat_map(|it| set.facts[it.0].of_rows()));
-    for record in records {
-        let key = replaced_by(set, opened, record);
-        let mut seen: BTreeSet<Vec<Value>> = BTreeSet::new();
-        let mut rows: Vec<Row> = Vec::new();
-        for (input, _) in inputs(set, opened, record)? {
-            let source = source::open(set, input, record, opened.inner, &used)?;
-            let own = rows_of(set, &source, record, options)?;
-            let of = |row: &Row| key.iter().map(|it| row.get(*it)).collect::<Vec<_>>();
-            let before = seen.clone();
-            seen.extend(own.iter().map(of));
-            rows.extend(own.into_iter().filter(|it| key.is_empty() || !before.contains(&of(it))));
-        }
-        world.rows.insert(record, rows);
-    }
-    Ok(world)
-}
-
-fn rows_of(
-    set: &RuleSet,
-    source: &Source,
-    record: RecordId,
-    options: &Options,
-) -> Result<Vec<Row>, Trouble> {
-    source.table.prepare()?;
-    let columns = row::columns(set, &source.table.arrow);
-    let keys = set.schema.key_fields(record);
-    let mut all: Vec<Row> = Vec::new();
-    let mut places: BTreeMap<Vec<Value>, usize> = BTreeMap::new();
-    for batch in source.table.read(options.batch_size) {
-        let batch = batch?;
-        for at in 0..batch.num_rows() {
-            let row = row::row(set, &columns, &batch, at);
-            if !source.merged {
-                all.push(row);
-                continue;
-            }
-            let key = keys.iter().map(|it| row.get(*it)).collect();
-            match places.get(&key) {
-                Some(place) => run::agree(set, record, &mut all[*place], &row),
-                None => {
-                    places.insert(key, all.len());
-                    all.push(row);
-                }
-            }
-        }
-    }
-    Ok(all)
 }
 
 /// One side of a pass: what is asked of the rows, and how they are read.
@@ -192,6 +134,7 @@ impl Side<'_> {
         options: &Options,
     ) -> Result<LogicalPlan, Trouble> {
         let source = source::open(set, input, self.record, opened.inner, &self.fields)?;
+        opened.beside(set, self.record, first, &source.table);
         source.table.prepare()?;
         // Rows that are merged may disagree on the day: all of them are read.
         let days = self.days.filter(|_| !source.merged);
@@ -283,10 +226,10 @@ pub async fn store(
             days: None,
         });
         let passed = if own {
-            Passed::of(it, None, &mut judged.request)
+            Passed::of(set, it, None, &mut judged.request)
         } else {
             side.fields.extend(run::fields_in(it.of_rows().into_iter()));
-            Passed::of(it, Some(&mut side.request), &mut judged.request)
+            Passed::of(set, it, Some(&mut side.request), &mut judged.request)
         };
         places.push((*id, passed));
     }
@@ -329,7 +272,7 @@ pub async fn store(
         }
         let rows = rows_frame.as_ref().unwrap_or(&judged_frame);
         let mine = places.iter().filter(|it| fact(&it.0).rows == record);
-        passes(set, mine, rows, &judged_frame, &mut store, options.threads);
+        passes(set, mine, rows, &judged_frame, &words.all, &mut store, options.threads);
     }
     store.words = Arc::from(words.all);
     Ok(Some(Arc::new(store)))
@@ -363,18 +306,36 @@ struct Passed {
     days: Option<(usize, usize)>,
     instants: Option<(usize, usize)>,
     needed: Vec<usize>,
+    held: Option<Compared>,
+}
+
+/// A condition on both sides, and the columns of what it needs of each.
+struct Compared {
+    condition: Condition,
+    theirs: Vec<usize>,
+    ours: Vec<usize>,
 }
 
 impl Passed {
     /// `rows` is nothing where rows and judged rows share their columns.
-    fn of<'a>(fact: &Fact, rows: Option<&mut Request<'a>>, judged: &mut Request<'a>) -> Passed {
+    fn of<'a>(
+        set: &RuleSet,
+        fact: &Fact,
+        rows: Option<&mut Request<'a>>,
+        judged: &mut Request<'a>,
+    ) -> Passed {
         let form = |(theirs, ours): &(E, E)| theirs.ty.form().max(ours.ty.form());
         let ours = |judged: &mut Request, it: &(E, E)| judged.column(&it.1, form(it));
         let keys: Vec<usize> = fact.keys.iter().map(|it| ours(judged, it)).collect();
         let others = fact.others.as_ref().map(|it| ours(judged, it));
         let days = fact.dates.as_ref().map(|it| ours(judged, it));
         let instants = fact.instants.as_ref().map(|it| ours(judged, it));
-        let needed = others.into_iter().chain(days).chain(instants).collect();
+        let exact = |it: &E, side: &mut Request| side.column(it, Form::Exact);
+        let own: Vec<usize> = fact.needed.iter().map(|it| exact(it, judged)).collect();
+        let needed = others.into_iter().chain(days).chain(instants).chain(own).collect();
+        let condition = fact.filter.as_ref().and_then(|it| Condition::of(set, it));
+        let of_ours = |it: &Condition| it.ours.iter().map(|it| exact(it, judged)).collect();
+        let compared: Option<Vec<usize>> = condition.as_ref().map(of_ours);
         let rows = rows.unwrap_or(judged);
         let theirs = |rows: &mut Request, it: &(E, E)| rows.column(&it.0, form(it));
         let of_value = match fact.statistic {
@@ -382,7 +343,8 @@ impl Passed {
             _ => Form::Exact,
         };
         let mut plain = |it: &Option<E>, form| it.as_ref().map(|it| rows.column(it, form));
-        let filter = plain(&fact.filter, Form::Exact);
+        let alone = fact.filter.clone().filter(|_| condition.is_none());
+        let filter = plain(&alone, Form::Exact);
         let value = plain(&fact.value, of_value);
         let weight = plain(&fact.weight, Form::Exact);
         let known = plain(&fact.known_from, Form::Exact);
@@ -397,6 +359,10 @@ impl Passed {
             days: fact.dates.as_ref().map(|it| theirs(rows, it)).zip(days),
             instants: fact.instants.as_ref().map(|it| theirs(rows, it)).zip(instants),
             needed,
+            held: condition.zip(compared).map(|(condition, ours)| {
+                let theirs = condition.theirs.iter().map(|it| exact(it, rows)).collect();
+                Compared { condition, theirs, ours }
+            }),
         }
     }
 }
@@ -412,6 +378,7 @@ fn passes<'a>(
     facts: impl Iterator<Item = &'a (FactId, Passed)>,
     rows: &Frame,
     judged: &Frame,
+    words: &[Arc<str>],
     store: &mut Store,
     threads: usize,
 ) {
@@ -478,6 +445,12 @@ fn passes<'a>(
                     days: it.days,
                     instants: it.instants,
                     needed: it.needed.clone(),
+                    held: it.held.as_ref().map(|it| Held {
+                        condition: &it.condition,
+                        theirs: &it.theirs,
+                        ours: &it.ours,
+                        words,
+                    }),
                 };
                 let found = sweep::sweep(&places, &sides, threads);
                 let shape = Shape::typed(fact.ty.clone());

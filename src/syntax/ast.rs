@@ -198,12 +198,13 @@ pub enum LineKind {
     Test(TestLine),
     // record
     Key(Vec<Name>),
-    /// `field hs : code of HS required formerly hs_code "Commodity code"`
+    /// `field hs : code of HS required formerly hs_code known later "Commodity code"`
     Field {
         name: Name,
         ty: TypeRef,
         required: bool,
         formerly: Option<Name>,
+        known: Option<Option<Name>>,
         label: Option<Text>,
     },
     /// `derived unit_value : value / net_mass in EUR/kg "Unit value"`

@@ -148,6 +148,9 @@ impl Builder<'_> {
                 formerly: Self::part(&pairs, Rule::formerly)
                     .and_then(|it| inner_of(it, Rule::word))
                     .map(|it| self.name(&it)),
+                known: Self::part(&pairs, Rule::known_later)
+                    .or(Self::part(&pairs, Rule::known_when))
+                    .map(|it| inner_of(it, Rule::word).map(|it| self.name(&it))),
                 label: self.string_of(&pairs),
             },
             Rule::derived => LineKind::Derived {

@@ -28,6 +28,14 @@ pub fn meta_key(it: MetaKey) -> &'static str {
     }
 }
 
+/// From when on a field is known, with a space in front.
+pub fn known(it: &Option<Name>) -> String {
+    match it {
+        None => " known later".to_owned(),
+        Some(name) => format!(" known from {}", name.text),
+    }
+}
+
 pub fn binary(it: BinaryOp) -> &'static str {
     match it {
         BinaryOp::Add => "+",

@@ -134,6 +134,7 @@ fn field(name: &str, ty: Type) -> Field {
         unit: None,
         required: false,
         formerly: None,
+        known: None,
     }
 }
 
@@ -289,7 +290,7 @@ fn column(id: FieldId, ty: Type) -> E {
 fn fixed(rule: &Rule, truth: Option<bool>) -> E {
     let kind = match truth {
         Some(it) => Kind::Literal(Value::Truth(it)),
-        None => Kind::Open(Arc::from(vec![rule.id.to_string()])),
+        None => Kind::Open(Arc::from(vec![rule.id.to_string()]), Arc::from(Vec::new())),
     };
     Arc::new(Expr { kind, ty: Type::Truth, span: rule.span })
 }

@@ -49,7 +49,7 @@ fn all_fields(set: &RuleSet, it: &E) -> BTreeSet<FieldId> {
 fn mask(set: &RuleSet, it: &E, missing: &BTreeSet<FieldId>) -> u8 {
     let of = |it: &E| mask(set, it, missing);
     match &it.kind {
-        Kind::Literal(Value::Missing(_)) | Kind::Open(_) => UNKNOWN,
+        Kind::Literal(Value::Missing(_)) | Kind::Open(..) => UNKNOWN,
         Kind::Literal(Value::Truth(true)) => TRUE,
         Kind::Literal(Value::Truth(false)) => FALSE,
         Kind::Literal(_) => GIVEN,

@@ -168,7 +168,7 @@ impl Bench<'_> {
         let lacking = if wanted { n.saturating_sub(known) } else { (most + 1).saturating_sub(n) };
         let mut ways = Vec::new();
         for (row, _) in self.past.rows(possible, &key) {
-            let is = truth(&eval(self.set, &condition, row));
+            let is = history::asked(self.set, &condition, row, at.row);
             if is != Some(wanted) && history::counts(self.set, &base, row, at.row) {
                 ways.push(self.need(&condition, At { row, record: base.rows }, wanted));
             }

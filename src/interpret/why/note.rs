@@ -8,7 +8,6 @@ use crate::interpret::eval;
 use crate::interpret::explain;
 use crate::interpret::history;
 use crate::interpret::list;
-use crate::interpret::truth;
 use crate::interpret::why::Bench;
 use crate::interpret::why::past::key_of;
 use crate::interpret::why::term::leaves;
@@ -66,7 +65,7 @@ pub fn quantifier(it: &E) -> Option<(FactId, FactId)> {
         && let [sure, rest] = parts.as_slice()
         && let Kind::And(rest) = &rest.kind
         && let [possible, open] = rest.as_slice()
-        && matches!(open.kind, Kind::Open(_))
+        && matches!(open.kind, Kind::Open(..))
     {
         return Some((fact(sure)?, fact(possible)?));
     }
@@ -347,7 +346,7 @@ impl Bench<'_> {
         match &it.kind {
             Kind::Field(_) | Kind::Lookup(_) | Kind::Parameter(..) => notes.push(what(it)),
             Kind::Fact(id) if reason == Reason::NotGiven => {
-                for part in self.set.facts[id.0].judged() {
+                for part in self.set.facts[id.0].needed() {
                     self.missing(part, row, notes);
                 }
             }
@@ -376,7 +375,7 @@ impl Bench<'_> {
             if !history::counts(self.set, &base, it, row) {
                 continue;
             }
-            let place = match truth(&eval(self.set, &condition, it)) {
+            let place = match history::asked(self.set, &condition, it, row) {
                 Some(true) => &mut passed,
                 Some(false) => &mut failed,
                 None => &mut unknown,

@@ -90,7 +90,7 @@ pub fn leaves(it: &E) -> Vec<&E> {
         | Kind::Lookup(_)
         | Kind::Total(_)
         | Kind::Hit(_) => vec![it],
-        Kind::InGroup(inner, ..) => leaves(inner),
+        Kind::InGroup(inner, ..) | Kind::Judged(inner) => leaves(inner),
         Kind::InList(inner) => leaves(&inner.key),
         Kind::Literal(_)
         | Kind::Negate(_)
@@ -111,6 +111,6 @@ pub fn leaves(it: &E) -> Vec<&E> {
         | Kind::Or(_)
         | Kind::AtLeast(..)
         | Kind::Guard(..)
-        | Kind::Open(_) => it.parts().into_iter().flat_map(leaves).collect(),
+        | Kind::Open(..) => it.parts().into_iter().flat_map(leaves).collect(),
     }
 }

@@ -28,8 +28,7 @@ use crate::plan::cell::MISSING;
 use crate::plan::cell::Shape;
 use crate::plan::past::frame::Cells;
 use crate::plan::past::frame::NONE;
-use crate::schema::Type;
-use crate::value::Decimal;
+use crate::plan::past::pair;
 use crate::value::Reason;
 use crate::value::Value;
 
@@ -167,23 +166,7 @@ impl Hash for Look {
 impl Look {
     fn value(&self, known: &Known, row: Option<u64>) -> Value {
         let Some(at) = row.and_then(|it| self.store.place(it)) else { return MISSING };
-        let cell = known.cells.get(at);
-        if cell == NONE {
-            return MISSING;
-        }
-        let long = i64::try_from(cell).unwrap_or(0);
-        match &known.shape.ty {
-            Type::Truth => Value::Truth(cell == 1),
-            Type::Whole => Value::Whole(long),
-            Type::Number(number) => Value::Decimal(Decimal::new(cell, number.scale)),
-            Type::Date => Value::Date(i32::try_from(long).unwrap_or(0)),
-            Type::DateTime => Value::DateTime(long),
-            Type::Duration | Type::Error => MISSING,
-            Type::Text(_) | Type::Code(_) | Type::Choice(_) | Type::Country | Type::Currency => {
-                let word = usize::try_from(long).ok().and_then(|it| self.store.words.get(it));
-                word.map_or(MISSING, |it| Value::Text(it.clone()))
-            }
-        }
+        pair::value(known.cells.get(at), &known.shape.ty, &self.store.words)
     }
 }
 
