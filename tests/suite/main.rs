@@ -18,6 +18,7 @@ mod rows;
 mod seed;
 mod tidy;
 mod typed;
+mod weakened;
 
 use std::process::ExitCode;
 
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     trials.extend(reach::trials());
     trials.extend(records::trials());
     trials.extend(typed::trials());
+    trials.extend(weakened::trials());
     trials.extend(rational::trials());
     trials.extend(random::trials());
     trials.extend(past::trials());
