@@ -12,6 +12,8 @@ pub mod progress;
 #[cfg(feature = "engine")]
 pub mod run;
 pub mod scope;
+#[cfg(feature = "engine")]
+pub mod test;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -99,6 +101,10 @@ enum Command {
     #[cfg(feature = "engine")]
     #[command(after_help = run::EXAMPLES)]
     Run(run::Run),
+    /// Run the tests of rules and profiles
+    #[cfg(feature = "engine")]
+    #[command(after_help = test::EXAMPLES)]
+    Test(test::Test),
     /// Show how DataFusion runs the rules, or one rule
     #[cfg(feature = "engine")]
     #[command(after_help = run::PLAN_EXAMPLES)]
@@ -190,6 +196,8 @@ fn run_command(context: &Context, command: &Command) -> Result<Exit, Trouble> {
         Command::Fmt(it) => fmt::fmt(it, context),
         #[cfg(feature = "engine")]
         Command::Run(it) => run::run(it, context),
+        #[cfg(feature = "engine")]
+        Command::Test(it) => test::test(it, context),
         #[cfg(feature = "engine")]
         Command::Plan(it) => run::plan(it, context),
         Command::Dump(it) => dump::dump(it, context),

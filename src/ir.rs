@@ -3,9 +3,12 @@
 //! `lower` makes them from trees; `interpret` and `plan` give them the same meaning.
 
 pub mod body;
+pub mod cases;
+pub mod expected;
 pub mod expression;
 pub mod from_schema;
 pub mod function;
+pub mod given;
 pub mod literal;
 pub mod lower;
 pub mod many;
@@ -14,7 +17,9 @@ pub mod print;
 pub mod profile;
 pub mod quantity;
 pub mod relation;
+pub mod rewrite;
 pub mod rule;
+pub mod target;
 pub mod test;
 pub mod typing;
 pub mod unknown;
@@ -39,6 +44,7 @@ pub struct RuleSet {
     pub parameters: Vec<Parameter>,
     /// What is known of many rows, each once.
     pub facts: Vec<Fact>,
+    pub tests: Arc<Vec<cases::Test>>,
 }
 
 /// A fact, by its place in the rule set.

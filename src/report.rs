@@ -3,6 +3,7 @@
 pub mod diagnostics;
 #[cfg(feature = "engine")]
 pub mod summary;
+pub mod tests;
 
 /// What a terminal or file can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

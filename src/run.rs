@@ -1,9 +1,11 @@
 //! A rule set over a data set: outcomes by the engine, evidence by the interpreter, lines in order.
 
+pub mod cases;
 pub mod engine;
 pub mod lines;
 pub mod past;
 pub mod source;
+pub mod tested;
 pub mod write;
 
 use std::collections::BTreeMap;

@@ -11,7 +11,8 @@ pub mod print;
 mod refusal;
 mod scan;
 mod structure;
-mod word;
+pub mod test_block;
+pub mod word;
 
 use crate::diagnostic::Code;
 use crate::diagnostic::Diagnostic;

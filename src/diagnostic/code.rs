@@ -117,6 +117,14 @@ codes! {
     T5104 Error "no-instant" "hours and minutes where only dates are known";
     T5105 Error "not-past" "rows of another time or place without `past`";
     T5106 Error "no-history" "`past` rows of a record without a `history` line";
+    // Tests.
+    T7001 Error "unknown-subject" "a test of a rule or profile that does not exist";
+    T7002 Error "unknown-in-test" "a name that a test cannot give or expect";
+    T7003 Error "misplaced" "a line of a test where it means nothing";
+    T7004 Error "expectation" "a test that expects nothing, or what cannot be";
+    T7005 Error "given-twice" "a value that a test gives twice";
+    T7006 Error "date-not-given" "a test without the acceptance date that its rule needs";
+    T7007 Error "not-fixed" "a value of a test that is not written out";
     // Many rows.
     T8001 Warning "unbounded-window" "past rows without `in last`";
     T8002 Warning "no-key" "past rows without `with same`";

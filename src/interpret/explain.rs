@@ -54,7 +54,7 @@ fn piece_text(set: &RuleSet, piece: &Piece, row: &Row) -> String {
 }
 
 /// The value with its unit: `12.5 EUR/kg`, `8 %`, `(no value)`.
-fn words_of(set: &RuleSet, expr: &E, row: &Row) -> String {
+pub fn words_of(set: &RuleSet, expr: &E, row: &Row) -> String {
     let value = eval(set, expr, row);
     words(set, &value, expr, row)
 }

@@ -128,7 +128,8 @@ fn vocabulary(block: &ast::Block, parts: &mut Parts, diagnostics: &mut Vec<Diagn
         | ast::Head::Define { .. }
         | ast::Head::Parameter { .. }
         | ast::Head::List { .. }
-        | ast::Head::Profile { .. } => {}
+        | ast::Head::Profile { .. }
+        | ast::Head::Test(..) => {}
     }
 }
 

@@ -58,7 +58,9 @@ pub fn lower(files: &[ast::File], context: Context) -> (RuleSet, Vec<Diagnostic>
     lowering.unused_definitions(files);
     lowering.unused_profiles(files);
     lowering.hit_cycles(&rules);
+    let tests = Arc::new(lowering.tests(files, &rules));
     let rule_set = RuleSet {
+        tests,
         schema: lowering.schema.clone(),
         rules,
         lists: lowering.lists,

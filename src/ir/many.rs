@@ -136,7 +136,7 @@ impl Lowering<'_> {
     }
 
     /// The record of `items`, `item`, `past declarations`.
-    fn record_of_rows(&mut self, name: &ast::Name) -> Option<RecordId> {
+    pub fn record_of_rows(&mut self, name: &ast::Name) -> Option<RecordId> {
         let text = name.text.as_str();
         let mut names = vec![text.to_owned()];
         names.extend(text.strip_suffix("ies").map(|it| format!("{it}y")));

@@ -175,7 +175,7 @@ impl Lowering<'_> {
     }
 
     /// The country, currency or choice that a bare name is where one is expected.
-    fn word(&mut self, name: &ast::Name, expected: &Type) -> Option<E> {
+    pub fn word(&mut self, name: &ast::Name, expected: &Type) -> Option<E> {
         let known = match expected {
             Type::Country => country::is_country(&name.text),
             Type::Currency => country::is_currency(&name.text),

@@ -14,6 +14,7 @@ use crate::ir::Fact;
 use crate::ir::Kind;
 use crate::ir::Lookup;
 use crate::ir::Reach;
+use crate::ir::RuleSet;
 use crate::ir::Statistic;
 use crate::ir::literal::literal;
 use crate::ir::lower::Lowering;
@@ -95,7 +96,7 @@ impl Lowering<'_> {
     }
 
     /// The record whose past tells, and what is looked for in it.
-    fn known_of(&mut self, value: &ast::Expr, scope: &Scope) -> Option<(RecordId, E)> {
+    pub fn known_of(&mut self, value: &ast::Expr, scope: &Scope) -> Option<(RecordId, E)> {
         let lineage = self.schema.lineage(scope.record);
         let named = match &value.kind {
             ast::ExprKind::Path(path) if path.len() == 1 => {
@@ -266,4 +267,17 @@ impl Lowering<'_> {
         let wanted = truth(Kind::Or(vec![some, truth(Kind::IsMissing(from), span)]), span);
         node(Kind::Guard(wanted, product, Reason::NoRate), ty)
     }
+}
+
+/// Of what [`Lowering::known_for`] makes: who is known, and how the first day compares with which.
+pub fn known_parts<'a>(set: &RuleSet, it: &'a E) -> Option<(&'a E, Comparison, &'a E)> {
+    let Kind::Guard(given, test, Reason::NotGiven) = &it.kind else { return None };
+    let Kind::Not(missing) = &given.kind else { return None };
+    let (Kind::IsMissing(key), Kind::Compare(op, first, limit)) = (&missing.kind, &test.kind)
+    else {
+        return None;
+    };
+    let Kind::OrElse(fact, _) = &first.kind else { return None };
+    let Kind::Fact(id) = &fact.kind else { return None };
+    (set.facts[id.0].statistic == Statistic::FirstDate).then_some((key, *op, limit))
 }

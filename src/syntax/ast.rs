@@ -1,10 +1,12 @@
 //! The tree of one file: blocks of lines, with a span on every node and every comment kept.
 //!
-//! The tree holds what is written, in one spelling: comparison words have become signs, `is` and
-//! `=` are settled where the right side tells, parentheses are in the shape of the tree.
+//! The tree holds what is written, in one spelling: comparison words are signs, `is` and `=` are
+//! settled where the right side tells, parentheses are in the shape of the tree.
 
 use crate::source::FileId;
 use crate::source::Span;
+pub use crate::syntax::test_block::TestLine;
+pub use crate::syntax::test_block::TestSubject;
 
 #[derive(Debug, Clone)]
 pub struct File {
@@ -70,15 +72,30 @@ pub struct Date {
 #[derive(Debug, Clone)]
 pub enum Head {
     /// `rule R0101 "title"`
-    Rule { name: Name, title: Option<Text> },
+    Rule {
+        name: Name,
+        title: Option<Text>,
+    },
     /// `profile peers "title"`
-    Profile { name: Name, title: Option<Text> },
+    Profile {
+        name: Name,
+        title: Option<Text>,
+    },
     /// `define cheap(ratio: percent)`
-    Define { name: Name, formals: Vec<Formal> },
+    Define {
+        name: Name,
+        formals: Vec<Formal>,
+    },
     /// `parameter low_value_ratio : percent`
-    Parameter { name: Name, ty: TypeRef },
+    Parameter {
+        name: Name,
+        ty: TypeRef,
+    },
     /// `list sensitive_goods file "lists/sensitive_goods.csv"`
-    List { name: Name, file: Option<Text> },
+    List {
+        name: Name,
+        file: Option<Text>,
+    },
     /// `codes HS levels 2, 4, 6 extends X file "hs.csv" dated valid_from, valid_to`
     Codes {
         name: Name,
@@ -88,7 +105,11 @@ pub enum Head {
         dated: Option<Dated>,
     },
     /// `choice risk_class low, medium, high ordered`
-    Choice { name: Name, values: Vec<Name>, ordered: bool },
+    Choice {
+        name: Name,
+        values: Vec<Name>,
+        ordered: bool,
+    },
     /// `group EU "title" file "eu.csv" dated a, b`, `group G7 CA, FR, DE`, or bullets below it.
     Group {
         name: Name,
@@ -98,7 +119,12 @@ pub enum Head {
         dated: Option<Dated>,
     },
     /// `record item "Goods item" in declaration`
-    Record { name: Name, label: Option<Text>, parent: Option<Name> },
+    Record {
+        name: Name,
+        label: Option<Text>,
+        parent: Option<Name>,
+    },
+    Test(TestSubject, Option<Text>),
 }
 
 #[derive(Debug, Clone)]
@@ -107,7 +133,6 @@ pub struct Formal {
     pub ty: TypeRef,
 }
 
-/// The two columns of a validity, both days included.
 #[derive(Debug, Clone)]
 pub struct Dated {
     pub from: Name,
@@ -165,7 +190,6 @@ pub enum LineKind {
     As(Body),
     Bullet(Bullet),
     // list
-    /// `column hs : code of HS, prefix key`
     Column {
         name: Name,
         ty: TypeRef,
@@ -192,8 +216,8 @@ pub enum LineKind {
     },
     Gives(Vec<Name>),
     AllowPartial,
+    Test(TestLine),
     // record
-    /// `key declaration_id` or `key item_number, version`
     Key(Vec<Name>),
     /// `field hs : code of HS required formerly hs_code "Commodity code"`
     Field {
@@ -324,7 +348,6 @@ pub enum ExprKind {
         code: String,
     },
     Truth(bool),
-    /// `missing`, in tests and tables only.
     Missing,
     /// `origin`, `importer.risk_class`, `CN`.
     Path(Vec<Name>),

@@ -74,17 +74,20 @@ fn inner_of(pair: Pair<Rule>, rule: Rule) -> Option<Pair<Rule>> {
 }
 
 impl Builder<'_> {
-    fn names(&self, pairs: &[Pair<Rule>]) -> Vec<ast::Name> {
+    pub(in crate::syntax) fn names(&self, pairs: &[Pair<Rule>]) -> Vec<ast::Name> {
         let is_name = |it: &&Pair<Rule>| matches!(it.as_rule(), Rule::word | Rule::name);
         pairs.iter().filter(is_name).map(|it| self.name(it)).collect()
     }
 
-    fn string_of(&self, pairs: &[Pair<Rule>]) -> Option<ast::Text> {
+    pub(in crate::syntax) fn string_of(&self, pairs: &[Pair<Rule>]) -> Option<ast::Text> {
         let it = pairs.iter().find(|it| it.as_rule() == Rule::string)?;
         Some(self.text(it.clone()))
     }
 
-    fn part<'i>(pairs: &[Pair<'i, Rule>], rule: Rule) -> Option<Pair<'i, Rule>> {
+    pub(in crate::syntax) fn part<'i>(
+        pairs: &[Pair<'i, Rule>],
+        rule: Rule,
+    ) -> Option<Pair<'i, Rule>> {
         pairs.iter().find(|it| it.as_rule() == rule).cloned()
     }
 
@@ -376,6 +379,7 @@ impl Builder<'_> {
                     .map(|it| self.text(it)),
                 dated: Self::part(&pairs, Rule::head_dated).and_then(|it| self.dated(it)),
             },
+            Rule::test_head => self.test_head(&pairs)?,
             _ => ast::Head::Record {
                 name: name.next()?,
                 label: self.string_of(&pairs),

@@ -93,6 +93,9 @@ fn head(it: &Head) -> String {
         Head::Profile { name, title } => {
             format!("profile {}{}", name.text, optional("title", title.as_ref().map(quoted)))
         }
+        Head::Test(subject, title) => {
+            format!("test {}{}", subject.words(), optional("title", title.as_ref().map(quoted)))
+        }
         Head::Record { name, label, parent } => {
             let label = optional("label", label.as_ref().map(quoted));
             format!("record {}{label}{}", name.text, optional("in", name_of(parent.as_ref())))
@@ -159,6 +162,7 @@ fn line_kind(it: &LineKind) -> String {
         }
         LineKind::Gives(all) => format!("gives{}", names(all)),
         LineKind::AllowPartial => "allow-partial".to_owned(),
+        LineKind::Test(it) => format!("test {}", it.words(expr)),
     }
 }
 

@@ -177,6 +177,8 @@ fn in_words(it: Rule) -> &'static str {
         Rule::codes_part => "`levels`, `extends`, `file` or `dated`",
         Rule::history_part => "`event`, `date`, `known from` or `complete since`",
         Rule::has_one => "a record and how many, such as `item 1..999`",
+        Rule::K_is => "`is`",
+        Rule::outcome => "`hit`, `no hit` or `undecided`",
         Rule::K_from => "`from`",
         Rule::K_to => "`to`",
         Rule::K_of => "`of`",

@@ -128,6 +128,7 @@ impl Scanner {
     fn continues(&self, content: &str) -> bool {
         let Some(last) = self.lines.last() else { return false };
         let bullet = content.starts_with("- ") || content.starts_with("--");
+        let bullet = bullet || content.starts_with('|');
         let word = first_word(content);
         let signs = [')', '<', '>', '=', '+', '*', '/', '≤', '≥', '≠', '×'];
         if ["and", "or"].contains(&word) || content.starts_with(signs) {

@@ -11,10 +11,21 @@ use crate::syntax::line;
 use crate::syntax::scan::Logical;
 use crate::syntax::scan::Scanned;
 use crate::syntax::scan::first_word;
+use crate::syntax::test_block;
 
-const BLOCKS: &[&str] =
-    &["choice", "codes", "define", "group", "list", "parameter", "profile", "record", "rule"];
-const LATER: &[&str] = &["policy", "test"];
+const BLOCKS: &[&str] = &[
+    "choice",
+    "codes",
+    "define",
+    "group",
+    "list",
+    "parameter",
+    "profile",
+    "record",
+    "rule",
+    "test",
+];
+const LATER: &[&str] = &["policy"];
 const META: &[&str] = &["owner", "status", "tags", "see", "note"];
 
 /// The words that may begin a line of this kind of block.
@@ -99,6 +110,8 @@ struct Reader {
     /// Lines of such blocks: what the scanner says about them is of no use.
     passed_over: Vec<Span>,
     suppressions: Vec<ast::Suppression>,
+    /// The line before is a row of a table.
+    headed: bool,
 }
 
 impl Reader {
@@ -111,6 +124,7 @@ impl Reader {
             skipping: false,
             passed_over: Vec::new(),
             suppressions: Vec::new(),
+            headed: false,
         }
     }
 
@@ -217,6 +231,7 @@ impl Reader {
         let word = first_word(logical.text.trim_start()).to_owned();
         let span = self.span(&logical);
         self.skipping = true;
+        self.headed = false;
         self.word = word.clone();
         if LATER.contains(&word.as_str()) {
             let message = format!("`{word}` blocks are not in this version yet");
@@ -290,6 +305,11 @@ impl Reader {
 
     fn line_kind(&mut self, logical: &Logical) -> Option<LineKind> {
         let text = logical.text.trim_start();
+        if self.word == "test" {
+            let line = test_block::line(self.id, logical, self.headed, &mut self.diagnostics);
+            self.headed = text.starts_with('|');
+            return line.map(LineKind::Test);
+        }
         if !text.starts_with('-') {
             let word = first_word(text);
             let words = line_words(&self.word);
