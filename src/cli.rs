@@ -1,19 +1,25 @@
 //! The `tamis` command: arguments, streams, exit codes. The only module that prints or exits.
 
 pub mod check;
+pub mod ci;
 #[cfg(feature = "engine")]
 pub mod demo;
 pub mod dump;
 pub mod explain;
 pub mod fmt;
 pub mod init;
+pub mod ls;
 pub mod output;
 pub mod progress;
+#[cfg(feature = "engine")]
+pub mod replay;
 #[cfg(feature = "engine")]
 pub mod run;
 pub mod scope;
 #[cfg(feature = "engine")]
 pub mod test;
+#[cfg(feature = "engine")]
+pub mod verify;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -73,6 +79,9 @@ pub struct Global {
     #[arg(long, value_name = "HOW", global = true, default_value = "auto")]
     #[arg(env = "TAMIS_PROGRESS", hide_env = true)]
     progress: progress::Mode,
+    /// Nothing besides when it runs in CI: no annotations, no summary
+    #[arg(long, global = true, env = "TAMIS_NO_CI", hide_env = true)]
+    no_ci: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -105,6 +114,17 @@ enum Command {
     #[cfg(feature = "engine")]
     #[command(after_help = test::EXAMPLES)]
     Test(test::Test),
+    /// Say whether a run is as it was written, and what it read as it was read
+    #[cfg(feature = "engine")]
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::Verify),
+    /// Evaluate a run once more, by the definition, and compare
+    #[cfg(feature = "engine")]
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(replay::Replay),
+    /// List rules, lists, parameters, profiles, definitions
+    #[command(after_help = ls::EXAMPLES)]
+    Ls(ls::Ls),
     /// Show how DataFusion runs the rules, or one rule
     #[cfg(feature = "engine")]
     #[command(after_help = run::PLAN_EXAMPLES)]
@@ -198,6 +218,11 @@ fn run_command(context: &Context, command: &Command) -> Result<Exit, Trouble> {
         Command::Run(it) => run::run(it, context),
         #[cfg(feature = "engine")]
         Command::Test(it) => test::test(it, context),
+        #[cfg(feature = "engine")]
+        Command::Verify(it) => verify::verify(it, context),
+        #[cfg(feature = "engine")]
+        Command::Replay(it) => replay::replay(it, context),
+        Command::Ls(it) => ls::ls(it, context),
         #[cfg(feature = "engine")]
         Command::Plan(it) => run::plan(it, context),
         Command::Dump(it) => dump::dump(it, context),

@@ -21,6 +21,7 @@ use crate::ir::Kind;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::ir::TextTest;
+use crate::ir::Total;
 use crate::schema::FieldId;
 use crate::schema::Type;
 use crate::value::Decimal;
@@ -37,6 +38,7 @@ pub struct Row {
     values: std::collections::BTreeMap<FieldId, Value>,
     disputed: std::collections::BTreeSet<FieldId>,
     facts: std::collections::BTreeMap<FactId, Value>,
+    totals: std::collections::BTreeMap<Total, Decimal>,
 }
 
 impl Row {
@@ -58,6 +60,15 @@ impl Row {
     /// What is known of many rows, for this one.
     pub fn know(&mut self, fact: FactId, value: Value) {
         self.facts.insert(fact, value);
+    }
+
+    /// What its findings come to.
+    pub fn sum_up(&mut self, total: Total, value: Decimal) {
+        self.totals.insert(total, value);
+    }
+
+    fn total(&self, total: Total) -> Value {
+        self.totals.get(&total).map_or(NOT_GIVEN, |it| Value::Decimal(*it))
     }
 
     pub fn fact(&self, fact: FactId) -> Value {
@@ -156,6 +167,7 @@ pub fn eval(set: &RuleSet, expr: &Expr, row: &Row) -> Value {
             None => NOT_GIVEN,
         },
         Kind::Open(_) => NOT_GIVEN,
+        Kind::Total(it) => row.total(*it),
     }
 }
 

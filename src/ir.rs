@@ -3,6 +3,7 @@
 //! `lower` makes them from trees; `interpret` and `plan` give them the same meaning.
 
 pub mod body;
+pub mod case_table;
 pub mod cases;
 pub mod expected;
 pub mod expression;
@@ -13,6 +14,9 @@ pub mod literal;
 pub mod lower;
 pub mod many;
 pub mod name;
+pub mod policy;
+mod policy_check;
+mod policy_line;
 pub mod print;
 pub mod profile;
 pub mod quantity;
@@ -26,6 +30,9 @@ pub mod unknown;
 
 use std::sync::Arc;
 
+pub use crate::ir::policy::Policy;
+pub use crate::ir::policy::Status;
+pub use crate::ir::policy::Total;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::schema::Schema;
@@ -45,6 +52,8 @@ pub struct RuleSet {
     /// What is known of many rows, each once.
     pub facts: Vec<Fact>,
     pub tests: Arc<Vec<cases::Test>>,
+    /// From scores to channels.
+    pub policy: Option<Policy>,
 }
 
 /// A fact, by its place in the rule set.
@@ -136,9 +145,14 @@ pub struct Rule {
     pub id: Arc<str>,
     pub title: String,
     pub owner: String,
-    pub status: String,
+    pub status: Option<Status>,
     pub tags: Vec<String>,
+    /// `see`: the rule that takes its place.
+    pub see: Vec<String>,
+    /// A word of [`policy::channels`].
     pub channel: Option<String>,
+    /// Its channel is outside capacity and exemptions.
+    pub mandatory: bool,
     /// The record whose rows it judges.
     pub level: RecordId,
     /// In force, and the condition, and no established exception: true is a hit, unknown undecided.
@@ -263,6 +277,8 @@ pub enum Kind {
     Guard(E, E, crate::value::Reason),
     /// Unknown, because of these.
     Open(Arc<[String]>),
+    /// Of a declaration, in a policy.
+    Total(Total),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -338,9 +354,8 @@ impl Expr {
     /// The direct parts.
     pub fn parts(&self) -> Vec<&E> {
         match &self.kind {
-            Kind::Literal(_) | Kind::Field(_) | Kind::Hit(_) | Kind::Fact(_) | Kind::Open(_) => {
-                Vec::new()
-            }
+            Kind::Literal(_) | Kind::Field(_) | Kind::Hit(_) | Kind::Fact(_) => Vec::new(),
+            Kind::Open(_) | Kind::Total(_) => Vec::new(),
             Kind::Guard(test, value, _) => vec![test, value],
             Kind::Named(_, it)
             | Kind::Negate(it)

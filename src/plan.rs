@@ -118,7 +118,7 @@ fn translate(set: &RuleSet, expr: &E) -> df::Expr {
         Kind::Or(parts) => balanced(parts.iter().map(part).collect(), df::or, false),
         Kind::IsMissing(it) => part(it).is_null(),
         Kind::Fact(id) => column(&id.value_column()),
-        Kind::Open(_) => df::lit(ScalarValue::Boolean(None)),
+        Kind::Open(_) | Kind::Total(_) => df::lit(ScalarValue::Boolean(None)),
         Kind::Parameter(..)
         | Kind::Negate(_)
         | Kind::Arithmetic(..)
@@ -202,7 +202,8 @@ fn op(set: &RuleSet, expr: &E) -> Op {
         | Kind::Or(_)
         | Kind::IsMissing(_)
         | Kind::Fact(_)
-        | Kind::Open(_) => Op::OrElse,
+        | Kind::Open(_)
+        | Kind::Total(_) => Op::OrElse,
     }
 }
 

@@ -8,7 +8,11 @@ use arrow::array::Array;
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 
+use crate::decide::Decision;
+use crate::decide::secret::Secrets;
+use crate::decide::words;
 use crate::ir::RuleId;
+use crate::ir::Status;
 use crate::project;
 use crate::report::diagnostics;
 use crate::run;
@@ -115,6 +119,28 @@ impl Project {
         let own = |(name, files): (&String, &Vec<PathBuf>)| (name.clone(), Input::of(files));
         input.records = files.records.iter().map(own).collect();
         self.run_input(&input, Some(&history).filter(|it| !it.files.is_empty()), by)
+    }
+
+    /// What the policy makes of rows of files: key, channel, and why, a line each.
+    ///
+    /// Errors: what `tamis run` would stop at.
+    pub fn decide(&self, files: &[PathBuf], by: By) -> Result<Vec<String>, String> {
+        let set = &self.0.rule_set;
+        let policy = set.policy.as_ref().ok_or("there is no policy")?;
+        let rules = (0..set.rules.len()).map(RuleId);
+        let rules: Vec<RuleId> =
+            rules.filter(|it| set.rules[it.0].status.is_none_or(Status::runs)).collect();
+        let secrets = Secrets::of(policy).map_err(|it| it.to_string())?;
+        let (set, rules) = run::decide::prepared(set, &rules);
+        let input = Input::of(files);
+        let opened = run::open(&set, &rules, &input, None, true).map_err(|it| it.to_string())?;
+        let done = opened.decide(&set, &secrets, None, &options(by));
+        let (_, decisions) = done.map_err(|it| it.to_string())?;
+        let line = |it: &Decision| {
+            let (keys, channel) = (it.keys.join("/"), policy.word(it.channel));
+            format!("{keys}  {channel}  {}\n", words::sentence(&set, policy, it))
+        };
+        Ok(decisions.iter().map(line).collect())
     }
 
     fn run_input(&self, input: &Input, history: Option<&Input>, by: By) -> Result<Said, String> {

@@ -1,6 +1,12 @@
 //! What people and programs read: diagnostics and summaries as text and JSON.
 
+pub mod annotation;
+pub mod decided;
 pub mod diagnostics;
+pub mod github;
+pub mod junit;
+pub mod markdown;
+pub mod sarif;
 #[cfg(feature = "engine")]
 pub mod summary;
 pub mod tests;

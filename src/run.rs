@@ -1,11 +1,19 @@
 //! A rule set over a data set: outcomes by the engine, evidence by the interpreter, lines in order.
 
 pub mod cases;
+pub mod decide;
+pub mod decisions;
+pub mod digest;
+pub mod directory;
 pub mod engine;
 pub mod lines;
+pub mod manifest;
 pub mod past;
+pub mod replay;
 pub mod source;
 pub mod tested;
+pub mod verify;
+pub mod who;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -75,6 +83,8 @@ pub struct Opened {
     pub history: Option<Input>,
     /// Whether what was found is explained; without it rows are only counted.
     pub evidence: bool,
+    /// The declaration whose rows alone are judged: by the interpreter only.
+    pub only: Option<String>,
 }
 
 /// Files, and how they are read; or those of each record.
@@ -159,7 +169,8 @@ pub fn open(
     if let Some(other) = rules.iter().find(|it| !lineage.contains(&set.rules[it.0].level)) {
         let rule = &set.rules[other.0];
         let level = &set.schema.record(rule.level).name;
-        let message = format!("rule {} judges each {level}, and the data hold none", rule.id);
+        let who = if rule.id.is_empty() { "the policy" } else { &format!("rule {}", rule.id) };
+        let message = format!("{who} judges each {level}, and the data hold none");
         return Err(Trouble::usage(message).help("leave it out with `--rule`, or name its files"));
     }
     let used = used(set, rules, evidence);
@@ -173,6 +184,7 @@ pub fn open(
         input: input.clone(),
         history: history.cloned(),
         evidence,
+        only: None,
     })
 }
 
@@ -203,10 +215,27 @@ impl Opened {
         res
     }
 
+    /// Whether the row is of the declaration that is asked for.
+    fn judges(&self, set: &RuleSet, row: &interpret::Row) -> bool {
+        let key = || key_fields(set, self.inner).first().map(|it| row.get(*it).to_string());
+        self.only.as_ref().is_none_or(|it| key().as_ref() == Some(it))
+    }
+
     /// Judges every row by every rule. What `out` was given holds only if this ends well.
     ///
     /// Errors: data that cannot be read, too many faulty rows, and what the engine cannot do.
     pub fn run(
+        &self,
+        set: &RuleSet,
+        out: Option<Receiver>,
+        options: &Options,
+    ) -> Result<Done, Trouble> {
+        let Some(out) = out else { return self.whole_lines(set, None, options) };
+        self.whole_lines(set, Some(&mut |it| out(&lines::seen(it)?)), options)
+    }
+
+    /// The same, with the columns of lines that no reader sees.
+    fn whole_lines(
         &self,
         set: &RuleSet,
         out: Option<Receiver>,
@@ -304,6 +333,9 @@ fn interpreted(
             let batch = batch?;
             for at in 0..batch.num_rows() {
                 let row = row::row(set, &columns, &batch, at);
+                if !opened.judges(set, &row) {
+                    continue;
+                }
                 for (level, rules) in &levels {
                     if *level == opened.inner {
                         if !is_outer {
@@ -338,7 +370,7 @@ fn interpreted(
     if let Some(out) = out {
         let all = arrow::compute::concat_batches(lines.schema(), &found)
             .map_err(|_| Trouble::bug("lines do not fit together"))?;
-        out(&lines::seen(&lines.sorted(&all)?)?)?;
+        out(&lines.sorted(&all)?)?;
     }
     Ok(counts)
 }

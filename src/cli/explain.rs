@@ -48,6 +48,11 @@ const TOPICS: &[Topic] = &[
         summary: "tamis.toml, and how it is found",
         page: include_str!("../../docs/help/project.md"),
     },
+    Topic {
+        name: "runs",
+        summary: "runs on record: folder, manifest, verify, replay",
+        page: include_str!("../../docs/help/runs.md"),
+    },
 ];
 
 pub fn explain(it: &Explain) -> Result<Exit, Trouble> {

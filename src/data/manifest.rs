@@ -11,6 +11,8 @@ use crate::trouble::Trouble;
 
 #[derive(Debug, Clone, Default)]
 pub struct Manifest {
+    /// `tamis.toml`, or what stands in its place.
+    pub path: PathBuf,
     /// The folder of `tamis.toml`: paths start there.
     pub root: PathBuf,
     pub rules: Vec<String>,
@@ -201,6 +203,7 @@ pub fn load(path: &Path) -> Result<Manifest, Trouble> {
         file.project.rules
     };
     Ok(Manifest {
+        path: path.to_path_buf(),
         root: path.parent().map(Path::to_path_buf).unwrap_or_default(),
         rules,
         exclude: file.project.exclude,

@@ -66,7 +66,17 @@ impl Lowering<'_> {
             Expectation::Channel(name) if of_profile => {
                 refuse(self, name.span, "a profile has no channel")
             }
-            Expectation::Channel(name) => Some(ExpectKind::Channel(name.text.clone())),
+            Expectation::Channel(name) => {
+                let known = crate::ir::policy::channels(&self.schema);
+                if known.rank(&name.text).is_none() {
+                    let help = did_you_mean(&name.text, known.values.iter().map(String::as_str))
+                        .unwrap_or_else(|| format!("channels are {}", known.values.join(", ")));
+                    let message = format!("unknown channel `{}`", name.text);
+                    self.push(Diagnostic::new(Code::T7004, name.span, message).help(help));
+                    return None;
+                }
+                Some(ExpectKind::Channel(name.text.clone()))
+            }
             Expectation::Value(path, expr) => self.expected_value(path, expr, subject, level),
         }
     }
@@ -148,7 +158,7 @@ impl Lowering<'_> {
         let record = self.schema.record(date.record).name.clone();
         let message = format!("`{name}` is not given, and a validity, window or list needs it");
         let help = format!(
-            "add `{name} is 2026-03-10` below `given {record}`, or `{name} is missing` if you mean it"
+            "add `{name} is 2026-03-10` below `given {record}`, or `{name} is missing` if so meant"
         );
         self.push(Diagnostic::new(Code::T7006, case.span, message).help(help));
     }

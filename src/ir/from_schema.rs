@@ -128,8 +128,9 @@ fn vocabulary(block: &ast::Block, parts: &mut Parts, diagnostics: &mut Vec<Diagn
         | ast::Head::Define { .. }
         | ast::Head::Parameter { .. }
         | ast::Head::List { .. }
+        | ast::Head::Policy { .. }
         | ast::Head::Profile { .. }
-        | ast::Head::Test(..) => {}
+        | ast::Head::Test { .. } => {}
     }
 }
 

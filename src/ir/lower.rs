@@ -59,6 +59,7 @@ pub fn lower(files: &[ast::File], context: Context) -> (RuleSet, Vec<Diagnostic>
     lowering.unused_profiles(files);
     lowering.hit_cycles(&rules);
     let tests = Arc::new(lowering.tests(files, &rules));
+    let policy = lowering.policy(files, &rules);
     let rule_set = RuleSet {
         tests,
         schema: lowering.schema.clone(),
@@ -66,6 +67,7 @@ pub fn lower(files: &[ast::File], context: Context) -> (RuleSet, Vec<Diagnostic>
         lists: lowering.lists,
         parameters: lowering.parameters,
         facts: lowering.facts,
+        policy,
     };
     (rule_set, lowering.diagnostics)
 }

@@ -59,6 +59,7 @@ pub fn identity(it: &E) -> String {
         Kind::Fact(id) => format!("fact {}", id.0),
         Kind::Guard(_, _, reason) => format!("guard {reason:?}"),
         Kind::Open(names) => format!("open {names:?}"),
+        Kind::Total(it) => it.words().to_owned(),
     };
     let parts: Vec<String> = it.parts().into_iter().map(identity).collect();
     format!("({head} {:?} {})", it.ty, parts.join(" "))
@@ -143,5 +144,6 @@ fn head(set: &RuleSet, it: &E) -> String {
         Kind::Fact(id) => format!("fact {}: {}", id.0, set.facts[id.0].words),
         Kind::Guard(_, _, reason) => format!("if … else no value ({})", reason.words()),
         Kind::Open(names) => format!("unknown ({})", names.join(", ")),
+        Kind::Total(it) => it.words().to_owned(),
     }
 }

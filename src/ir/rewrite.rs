@@ -14,9 +14,12 @@ impl Expr {
     fn with_parts(&self, make: &mut dyn FnMut(&E) -> E) -> Kind {
         let mut all = |parts: &[E]| parts.iter().map(&mut *make).collect::<Vec<E>>();
         match &self.kind {
-            Kind::Literal(_) | Kind::Field(_) | Kind::Hit(_) | Kind::Fact(_) | Kind::Open(_) => {
-                self.kind.clone()
-            }
+            Kind::Literal(_)
+            | Kind::Field(_)
+            | Kind::Hit(_)
+            | Kind::Fact(_)
+            | Kind::Total(_)
+            | Kind::Open(_) => self.kind.clone(),
             Kind::Guard(test, value, reason) => Kind::Guard(make(test), make(value), *reason),
             Kind::Named(name, it) => Kind::Named(name.clone(), make(it)),
             Kind::Negate(it) => Kind::Negate(make(it)),

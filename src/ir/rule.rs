@@ -28,9 +28,11 @@ impl Lowering<'_> {
                 _ => String::new(),
             },
             owner: meta(block, ast::MetaKey::Owner).join(", "),
-            status: meta(block, ast::MetaKey::Status).join(", "),
+            status: self.status(block),
             tags: meta(block, ast::MetaKey::Tags),
+            see: meta(block, ast::MetaKey::See),
             channel: None,
+            mandatory: false,
             level: RecordId(0),
             outcome: error.clone(),
             condition: error,
@@ -63,7 +65,10 @@ impl Lowering<'_> {
                     self.negated = negated;
                 }
                 ast::LineKind::Score(expr) => rule.score = self.score(expr, scope),
-                ast::LineKind::Channel { name, .. } => rule.channel = Some(name.text.clone()),
+                ast::LineKind::Channel { name, mandatory } => {
+                    rule.channel = self.channel(name).map(|_| name.text.clone());
+                    rule.mandatory = *mandatory;
+                }
                 ast::LineKind::Show(shown) => {
                     for expr in shown {
                         let words: Vec<&str> =

@@ -154,7 +154,7 @@ impl<'a> Lowering<'a> {
         None
     }
 
-    /// Of a column: `item.hs`, `item 2.hs`, `peers.median`, `importer.risk_class`, `hs`, a parameter.
+    /// Of a column: `item 2.hs`, `peers.median`, `importer.risk_class`, `hs`, a parameter.
     pub fn heading_target(
         &mut self,
         path: &[ast::Name],

@@ -118,6 +118,7 @@ impl<'a> Values<'a> {
             | Kind::Or(_)
             | Kind::AtLeast(..)
             | Kind::Open(_)
+            | Kind::Total(_)
             | Kind::Hit(_) => {
                 let it = plan::translate(self.set, expr);
                 let key = format!("condition {it:?}");

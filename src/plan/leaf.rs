@@ -79,6 +79,7 @@ impl Compiler<'_> {
             | Kind::Fact(_)
             | Kind::Guard(..)
             | Kind::Open(_)
+            | Kind::Total(_)
             | Kind::Hit(_) => self.held(expr),
         }
     }

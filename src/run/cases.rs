@@ -109,7 +109,13 @@ fn judge_group(
             Backend::Both | Backend::Interpreter => interpreted(it),
         };
         let of_values: BTreeMap<usize, Got> = values.iter().map(|it| (it.0, got(it.1))).collect();
-        let mut answers = testing::answers(set, *id, rule.map(got).as_ref(), &of_values);
+        let channel = match rule {
+            Some(rule) => judge::channel(shape, rule, &judged)?,
+            None => None,
+        };
+        let of_rule = rule.map(got);
+        let mut answers =
+            testing::answers(set, *id, of_rule.as_ref(), channel.as_ref(), &of_values);
         fill(set, &shape.set, *id, &values, &judged, &mut answers);
         let mut fault = None;
         if backend == Backend::Both {

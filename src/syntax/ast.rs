@@ -1,10 +1,11 @@
 //! The tree of one file: blocks of lines, with a span on every node and every comment kept.
 //!
-//! The tree holds what is written, in one spelling: comparison words are signs, `is` and `=` are
-//! settled where the right side tells, parentheses are in the shape of the tree.
+//! The tree holds what is written, in one spelling: comparison words have become signs, `is` and
+//! `=` are settled where the right side tells, parentheses are in the shape of the tree.
 
 use crate::source::FileId;
 use crate::source::Span;
+pub use crate::syntax::policy::PolicyLine;
 pub use crate::syntax::test_block::TestLine;
 pub use crate::syntax::test_block::TestSubject;
 
@@ -31,7 +32,7 @@ pub struct Block {
     pub broken: bool,
 }
 
-/// `text` is without the `#` and trimmed.
+/// `text` is without the `#`, trimmed.
 #[derive(Debug, Clone)]
 pub struct Comment {
     pub text: String,
@@ -45,8 +46,7 @@ pub struct Suppression {
     pub code: String,
     pub reason: String,
     pub span: Span,
-    /// The lines it covers: its own, and the next one when it stands alone (for a comment above a
-    /// block head: the whole block).
+    /// Its own line, and the next one when it stands alone; above a head the whole block.
     pub covers: Span,
 }
 
@@ -72,30 +72,16 @@ pub struct Date {
 #[derive(Debug, Clone)]
 pub enum Head {
     /// `rule R0101 "title"`
-    Rule {
-        name: Name,
-        title: Option<Text>,
-    },
+    Rule { name: Name, title: Option<Text> },
+    Policy { name: Name },
     /// `profile peers "title"`
-    Profile {
-        name: Name,
-        title: Option<Text>,
-    },
+    Profile { name: Name, title: Option<Text> },
     /// `define cheap(ratio: percent)`
-    Define {
-        name: Name,
-        formals: Vec<Formal>,
-    },
+    Define { name: Name, formals: Vec<Formal> },
     /// `parameter low_value_ratio : percent`
-    Parameter {
-        name: Name,
-        ty: TypeRef,
-    },
+    Parameter { name: Name, ty: TypeRef },
     /// `list sensitive_goods file "lists/sensitive_goods.csv"`
-    List {
-        name: Name,
-        file: Option<Text>,
-    },
+    List { name: Name, file: Option<Text> },
     /// `codes HS levels 2, 4, 6 extends X file "hs.csv" dated valid_from, valid_to`
     Codes {
         name: Name,
@@ -105,11 +91,7 @@ pub enum Head {
         dated: Option<Dated>,
     },
     /// `choice risk_class low, medium, high ordered`
-    Choice {
-        name: Name,
-        values: Vec<Name>,
-        ordered: bool,
-    },
+    Choice { name: Name, values: Vec<Name>, ordered: bool },
     /// `group EU "title" file "eu.csv" dated a, b`, `group G7 CA, FR, DE`, or bullets below it.
     Group {
         name: Name,
@@ -119,12 +101,8 @@ pub enum Head {
         dated: Option<Dated>,
     },
     /// `record item "Goods item" in declaration`
-    Record {
-        name: Name,
-        label: Option<Text>,
-        parent: Option<Name>,
-    },
-    Test(TestSubject, Option<Text>),
+    Record { name: Name, label: Option<Text>, parent: Option<Name> },
+    Test { subject: TestSubject, title: Option<Text> },
 }
 
 #[derive(Debug, Clone)]
@@ -216,6 +194,7 @@ pub enum LineKind {
     },
     Gives(Vec<Name>),
     AllowPartial,
+    Policy(PolicyLine),
     Test(TestLine),
     // record
     Key(Vec<Name>),
@@ -243,8 +222,7 @@ pub enum LineKind {
         to: Name,
         as_of: Option<Name>,
     },
-    /// `history event accepted_at, date accepted_date, known from accepted_at`, then
-    /// `, complete since 2019-01-01`
+    /// `history event accepted_at, date accepted_date, known from a, complete since 2019-01-01`
     History {
         event: Option<Name>,
         date: Option<Name>,
@@ -283,7 +261,7 @@ pub struct Has {
     pub most: u32,
 }
 
-/// After `when`, `unless`, `as` and a bullet: bullets follow, or one expression stands here.
+/// Bullets follow, or one expression stands here.
 #[derive(Debug, Clone)]
 pub enum Body {
     Combiner(Combiner, Span),
@@ -298,8 +276,7 @@ pub enum Combiner {
     AtLeast(u32),
 }
 
-/// `- "AEO pilot": importer_id in list aeo_pilot until 2026-06-30`; of a parameter
-/// `- 50 % since …`; of a group `- GB since … until …`.
+/// `- "AEO pilot": importer_id in list aeo_pilot until 2026-06-30`, `- 50 % since …`
 #[derive(Debug, Clone)]
 pub struct Bullet {
     /// 1 for `-`, 2 for `--`.
@@ -505,7 +482,7 @@ pub enum TestOp {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
-    /// `=`, `!=`: as `Is`, `IsNot`; kept apart because the formatter keeps what it cannot settle.
+    /// `=`, `!=`: as `Is`, `IsNot`; the formatter keeps what it cannot settle.
     Equal,
     NotEqual,
     Is,

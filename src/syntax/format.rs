@@ -215,6 +215,7 @@ impl Writer<'_> {
             Head::Rule { name, title } => {
                 format!("rule {}{}", name.text, self.text_after(" ", title.as_ref()))
             }
+            Head::Policy { name } => format!("policy {}", name.text),
             Head::Define { name, formals } if formals.is_empty() => format!("define {}", name.text),
             Head::Define { name, formals } => {
                 let one = |it: &ast::Formal| format!("{}: {}", it.name.text, ty(&it.ty));
@@ -249,7 +250,7 @@ impl Writer<'_> {
             Head::Profile { name, title } => {
                 format!("profile {}{}", name.text, self.text_after(" ", title.as_ref()))
             }
-            Head::Test(subject, title) => {
+            Head::Test { subject, title } => {
                 format!("test {}{}", subject.words(), self.text_after(" ", title.as_ref()))
             }
             Head::Record { name, label, parent } => {
@@ -295,6 +296,9 @@ impl Writer<'_> {
                 format!("because {}", format_expr::text(&it.raw, it.span, self.source))
             }
             LineKind::Bullet(it) => self.bullet(it),
+            LineKind::Policy(it) => {
+                it.words(&|it| self.expr(it), &|it| self.text(it), &format!(",{BREAK}"))
+            }
             _ => self.declaration(it),
         }
     }

@@ -11,6 +11,7 @@ use crate::syntax::ast::LineKind;
 use crate::syntax::from_pest::Builder;
 use crate::syntax::from_pest::Rule;
 use crate::syntax::many::parts;
+use crate::syntax::policy;
 use crate::syntax::refusal::parse;
 use crate::syntax::scan::Logical;
 use crate::syntax::scan::first_word;
@@ -65,7 +66,7 @@ fn rule_of(text: &str) -> Option<Rule> {
         "require" => Rule::require,
         "gives" => Rule::gives,
         "allow" => Rule::allow,
-        _ => return None,
+        word => return policy::rule_of(word),
     })
 }
 
@@ -95,6 +96,9 @@ impl Builder<'_> {
         let rule = pair.as_rule();
         if rule == Rule::bullet {
             return self.bullet(pair).map(LineKind::Bullet);
+        }
+        if policy::is_line(rule) {
+            return self.policy_line(pair).map(LineKind::Policy);
         }
         let pairs = parts(pair);
         let names = self.names(&pairs);
@@ -347,6 +351,7 @@ impl Builder<'_> {
             Rule::rule_head => {
                 ast::Head::Rule { name: name.next()?, title: self.string_of(&pairs) }
             }
+            Rule::policy_head => ast::Head::Policy { name: name.next()? },
             Rule::profile_head => {
                 ast::Head::Profile { name: name.next()?, title: self.string_of(&pairs) }
             }

@@ -65,6 +65,7 @@ fn head(it: &Head) -> String {
         Head::Rule { name, title } => {
             format!("rule {}{}", name.text, optional("title", title.as_ref().map(quoted)))
         }
+        Head::Policy { name } => format!("policy {}", name.text),
         Head::Define { name, formals } => {
             let all: String =
                 formals.iter().map(|it| format!(" ({} {})", it.name.text, ty(&it.ty))).collect();
@@ -93,7 +94,7 @@ fn head(it: &Head) -> String {
         Head::Profile { name, title } => {
             format!("profile {}{}", name.text, optional("title", title.as_ref().map(quoted)))
         }
-        Head::Test(subject, title) => {
+        Head::Test { subject, title } => {
             format!("test {}{}", subject.words(), optional("title", title.as_ref().map(quoted)))
         }
         Head::Record { name, label, parent } => {
@@ -163,6 +164,7 @@ fn line_kind(it: &LineKind) -> String {
         LineKind::Gives(all) => format!("gives{}", names(all)),
         LineKind::AllowPartial => "allow-partial".to_owned(),
         LineKind::Test(it) => format!("test {}", it.words(expr)),
+        LineKind::Policy(it) => it.words(&expr, &quoted, ","),
     }
 }
 

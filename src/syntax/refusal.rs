@@ -185,6 +185,11 @@ fn in_words(it: Rule) -> &'static str {
         Rule::K_by => "`by`",
         Rule::K_in => "`in`",
         Rule::K_file => "`file`",
+        Rule::K_key | Rule::random_key => "`key \"…\"`",
+        Rule::K_overflow => "`overflow to`",
+        Rule::K_otherwise => "`otherwise`",
+        Rule::on_condition | Rule::K_when => "`when` and a condition",
+        Rule::merge => "`highest` or `sum`",
         _ => "a value",
     }
 }

@@ -8,24 +8,16 @@ use crate::source::Span;
 use crate::syntax::ast;
 use crate::syntax::ast::LineKind;
 use crate::syntax::line;
+use crate::syntax::policy;
 use crate::syntax::scan::Logical;
 use crate::syntax::scan::Scanned;
 use crate::syntax::scan::first_word;
 use crate::syntax::test_block;
 
 const BLOCKS: &[&str] = &[
-    "choice",
-    "codes",
-    "define",
-    "group",
-    "list",
-    "parameter",
-    "profile",
-    "record",
-    "rule",
+    "choice", "codes", "define", "group", "list", "parameter", "policy", "profile", "record", "rule",
     "test",
 ];
-const LATER: &[&str] = &["policy"];
 const META: &[&str] = &["owner", "status", "tags", "see", "note"];
 
 /// The words that may begin a line of this kind of block.
@@ -37,6 +29,7 @@ fn line_words(block: &str) -> Vec<&'static str> {
         "define" => &["for", "as"],
         "list" => &["column", "dated"],
         "profile" => &["of", "by", "else", "window", "refresh", "require", "gives", "allow"],
+        "policy" => policy::WORDS,
         "record" => &["key", "field", "derived", "has", "refers", "history"],
         _ => &[],
     };
@@ -233,13 +226,6 @@ impl Reader {
         self.skipping = true;
         self.headed = false;
         self.word = word.clone();
-        if LATER.contains(&word.as_str()) {
-            let message = format!("`{word}` blocks are not in this version yet");
-            let place = self.first_word_span(&logical, &word);
-            let it = Diagnostic::new(Code::T1109, place, message);
-            self.diagnostics.push(it.help("take the block out"));
-            return;
-        }
         if !BLOCKS.contains(&word.as_str()) {
             if logical.broken {
                 return;
@@ -367,6 +353,7 @@ fn once(kind: &LineKind) -> Option<&'static str> {
         LineKind::Refresh { .. } => "refresh",
         LineKind::Require { .. } => "require",
         LineKind::AllowPartial => "allow",
+        LineKind::Policy(it) => return it.once(),
         _ => return None,
     })
 }

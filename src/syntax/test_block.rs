@@ -220,7 +220,7 @@ impl Builder<'_> {
             }
             _ => TestSubject::Rule(self.name(first)),
         };
-        Some(Head::Test(subject, self.string_of(pairs)))
+        Some(Head::Test { subject, title: self.string_of(pairs) })
     }
 
     fn test_line(&mut self, pair: Pair<Rule>) -> Option<TestLine> {

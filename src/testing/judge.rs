@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use crate::decide;
+use crate::decide::secret::Secrets;
 use crate::hit::Finding;
 use crate::hit::Outcome;
 use crate::interpret::Row;
 use crate::interpret::explain;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::testing::shape::Shape;
+use crate::trouble::Trouble;
 use crate::value::Decimal;
 
 /// Of several rows: a hit if one hits, else undecided if one is.
@@ -66,6 +70,23 @@ pub fn words(outcome: Option<bool>, fields: &[String]) -> String {
     };
     let quoted: Vec<String> = fields.iter().map(|it| format!("\"{it}\"")).collect();
     format!("{word} {}", quoted.join(", ")).trim_end().to_owned()
+}
+
+/// The channel of a declaration of which only this rule is known: by the policy, without draws and
+/// capacity; without a policy that of the rule.
+///
+/// Errors: none but those of keys, of which there are none here.
+pub fn channel(shape: &Shape, rule: RuleId, rows: &[Row]) -> Result<Option<String>, Trouble> {
+    let Some(set) = &shape.decided else {
+        let own = shape.set.rules[rule.0].channel.clone();
+        let hit = got(&shape.set, rule, rows).outcome == Some(true);
+        return Ok(own.filter(|_| hit));
+    };
+    let (Some(policy), Some(row)) = (&set.policy, rows.first()) else { return Ok(None) };
+    let secrets = Secrets::of(policy)?;
+    let found = rows.iter().filter_map(|row| decide::finding(set, rule, Vec::new(), row));
+    let decision = decide::alone(set, &secrets, Vec::new(), row, found.collect());
+    Ok(decision.and_then(|it| policy.channels.values.get(it.channel.0).cloned()))
 }
 
 /// By the interpreter.

@@ -10,6 +10,7 @@ use crate::ir::Expr;
 use crate::ir::FactId;
 use crate::ir::Kind;
 use crate::ir::Parameter;
+use crate::ir::Policy;
 use crate::ir::Reach;
 use crate::ir::Rule;
 use crate::ir::RuleId;
@@ -47,6 +48,9 @@ pub struct Shape {
     pub case: BTreeMap<RecordId, FieldId>,
     pub instead: BTreeMap<Place, FieldId>,
     pub derived: BTreeMap<(RecordId, Arc<str>), FieldId>,
+    /// With the policy, without what looks at other declarations or draws, where a case expects a
+    /// channel of it.
+    pub decided: Option<RuleSet>,
 }
 
 /// What makes two cases one shape.
@@ -66,13 +70,14 @@ pub fn key(test: &Test, case: &Case) -> String {
 pub fn shape(set: &RuleSet, cases: &[CaseId]) -> Shape {
     let (test, first) = testing::test(set, cases[0]);
     let mut shape = Shape {
-        set: RuleSet { schema: Arc::new(bare(&set.schema)), ..set.clone() },
+        set: RuleSet { schema: Arc::new(bare(&set.schema)), policy: None, ..set.clone() },
         level: test.level,
         rules: Vec::new(),
         values: BTreeMap::new(),
         case: BTreeMap::new(),
         instead: BTreeMap::new(),
         derived: BTreeMap::new(),
+        decided: None,
     };
     shape.fields(first, test.level);
     for (list, rows) in &first.lists {
@@ -87,6 +92,13 @@ pub fn shape(set: &RuleSet, cases: &[CaseId]) -> Shape {
         shape.asked(set, *id);
     }
     shape.rewrite(set, first);
+    let channel = |it: &ExpectKind| matches!(it, ExpectKind::Channel(_));
+    let expects = |id: &CaseId| testing::test(set, *id).1.expects.iter().any(|it| channel(&it.kind));
+    if let Some(policy) = set.policy.as_ref().filter(|_| cases.iter().any(expects)) {
+        let (draws, capacities, together) = (Vec::new(), Vec::new(), Vec::new());
+        let policy = Policy { draws, capacities, together, ..policy.clone() };
+        shape.decided = Some(RuleSet { policy: Some(policy), ..shape.set.clone() });
+    }
     shape
 }
 
@@ -175,9 +187,11 @@ impl Shape {
                 id: Arc::from(format!("expectation {}.{}.{at}", id.test, id.case)),
                 title: String::new(),
                 owner: String::new(),
-                status: String::new(),
+                status: None,
                 tags: Vec::new(),
+                see: Vec::new(),
                 channel: None,
+                mandatory: false,
                 level: test.level,
                 outcome: condition.clone(),
                 condition: condition.clone(),

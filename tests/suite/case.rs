@@ -1,7 +1,7 @@
 //! Case files: Markdown in which `## ` opens a case and fenced blocks are inputs and expectations.
 //!
-//! `tamis` rules, `csv` rows, `hits` what both engines must say, `diagnostics` what `check` must
-//! say; without that block there must be no error. Prose and blocks of other kinds are for readers.
+//! `tamis` rules, `csv` rows, `hits` what both engines must say, `decisions` the channels they lead
+//! to, `diagnostics` what `check` must say; without that block there must be no error. Prose and blocks of other kinds are for readers.
 //! `schema` stands in for the schema of the suite, `csv lists/goods.csv` is a file of a list.
 //!
 //! `cargo bless` writes what is said into `hits` and `diagnostics` blocks. Read the difference.
@@ -200,6 +200,7 @@ fn expectations(case: &Case) -> Result<Vec<(Block, String)>, Failed> {
             kind if kind.starts_with(OWN_FILE) => continue,
             "diagnostics" => remarks.clone(),
             "hits" => hits(&project, &schema, last("csv"))?,
+            "decisions" => decisions(&project, &schema, last("csv"))?,
             kind if PROSE.contains(&kind) => continue,
             unknown => return Err(format!("no block is called `{unknown}`").into()),
         };
@@ -234,6 +235,19 @@ fn hits(project: &Project, schema: &str, csv: &str) -> Result<String, Failed> {
     fs::write(&path, completed(schema, csv))?;
     let said = agree::agreed(project, &[path], &ALL)?;
     Ok(said.lines.iter().map(of_any_rule).collect())
+}
+
+/// What the policy decides, by every engine.
+fn decisions(project: &Project, schema: &str, csv: &str) -> Result<String, Failed> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("rows.csv");
+    fs::write(&path, completed(schema, csv))?;
+    let said = |by: By| project.decide(std::slice::from_ref(&path), by).map(|it| it.concat());
+    let wanted = said(By::Interpreter)?;
+    for by in ALL {
+        same(&format!("decisions by {by:?}"), &wanted, &said(by)?)?;
+    }
+    Ok(wanted)
 }
 
 const PLAN: By = By::DataFusion { partitions: 2, batch_size: 7, optimise: true };

@@ -3,6 +3,7 @@
 mod agree;
 mod bad_data;
 mod case;
+mod console;
 mod exact;
 mod generate;
 mod hostile;
@@ -26,7 +27,7 @@ use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
     if std::env::args().any(|it| it == "--bless") {
-        return match case::bless() {
+        return match case::bless().and_then(|()| console::bless()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(it) => {
                 eprintln!("{it:?}");
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
     }
     let mut trials = tidy::trials();
     trials.extend(case::trials());
+    trials.extend(console::trials());
     trials.extend(hostile::trials());
     trials.extend(bad_data::trials());
     trials.extend(exact::trials());
