@@ -20,6 +20,10 @@ pub mod scope;
 pub mod test;
 #[cfg(feature = "engine")]
 pub mod verify;
+#[cfg(feature = "engine")]
+pub mod watch;
+#[cfg(feature = "engine")]
+pub mod why;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -125,6 +129,10 @@ enum Command {
     /// List rules, lists, parameters, profiles, definitions
     #[command(after_help = ls::EXAMPLES)]
     Ls(ls::Ls),
+    /// Say why a declaration is selected or not, rule by rule, and what would turn the answer
+    #[cfg(feature = "engine")]
+    #[command(after_help = why::EXAMPLES)]
+    Why(why::Why),
     /// Show how DataFusion runs the rules, or one rule
     #[cfg(feature = "engine")]
     #[command(after_help = run::PLAN_EXAMPLES)]
@@ -223,6 +231,8 @@ fn run_command(context: &Context, command: &Command) -> Result<Exit, Trouble> {
         #[cfg(feature = "engine")]
         Command::Replay(it) => replay::replay(it, context),
         Command::Ls(it) => ls::ls(it, context),
+        #[cfg(feature = "engine")]
+        Command::Why(it) => why::why(it, context),
         #[cfg(feature = "engine")]
         Command::Plan(it) => run::plan(it, context),
         Command::Dump(it) => dump::dump(it, context),

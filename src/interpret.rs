@@ -8,6 +8,7 @@ pub mod function;
 pub mod history;
 pub mod list;
 pub mod row;
+pub mod why;
 
 use std::cmp::Ordering;
 
@@ -54,6 +55,17 @@ impl Row {
         } else if !value.is_missing() && known != value {
             self.disputed.insert(field);
             self.set(field, NOT_GIVEN);
+        }
+    }
+
+    /// What other rows of the same key were found to share.
+    pub fn absorb(&mut self, other: &Row) {
+        for field in &other.disputed {
+            self.disputed.insert(*field);
+            self.set(*field, NOT_GIVEN);
+        }
+        for (field, value) in &other.values {
+            self.agree(*field, value.clone());
         }
     }
 

@@ -14,6 +14,7 @@ pub mod literal;
 pub mod lower;
 pub mod many;
 pub mod name;
+mod past_table;
 pub mod policy;
 mod policy_check;
 mod policy_line;
@@ -21,6 +22,7 @@ pub mod print;
 pub mod profile;
 pub mod quantity;
 pub mod relation;
+pub mod relower;
 pub mod rewrite;
 pub mod rule;
 pub mod target;
@@ -146,6 +148,8 @@ pub struct Rule {
     pub title: String,
     pub owner: String,
     pub status: Option<Status>,
+    /// In days since 1970-01-01.
+    pub reviewed: Option<i32>,
     pub tags: Vec<String>,
     /// `see`: the rule that takes its place.
     pub see: Vec<String>,

@@ -9,7 +9,12 @@ pub mod markdown;
 pub mod sarif;
 #[cfg(feature = "engine")]
 pub mod summary;
+#[cfg(feature = "engine")]
+pub mod tested;
+#[cfg(feature = "engine")]
 pub mod tests;
+#[cfg(feature = "engine")]
+pub mod why;
 
 /// What a terminal or file can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,7 @@ pub mod directory;
 pub mod engine;
 pub mod lines;
 pub mod manifest;
+pub mod one;
 pub mod past;
 pub mod replay;
 pub mod source;
@@ -217,7 +218,7 @@ impl Opened {
 
     /// Whether the row is of the declaration that is asked for.
     fn judges(&self, set: &RuleSet, row: &interpret::Row) -> bool {
-        let key = || key_fields(set, self.inner).first().map(|it| row.get(*it).to_string());
+        let key = || set.schema.key_fields(self.inner).first().map(|it| row.get(*it).to_string());
         self.only.as_ref().is_none_or(|it| key().as_ref() == Some(it))
     }
 
@@ -298,16 +299,6 @@ pub fn fields_in<'a>(all: impl Iterator<Item = &'a crate::ir::E>) -> Vec<FieldId
     res
 }
 
-/// The keys of a record and those around it, outermost first.
-pub fn key_fields(set: &RuleSet, record: RecordId) -> Vec<FieldId> {
-    let mut lineage = set.schema.lineage(record);
-    lineage.reverse();
-    let keys = |record: RecordId| {
-        set.schema.record(record).key.iter().map(move |field| FieldId { record, field: *field })
-    };
-    lineage.into_iter().flat_map(keys).collect()
-}
-
 /// The definition of a run, row by row. Rules of an outer level judge each of its keys once.
 fn interpreted(
     set: &RuleSet,
@@ -350,7 +341,7 @@ fn interpreted(
                         continue;
                     }
                     let keys: Vec<_> =
-                        key_fields(set, *level).into_iter().map(|it| row.get(it)).collect();
+                        set.schema.key_fields(*level).into_iter().map(|it| row.get(it)).collect();
                     outer
                         .entry((*level, keys))
                         .and_modify(|known| agree(set, *level, known, &row))

@@ -240,6 +240,16 @@ impl Schema {
         res
     }
 
+    /// The keys of a record and those around it, outermost first.
+    pub fn key_fields(&self, record: RecordId) -> Vec<FieldId> {
+        let mut lineage = self.lineage(record);
+        lineage.reverse();
+        let keys = |record: RecordId| {
+            self.record(record).key.iter().map(move |field| FieldId { record, field: *field })
+        };
+        lineage.into_iter().flat_map(keys).collect()
+    }
+
     /// The acceptance date that holds for a row of this record.
     pub fn acceptance(&self, record: RecordId) -> Option<FieldId> {
         self.lineage(record).into_iter().find_map(|record| {

@@ -7,6 +7,7 @@ mod from_pest;
 mod line;
 mod literal;
 mod many;
+pub mod mutation;
 pub mod policy;
 pub mod print;
 mod refusal;

@@ -3,10 +3,14 @@
 //! What a case gives instead of having it computed becomes a stored field of a rule set made for
 //! all cases that give the same ([`shape`]); everything else is as in a run.
 
+pub mod coverage;
+pub mod demands;
 pub mod judge;
+pub mod mutate;
 pub mod parts;
 pub mod rows;
 pub mod shape;
+pub mod unknown;
 
 use std::collections::BTreeMap;
 

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 use std::time::Instant;
+use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
 
 use crate::cli::Context;
 use crate::cli::ci;
@@ -9,6 +11,7 @@ use crate::cli::output;
 use crate::cli::output::Output;
 use crate::cli::scope;
 use crate::cli::scope::Scope;
+use crate::diagnostic;
 use crate::diagnostic::Diagnostic;
 use crate::project::Project;
 use crate::report::Look;
@@ -19,8 +22,10 @@ use crate::report::diagnostics::Format;
 use crate::report::junit;
 use crate::source::FileId;
 use crate::syntax::ast;
+use crate::testing::demands;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
+use crate::value::calendar;
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -53,6 +58,33 @@ pub struct Check {
     /// Warnings end with code 1 too
     #[arg(long, env = "TAMIS_STRICT", hide_env = true)]
     strict: bool,
+    /// The day by which reviews of stable rules are due; today without it
+    #[arg(long, value_name = "DATE", value_parser = day, env = "TAMIS_AS_OF", hide_env = true)]
+    as_of: Option<i32>,
+}
+
+/// Days since 1970-01-01.
+fn day(text: &str) -> Result<i32, String> {
+    let date: Option<jiff::civil::Date> = text.parse().ok();
+    date.and_then(calendar::days).ok_or_else(|| "write year-month-day: 2026-05-01".to_owned())
+}
+
+/// By the clock of this machine. Nothing that a rule says depends on it.
+fn today() -> i32 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i32::try_from(since.as_secs() / 86_400).unwrap_or(i32::MAX)
+}
+
+/// What stable rules lack, once everything else is right.
+fn demanded(scope: &mut Scope, today: i32) {
+    let Scope { project, files, .. } = scope;
+    if 0 < diagnostics::count(&project.diagnostics).0 {
+        return;
+    }
+    let mut found = demands::demands(&project.rule_set, &project.sources, Some(today));
+    found.retain(|it| files.contains(&it.span().file));
+    project.diagnostics.extend(found);
+    diagnostic::sort(&mut project.diagnostics);
 }
 
 /// Of ours, or of CI systems.
@@ -79,7 +111,8 @@ fn format(text: &str) -> Result<Output<Form>, String> {
 pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
     let outputs = output::destinations(&it.output, Form::Text(Format::Full))?;
     let started = Instant::now();
-    let scope = scope::load(context, &it.paths)?;
+    let mut scope = scope::load(context, &it.paths)?;
+    demanded(&mut scope, it.as_of.unwrap_or_else(today));
     let Scope { project, files, .. } = &scope;
     let time = started.elapsed();
     let report = report(project, files);

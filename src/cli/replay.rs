@@ -51,12 +51,15 @@ pub struct Replay {
     output: Vec<Output<Form>>,
 }
 
+/// Hits and undecided.
+type Counts = (u64, u64);
+
 /// What was compared, and what came out otherwise.
 struct Compared {
     lines: usize,
     differences: Vec<Difference>,
     /// Of rules: identifier, hits and undecided as recorded, and as replayed.
-    counts: Vec<(String, (u64, u64), (u64, u64))>,
+    counts: Vec<(String, Counts, Counts)>,
 }
 
 pub fn replay(it: &Replay, context: &Context) -> Result<Exit, Trouble> {
@@ -199,8 +202,8 @@ fn json(
         json!({"keys": it.keys, "rule": it.rule, "recorded": it.recorded,
                "replayed": it.replayed, "columns": it.columns})
     };
-    let count = |it: &(String, (u64, u64), (u64, u64))| {
-        let both = |it: (u64, u64)| json!({"hits": it.0, "undecided": it.1});
+    let count = |it: &(String, Counts, Counts)| {
+        let both = |it: Counts| json!({"hits": it.0, "undecided": it.1});
         json!({"rule": it.0, "recorded": both(it.1), "replayed": both(it.2)})
     };
     let report = json!({

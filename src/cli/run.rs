@@ -284,7 +284,7 @@ fn secrets(set: &RuleSet, decisions: Option<&Path>) -> Result<Option<Secrets>, T
 }
 
 /// The rules here but for drafts and retired ones; a note says which are left out.
-fn in_effect(scope: &Scope, context: &Context) -> Vec<RuleId> {
+pub fn in_effect(scope: &Scope, context: &Context) -> Vec<RuleId> {
     let set = &scope.project.rule_set;
     let runs = |it: &RuleId| set.rules[it.0].status.is_none_or(Status::runs);
     let (rules, left): (Vec<RuleId>, Vec<RuleId>) = here(scope).into_iter().partition(runs);
@@ -405,7 +405,7 @@ fn options(it: &Run, manifest: Option<&Manifest>) -> Result<Options, Trouble> {
     Ok(options)
 }
 
-fn chosen(set: &RuleSet, wanted: &[String]) -> Result<Vec<RuleId>, Trouble> {
+pub fn chosen(set: &RuleSet, wanted: &[String]) -> Result<Vec<RuleId>, Trouble> {
     let mut res = wanted.iter().map(|id| named(set, id)).collect::<Result<Vec<_>, _>>()?;
     res.sort();
     res.dedup();

@@ -38,6 +38,7 @@ pub fn with(set: &RuleSet) -> (RuleSet, Option<RuleId>) {
         title: String::new(),
         owner: String::new(),
         status: None,
+        reviewed: None,
         tags: Vec::new(),
         see: Vec::new(),
         channel: None,

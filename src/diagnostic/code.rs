@@ -134,6 +134,8 @@ codes! {
     T7005 Error "given-twice" "a value that a test gives twice";
     T7006 Error "date-not-given" "a test without the acceptance date that its rule needs";
     T7007 Error "not-fixed" "a value of a test that is not written out";
+    T7101 Error "stable-lacks" "a stable rule without an owner, a review, or tests that show what it does";
+    T7102 Warning "review-due" "a stable rule that nobody has read again for a year";
     // Many rows.
     T8001 Warning "unbounded-window" "past rows without `in last`";
     T8002 Warning "no-key" "past rows without `with same`";

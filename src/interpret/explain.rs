@@ -59,7 +59,8 @@ pub fn words_of(set: &RuleSet, expr: &E, row: &Row) -> String {
     words(set, &value, expr, row)
 }
 
-fn words(set: &RuleSet, value: &Value, expr: &E, row: &Row) -> String {
+/// A value of the type of an expression.
+pub fn words(set: &RuleSet, value: &Value, expr: &E, row: &Row) -> String {
     match (value, &expr.ty) {
         (Value::Missing(_), _) => "(no value)".to_owned(),
         (_, Type::Number(number)) => {

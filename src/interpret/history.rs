@@ -31,7 +31,18 @@ pub struct World {
 
 /// The value of a fact for a row.
 pub fn fact(set: &RuleSet, world: &World, id: FactId, judged: &Row) -> Value {
-    let it = &set.facts[id.0];
+    let none = Vec::new();
+    let all = world.rows.get(&set.facts[id.0].rows).unwrap_or(&none);
+    over(set, &set.facts[id.0], judged, all.iter().map(|it| (it, 1)))
+}
+
+/// The same over these rows, each with how often it stands there.
+pub fn over<'a>(
+    set: &RuleSet,
+    it: &Fact,
+    judged: &Row,
+    rows: impl Iterator<Item = (&'a Row, usize)>,
+) -> Value {
     if it.judged().iter().any(|part| eval(set, part, judged).is_missing()) {
         return NOT_GIVEN;
     }
@@ -40,9 +51,10 @@ pub fn fact(set: &RuleSet, world: &World, id: FactId, judged: &Row) -> Value {
     {
         return Value::Missing(Reason::HistoryIncomplete);
     }
-    let none = Vec::new();
-    let all = world.rows.get(&it.rows).unwrap_or(&none);
-    let rows: Vec<&Row> = all.iter().filter(|row| counts(set, it, row, judged)).collect();
+    let rows: Vec<&Row> = rows
+        .filter(|row| counts(set, it, row.0, judged))
+        .flat_map(|(row, times)| std::iter::repeat_n(row, times))
+        .collect();
     statistic(set, it, &rows)
 }
 
@@ -65,7 +77,8 @@ fn first_day(set: &RuleSet, it: &Fact, judged: &Row) -> Option<i32> {
     }
 }
 
-fn counts(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
+/// Whether the judged row's statistic looks at this row.
+pub fn counts(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
     let same = |(theirs, ours): &(E, E)| equal(set, theirs, row, ours, judged);
     if !it.keys.iter().all(same) || !in_reach(set, it, row, judged) {
         return false;
@@ -172,7 +185,7 @@ fn count(n: usize) -> Value {
     i64::try_from(n).map_or(Value::Missing(Reason::OutOfRange), Value::Whole)
 }
 
-fn formed(value: Value, form: text::Form) -> Value {
+pub fn formed(value: Value, form: text::Form) -> Value {
     match &value {
         Value::Text(it) => Value::text(&text::form(it, form)),
         _ => value,

@@ -34,7 +34,7 @@ impl Lowering<'_> {
         Some(ast::Expr { kind: ast::ExprKind::Path(vec![name]), span: cell.span })
     }
 
-    pub fn from_table(
+    pub fn cases_of(
         &mut self,
         headings: &[&Heading],
         rows: &[(&[Cell], Span)],

@@ -201,7 +201,9 @@ impl Lowering<'_> {
             return;
         }
         let mut known = BTreeSet::new();
+        let id_of = |it: &crate::ir::RuleId| rules[it.0].id.to_string();
         for id in with_asked(id, rules) {
+            known.extend(crate::ir::hits_of(&rules[id.0].outcome).iter().map(id_of));
             self.names_in(&rules[id.0].outcome, &mut known);
         }
         for field in fields {

@@ -11,7 +11,6 @@ use crate::ir::RuleId;
 use crate::ir::cases::Case;
 use crate::ir::cases::Expect;
 use crate::ir::cases::GivenRow;
-use crate::ir::cases::PastRow;
 use crate::ir::cases::Subject;
 use crate::ir::cases::Test;
 use crate::ir::lower::Lowering;
@@ -24,7 +23,6 @@ use crate::syntax::ast::TestLine;
 use crate::syntax::ast::TestSubject;
 use crate::syntax::test_block::Cell;
 use crate::syntax::test_block::Heading;
-use crate::syntax::test_block::HeadingKind;
 use crate::syntax::test_block::Outcome;
 
 /// What the lines after a `given` are about.
@@ -40,6 +38,9 @@ enum Part<'a> {
     Wrong,
 }
 
+/// Headings, and rows with their places.
+type Table<'a> = (Vec<&'a Heading>, Vec<(&'a [Cell], Span)>);
+
 /// A test that is being read.
 struct Reading<'a> {
     level: RecordId,
@@ -47,7 +48,7 @@ struct Reading<'a> {
     part: Part<'a>,
     headings: Vec<&'a Heading>,
     /// The rows of `table`, and its headings.
-    table: Option<(Vec<&'a Heading>, Vec<(&'a [Cell], Span)>)>,
+    table: Option<Table<'a>>,
     wrong: bool,
 }
 
@@ -127,7 +128,8 @@ impl<'a> Lowering<'a> {
             table: None,
             wrong: false,
         };
-        self.row(&mut reading.case, level, 1);
+        let errors = |this: &Self| this.diagnostics.iter().filter(|it| it.is_error()).count();
+        let before = errors(self);
         let mut expected = Vec::new();
         for line in &block.lines {
             let ast::LineKind::Test(it) = &line.kind else { continue };
@@ -138,7 +140,7 @@ impl<'a> Lowering<'a> {
         }
         let base = reading.case;
         let mut cases = match reading.table {
-            Some((headings, rows)) => self.from_table(&headings, &rows, &base, subject, level),
+            Some((headings, rows)) => self.cases_of(&headings, &rows, &base, subject, level),
             None => vec![base],
         };
         for (it, span) in &expected {
@@ -147,7 +149,10 @@ impl<'a> Lowering<'a> {
                 case.expects.extend(kind.map(|kind| Expect { kind, span: *span }));
             }
         }
-        if reading.wrong {
+        for case in cases.iter_mut().filter(|it| it.rows.iter().all(|row| row.record != level)) {
+            self.row(case, level, 1);
+        }
+        if reading.wrong || before != errors(self) {
             return cases;
         }
         if expected.is_empty() && cases.iter().all(|it| it.expects.is_empty()) {
@@ -332,8 +337,8 @@ impl<'a> Lowering<'a> {
             }
             Part::Past(record) => {
                 let record = *record;
-                match self.past_row(record, &reading.headings, cells) {
-                    Some(row) => reading.case.past.push(row),
+                match self.past_rows(record, &reading.headings, cells) {
+                    Some(rows) => reading.case.past.extend(rows),
                     None => reading.wrong = true,
                 }
             }
@@ -380,36 +385,6 @@ impl<'a> Lowering<'a> {
             });
         self.unknown_in_test(name, format!("nothing is called `{}`", name.text), help);
         Part::Wrong
-    }
-
-    fn past_row(
-        &mut self,
-        record: RecordId,
-        headings: &[&Heading],
-        cells: &[Cell],
-    ) -> Option<PastRow> {
-        let mut row = PastRow { record, values: BTreeMap::new(), derived: BTreeMap::new() };
-        for (heading, cell) in headings.iter().zip(cells) {
-            let HeadingKind::Field { path, .. } = &heading.kind else {
-                let it = Diagnostic::new(Code::T7003, heading.span, "past rows have fields only");
-                self.push(it.help("name a field of the row or of the record around it"));
-                return None;
-            };
-            let target = self.past_target(record, path)?;
-            let value = self.cell(cell)?;
-            let value = self.fixed_value(&value, &target, record)?;
-            match target {
-                Target::Field(_, _, id) => {
-                    row.values.insert(id, value.0);
-                    row.values.extend(value.1);
-                }
-                Target::Derived(_, _, name, ty) => {
-                    row.derived.insert(name, (ty, value.0));
-                }
-                Target::Instead(..) | Target::Parameter(_) => {}
-            }
-        }
-        Some(row)
     }
 
     pub fn unknown_in_test(&mut self, name: &ast::Name, message: String, help: String) {

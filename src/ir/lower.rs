@@ -111,7 +111,7 @@ pub struct Scope {
 const EXPANSION_LIMIT: usize = 20_000;
 
 impl<'a> Lowering<'a> {
-    fn new(files: &'a [ast::File], context: Context<'a>) -> Lowering<'a> {
+    pub fn new(files: &'a [ast::File], context: Context<'a>) -> Lowering<'a> {
         let derived = context.derived.iter().map(|it| ((it.record, it.name.text.as_str()), it));
         let mut lowering = Lowering {
             sources: context.sources,

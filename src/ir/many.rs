@@ -442,7 +442,7 @@ impl Lowering<'_> {
 }
 
 /// What makes two facts one.
-fn key(it: &Fact) -> String {
+pub fn key(it: &Fact) -> String {
     let text = print::identity;
     let one = |it: &Option<E>| it.as_ref().map(text).unwrap_or_default();
     let pairs = it.keys.iter().map(|(a, b)| format!("{}={}", text(a), text(b)));

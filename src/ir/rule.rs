@@ -29,6 +29,7 @@ impl Lowering<'_> {
             },
             owner: meta(block, ast::MetaKey::Owner).join(", "),
             status: self.status(block),
+            reviewed: reviewed(block),
             tags: meta(block, ast::MetaKey::Tags),
             see: meta(block, ast::MetaKey::See),
             channel: None,
@@ -146,6 +147,17 @@ impl Lowering<'_> {
         }
         if all.len() == 1 { all.remove(0) } else { truth(Kind::And(all), span) }
     }
+}
+
+/// `reviewed 2026-05-01`
+fn reviewed(block: &ast::Block) -> Option<i32> {
+    block.lines.iter().find_map(|line| match &line.kind {
+        ast::LineKind::Meta { key: ast::MetaKey::Reviewed, values } => match values.as_slice() {
+            [ast::MetaValue::Date(it)] => calendar::days(it.date),
+            _ => None,
+        },
+        _ => None,
+    })
 }
 
 fn meta(block: &ast::Block, wanted: ast::MetaKey) -> Vec<String> {

@@ -298,7 +298,12 @@ impl<'a> Lowering<'a> {
             (ast::ExprKind::Error, _) => return None,
             (ast::ExprKind::Missing, _) => return Some(Value::Missing(Reason::NotGiven)),
             // Kept as it is written: forms are for comparing.
-            (ast::ExprKind::Text(text), Type::Text(_)) => return Some(Value::text(text)),
+            (ast::ExprKind::Text(text), Type::Text(_)) => {
+                return Some(match text.trim() {
+                    "" => Value::Missing(Reason::NotGiven),
+                    text => Value::text(text),
+                });
+            }
             (ast::ExprKind::Path(path), Type::Country | Type::Currency | Type::Choice(_))
                 if path.len() == 1 =>
             {

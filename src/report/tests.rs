@@ -7,8 +7,16 @@ use anstyle::Style;
 use serde_json::Value as Json;
 use serde_json::json;
 
+use crate::diagnostic::Severity;
 use crate::report::Look;
+use crate::report::annotation::Annotation;
+use crate::report::annotation::Region;
+use crate::report::annotation::Topic;
+use crate::report::junit::Case;
+use crate::report::junit::Failure;
+use crate::report::junit::Suite;
 use crate::run::cases::Judged;
+use crate::source::Sources;
 
 /// `R0101 › "the limits", row 3`
 pub fn name(it: &Judged, look: Look) -> String {
@@ -61,9 +69,59 @@ pub fn human(all: &[Judged], verbose: bool, look: Look) -> String {
             let _ = writeln!(text, "{word}  {}   {}", name(it, look), it.place());
         }
     }
-    let failed = failed.len();
-    let _ = writeln!(text, "\n{} passed, {failed} failed", all.len() - failed);
+    let _ = writeln!(text, "\n{}", headline(all));
     text
+}
+
+/// `12 passed, 1 failed`
+pub fn headline(all: &[Judged]) -> String {
+    let failed = all.iter().filter(|it| !it.passed()).count();
+    format!("{} passed, {failed} failed", all.len() - failed)
+}
+
+/// A suite for each file, a case for each case.
+pub fn suites(all: &[Judged]) -> Vec<Suite> {
+    let case = |it: &Judged| Case {
+        name: name(it, Look::FILE),
+        class: it.subject.clone(),
+        failure: (!it.passed()).then(|| Failure {
+            topic: "failed-test".to_owned(),
+            message: it.message(),
+            text: failure(it, Look::FILE),
+        }),
+        time: None,
+    };
+    let suite = |part: &[Judged]| Suite {
+        name: part[0].file.clone(),
+        cases: part.iter().map(case).collect(),
+    };
+    all.chunk_by(|a, b| a.file == b.file).map(suite).collect()
+}
+
+/// Each failure beside its line.
+pub fn annotations(all: &[Judged], sources: &Sources) -> Vec<Annotation> {
+    let topic = || Topic {
+        id: "test".to_owned(),
+        name: "failed-test".to_owned(),
+        summary: "a test that fails".to_owned(),
+        page: "A case of a test does not say what it expects.".to_owned(),
+        severity: Severity::Error,
+    };
+    let annotation = |it: &Judged| {
+        let (_, file) = sources.iter().find(|other| other.1.path == it.file)?;
+        let line = file.line(it.line).to_owned();
+        Some(Annotation {
+            topic: topic(),
+            severity: Severity::Error,
+            message: format!("{}: {}", name(it, Look::FILE), it.message()),
+            help: None,
+            path: it.file.clone(),
+            region: Region::line(it.line, &line),
+            line,
+            edit: None,
+        })
+    };
+    all.iter().filter(|it| !it.passed()).filter_map(annotation).collect()
 }
 
 fn failure(it: &Judged, look: Look) -> String {

@@ -53,6 +53,15 @@ impl Judged {
         self.fault.is_none() && self.answers.iter().all(|it| it.passed)
     }
 
+    /// In one line: `expected hit, got no hit`
+    pub fn message(&self) -> String {
+        let failed = self.answers.iter().filter(|it| !it.passed);
+        let mut all: Vec<String> =
+            failed.map(|it| format!("expected {}, got {}", it.expected, it.got)).collect();
+        all.extend(self.fault.as_ref().map(|it| format!("the engines disagree: {it}")));
+        all.join("; ")
+    }
+
     pub fn place(&self) -> String {
         format!("{}:{}", self.file, self.line)
     }
@@ -99,8 +108,7 @@ fn judge_group(
     let mut res = Vec::new();
     for (at, id) in group.cases.iter().enumerate() {
         let rule = testing::rule_of(set, *id);
-        let values = shape.values.iter().filter(|it| it.0.0 == *id);
-        let values: Vec<(usize, RuleId)> = values.map(|it| (it.0.1, *it.1)).collect();
+        let values = shape.values_of(*id);
         let asked: Vec<RuleId> = rule.into_iter().chain(values.iter().map(|it| it.1)).collect();
         let judged = rows::judged(&shape.set, shape.level, &asked, &stored[at]);
         let interpreted = |it: RuleId| judge::got(&shape.set, it, &judged);

@@ -18,7 +18,6 @@ use crate::hit::Outcome;
 use crate::interpret::Row;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
-use crate::run;
 use crate::run::Done;
 use crate::run::Opened;
 use crate::run::Options;
@@ -49,8 +48,8 @@ impl Opened {
         let (Some(policy), Some(operands)) = (&set.policy, operand::of(set)) else {
             return Err(Trouble::bug("a rule set without a policy decides nothing"));
         };
-        let keys = run::key_fields(set, self.inner).len();
-        let own = run::key_fields(set, policy.level).len();
+        let keys = set.schema.key_fields(self.inner).len();
+        let own = set.schema.key_fields(policy.level).len();
         let rule = operands.rule;
         let mut all = Collector { set, secrets, operands, keys, own, open: None, done: Vec::new() };
         let mut receive = |batch: &RecordBatch| {

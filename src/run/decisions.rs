@@ -21,7 +21,6 @@ use crate::decide::words;
 use crate::hit::Outcome;
 use crate::ir::Policy;
 use crate::ir::RuleSet;
-use crate::run;
 use crate::run::write::Writer;
 use crate::trouble::Trouble;
 
@@ -45,7 +44,7 @@ pub const COLUMNS: [&str; 12] = [
 const ROWS: usize = 8_192;
 
 pub fn schema(set: &RuleSet, policy: &Policy) -> SchemaRef {
-    let keys = run::key_fields(set, policy.level);
+    let keys = set.schema.key_fields(policy.level);
     let keys = keys.iter().map(|it| set.schema.field(*it).name.clone());
     let all = keys.chain(COLUMNS.iter().map(|it| (*it).to_owned()));
     Arc::new(Schema::new(all.map(|it| Field::new(it, DataType::Utf8, true)).collect::<Vec<_>>()))

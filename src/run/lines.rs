@@ -26,7 +26,6 @@ use crate::interpret::Row;
 use crate::interpret::explain;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
-use crate::run;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::trouble::Trouble;
@@ -66,7 +65,7 @@ pub struct Line<'a> {
 
 impl Lines {
     pub fn new(set: &RuleSet, inner: RecordId) -> Lines {
-        let keys = run::key_fields(set, inner);
+        let keys = set.schema.key_fields(inner);
         let names = keys.iter().map(|it| set.schema.field(*it).name.as_str()).chain(COLUMNS);
         let text = |it| Field::new(it, DataType::Utf8, true);
         let mut fields: Vec<Field> = names.map(text).collect();

@@ -56,7 +56,7 @@ use crate::value::text::Form;
 const HISTORY: u64 = 1 << 20;
 
 /// The data that a record's past rows come from, with the number of their first file.
-fn inputs<'a>(
+pub fn inputs<'a>(
     set: &RuleSet,
     opened: &'a Opened,
     record: RecordId,
@@ -74,12 +74,12 @@ fn inputs<'a>(
 }
 
 /// A row of history that stands in the data too is the data's: the key of its declaration.
-fn replaced_by(set: &RuleSet, opened: &Opened, record: RecordId) -> Vec<FieldId> {
+pub fn replaced_by(set: &RuleSet, opened: &Opened, record: RecordId) -> Vec<FieldId> {
     let outermost = set.schema.lineage(record).pop().unwrap_or(record);
     if opened.history.is_none() || !set.schema.lineage(opened.inner).contains(&outermost) {
         return Vec::new();
     }
-    run::key_fields(set, outermost)
+    set.schema.key_fields(outermost)
 }
 
 /// Every row that the facts of the run look at, for the interpreter.
@@ -115,7 +115,7 @@ fn rows_of(
 ) -> Result<Vec<Row>, Trouble> {
     source.table.prepare()?;
     let columns = row::columns(set, &source.table.arrow);
-    let keys = run::key_fields(set, record);
+    let keys = set.schema.key_fields(record);
     let mut all: Vec<Row> = Vec::new();
     let mut places: BTreeMap<Vec<Value>, usize> = BTreeMap::new();
     for batch in source.table.read(options.batch_size) {

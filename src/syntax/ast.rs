@@ -19,7 +19,6 @@ pub struct File {
     pub suppressions: Vec<Suppression>,
 }
 
-/// A line at the margin and the indented lines below it.
 #[derive(Debug, Clone)]
 pub struct Block {
     pub head: Head,
@@ -73,6 +72,7 @@ pub struct Date {
 pub enum Head {
     /// `rule R0101 "title"`
     Rule { name: Name, title: Option<Text> },
+    /// `policy import_control`
     Policy { name: Name },
     /// `profile peers "title"`
     Profile { name: Name, title: Option<Text> },
@@ -102,6 +102,7 @@ pub enum Head {
     },
     /// `record item "Goods item" in declaration`
     Record { name: Name, label: Option<Text>, parent: Option<Name> },
+    /// `test R0101 "title"`
     Test { subject: TestSubject, title: Option<Text> },
 }
 
@@ -238,6 +239,7 @@ pub enum MetaKey {
     Tags,
     See,
     Note,
+    Reviewed,
 }
 
 #[derive(Debug, Clone)]
@@ -309,7 +311,6 @@ pub struct Expr {
 
 #[derive(Debug, Clone)]
 pub enum ExprKind {
-    /// As written: `12_000`, `0.5`.
     Number(String),
     /// `100 kg`, `50 %`, `20 EUR/kg`, `90 days`: the number as written and the unit.
     Quantity {
@@ -394,7 +395,6 @@ pub enum ExprKind {
     Error,
 }
 
-/// A statistic of rows.
 #[derive(Debug, Clone)]
 pub struct Aggregate {
     pub statistic: Statistic,

@@ -39,7 +39,7 @@ pub fn line(id: FileId, it: &Logical, diagnostics: &mut Vec<Diagnostic>) -> Opti
 fn rule_of(text: &str) -> Option<Rule> {
     Some(match first_word(text) {
         "" => Rule::bullet,
-        "owner" | "status" | "tags" | "see" | "note" => Rule::meta,
+        "owner" | "reviewed" | "status" | "tags" | "see" | "note" => Rule::meta,
         "valid" => Rule::valid,
         "for" => Rule::for_line,
         "when" => Rule::when,
@@ -236,6 +236,7 @@ impl Builder<'_> {
             "status" => ast::MetaKey::Status,
             "tags" => ast::MetaKey::Tags,
             "see" => ast::MetaKey::See,
+            "reviewed" => ast::MetaKey::Reviewed,
             _ => ast::MetaKey::Note,
         };
         let mut values = Vec::new();

@@ -15,10 +15,19 @@ use crate::syntax::scan::first_word;
 use crate::syntax::test_block;
 
 const BLOCKS: &[&str] = &[
-    "choice", "codes", "define", "group", "list", "parameter", "policy", "profile", "record", "rule",
+    "choice",
+    "codes",
+    "define",
+    "group",
+    "list",
+    "parameter",
+    "policy",
+    "profile",
+    "record",
+    "rule",
     "test",
 ];
-const META: &[&str] = &["owner", "status", "tags", "see", "note"];
+const META: &[&str] = &["owner", "status", "reviewed", "tags", "see", "note"];
 
 /// The words that may begin a line of this kind of block.
 fn line_words(block: &str) -> Vec<&'static str> {

@@ -24,6 +24,7 @@ pub fn meta_key(it: MetaKey) -> &'static str {
         MetaKey::Tags => "tags",
         MetaKey::See => "see",
         MetaKey::Note => "note",
+        MetaKey::Reviewed => "reviewed",
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a rule says of a case: of all its rows together.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::decide;
@@ -10,6 +11,10 @@ use crate::interpret::Row;
 use crate::interpret::explain;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::testing;
+use crate::testing::CaseId;
+use crate::testing::rows;
+use crate::testing::rows::Stored;
 use crate::testing::shape::Shape;
 use crate::trouble::Trouble;
 use crate::value::Decimal;
@@ -70,6 +75,29 @@ pub fn words(outcome: Option<bool>, fields: &[String]) -> String {
     };
     let quoted: Vec<String> = fields.iter().map(|it| format!("\"{it}\"")).collect();
     format!("{word} {}", quoted.join(", ")).trim_end().to_owned()
+}
+
+/// Whether a case passes, by the interpreter.
+///
+/// Errors: none but a fault of ours.
+pub fn passes(
+    set: &RuleSet,
+    shape: &Shape,
+    id: CaseId,
+    stored: &[Stored],
+) -> Result<bool, Trouble> {
+    let rule = testing::rule_of(set, id);
+    let values = shape.values_of(id);
+    let asked: Vec<RuleId> = rule.into_iter().chain(values.iter().map(|it| it.1)).collect();
+    let rows = rows::judged(&shape.set, shape.level, &asked, stored);
+    let got = |it: RuleId| got(&shape.set, it, &rows);
+    let channel = match rule {
+        Some(rule) => channel(shape, rule, &rows)?,
+        None => None,
+    };
+    let values: BTreeMap<usize, Got> = values.iter().map(|it| (it.0, got(it.1))).collect();
+    let answers = testing::answers(set, id, rule.map(got).as_ref(), channel.as_ref(), &values);
+    Ok(answers.iter().all(|it| it.passed))
 }
 
 /// The channel of a declaration of which only this rule is known: by the policy, without draws and

@@ -29,7 +29,8 @@ pub struct Part {
 pub fn parts(set: &RuleSet, sources: &Sources, rule: RuleId, row: &Row) -> Vec<Part> {
     let it = &set.rules[rule.0];
     let mut writer = Writer { set, sources, row, parts: Vec::new() };
-    if let Kind::And(all) = &it.outcome.kind
+    if !std::sync::Arc::ptr_eq(&it.outcome, &it.condition)
+        && let Kind::And(all) = &it.outcome.kind
         && let Some(first) = all.first()
         && !std::sync::Arc::ptr_eq(first, &it.condition)
     {

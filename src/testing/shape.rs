@@ -93,7 +93,8 @@ pub fn shape(set: &RuleSet, cases: &[CaseId]) -> Shape {
     }
     shape.rewrite(set, first);
     let channel = |it: &ExpectKind| matches!(it, ExpectKind::Channel(_));
-    let expects = |id: &CaseId| testing::test(set, *id).1.expects.iter().any(|it| channel(&it.kind));
+    let expects =
+        |id: &CaseId| testing::test(set, *id).1.expects.iter().any(|it| channel(&it.kind));
     if let Some(policy) = set.policy.as_ref().filter(|_| cases.iter().any(expects)) {
         let (draws, capacities, together) = (Vec::new(), Vec::new(), Vec::new());
         let policy = Policy { draws, capacities, together, ..policy.clone() };
@@ -188,6 +189,7 @@ impl Shape {
                 title: String::new(),
                 owner: String::new(),
                 status: None,
+                reviewed: None,
                 tags: Vec::new(),
                 see: Vec::new(),
                 channel: None,
@@ -262,6 +264,11 @@ impl Shape {
             let case = |record: RecordId| column(self.case[&record], Type::Whole);
             it.keys.push((case(theirs), case(level)));
         }
+    }
+
+    /// The rules that stand for the values that a case expects, by their places in it.
+    pub fn values_of(&self, id: CaseId) -> Vec<(usize, RuleId)> {
+        self.values.iter().filter(|it| it.0.0 == id).map(|it| (it.0.1, *it.1)).collect()
     }
 
     /// The rules of the cases and those that they ask about.

@@ -3,6 +3,7 @@
 mod agree;
 mod bad_data;
 mod case;
+mod ci;
 mod console;
 mod exact;
 mod generate;
@@ -10,16 +11,19 @@ mod hostile;
 mod init;
 mod later;
 mod layout;
+mod mutation;
 mod past;
 mod random;
 mod rational;
 mod reach;
 mod records;
 mod rows;
+mod runs;
 mod seed;
 mod tidy;
 mod typed;
 mod weakened;
+mod why;
 
 use std::process::ExitCode;
 
@@ -42,7 +46,10 @@ fn main() -> ExitCode {
     trials.extend(bad_data::trials());
     trials.extend(exact::trials());
     trials.extend(init::trials());
+    trials.extend(ci::trials());
+    trials.extend(runs::trials());
     trials.extend(layout::trials());
+    trials.extend(mutation::trials());
     trials.extend(reach::trials());
     trials.extend(records::trials());
     trials.extend(typed::trials());
@@ -50,10 +57,12 @@ fn main() -> ExitCode {
     trials.extend(rational::trials());
     trials.extend(random::trials());
     trials.extend(past::trials());
+    trials.extend(why::trials());
     trials.extend(later::trials());
     let done = libtest_mimic::run(&Arguments::from_args(), trials);
     random::report();
     past::report();
+    why::report();
     later::report();
     done.exit_code()
 }

@@ -119,7 +119,7 @@ pub const DAYS: [&str; 14] = [
     "",
 ];
 
-const HEADER: &str = "declaration_id,accepted_date,accepted_at,importer_id,office,item_number,hs,\
+pub const HEADER: &str = "declaration_id,accepted_date,accepted_at,importer_id,office,item_number,hs,\
                       origin,value,net_mass,fraud";
 const CONTROLS: &str = "control_id,control_date,recorded_on,importer_id,result,amount";
 const OPERATORS: &str = "operator_id,registered_on,level,country";
@@ -381,7 +381,7 @@ fn write(folder: &Path, name: &str, header: &str, rows: &[String]) -> std::io::R
     Ok(path)
 }
 
-fn written(it: &Sample, folder: &Path) -> std::io::Result<Files> {
+pub fn written(it: &Sample, folder: &Path) -> std::io::Result<Files> {
     let mut files = Files::default();
     for (at, rows) in it.today.chunks(it.today.len().div_ceil(it.parts).max(1)).enumerate() {
         files.data.push(write(folder, &format!("today{at}.csv"), HEADER, rows)?);
