@@ -26,6 +26,7 @@ mod runs;
 mod seed;
 mod tidy;
 mod typed;
+mod weakened;
 mod why;
 
 use std::process::ExitCode;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
     trials.extend(reach::trials());
     trials.extend(records::trials());
     trials.extend(typed::trials());
+    trials.extend(weakened::trials());
     trials.extend(rational::trials());
     trials.extend(random::trials());
     trials.extend(past::trials());
