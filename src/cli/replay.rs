@@ -198,7 +198,10 @@ fn json(
     inputs: &[crate::run::verify::Difference],
     compared: &Compared,
 ) -> String {
-    let input = |it: &crate::run::verify::Difference| json!({"what": it.what.word(), "of": it.of, "path": it.path});
+    let input = |it: &crate::run::verify::Difference| {
+        let (what, of) = (it.what.word(), &it.of);
+        json!({"what": what, "of": of, "path": it.path})
+    };
     let line = |it: &Difference| {
         json!({"keys": it.keys, "rule": it.rule, "recorded": it.recorded,
                "replayed": it.replayed, "columns": it.columns})

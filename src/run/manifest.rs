@@ -1,5 +1,5 @@
-//! `manifest.json` of a run: what it read, by which rules, and what it wrote, by SHA-256; apart from
-//! that, who did it, when and how.
+//! `manifest.json` of a run: what it read, by which rules, and what it wrote, by SHA-256; apart
+//! from that, who did it, when and how.
 //!
 //! `run` is the same for the same rules and data, whoever runs them, wherever and with how many
 //! threads; `run_id` is its hash. `manifest.sha256` covers the rest.

@@ -1,4 +1,4 @@
-//! What CI systems get: SARIF, JUnit, annotations, a summary; and what tamis adds in GitHub Actions.
+//! What CI systems get: SARIF, JUnit, annotations, a summary; what tamis adds in GitHub Actions.
 
 use std::fs;
 use std::path::Path;

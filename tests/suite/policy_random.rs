@@ -131,6 +131,9 @@ fn rows(random: &mut Random) -> Vec<String> {
     res
 }
 
+/// Those that were placed, the mandatory ones of them, and how many each importer has.
+type Placed = (u32, u32, BTreeMap<String, u32>);
+
 fn decided(
     project: &Project,
     folder: &Path,
@@ -165,7 +168,7 @@ fn promises(seed: u64) -> Result<(), String> {
     if decided(&project, folder.path(), &rows, by)? != said {
         return Err(format!("another order or engine decides otherwise\n{}", it.text));
     }
-    let mut placed: BTreeMap<(usize, String), (u32, u32, BTreeMap<String, u32>)> = BTreeMap::new();
+    let mut placed: BTreeMap<(usize, String), Placed> = BTreeMap::new();
     let importer = |id: &str| {
         let row = rows.iter().find(|it| it.starts_with(&format!("{id},")));
         row.and_then(|it| it.split(',').nth(3)).unwrap_or_default().to_owned()
