@@ -1,17 +1,29 @@
 //! The `tamis` command: arguments, streams, exit codes. The only module that prints or exits.
 
 pub mod check;
+pub mod ci;
 #[cfg(feature = "engine")]
 pub mod demo;
 pub mod dump;
 pub mod explain;
 pub mod fmt;
 pub mod init;
+pub mod ls;
 pub mod output;
 pub mod progress;
 #[cfg(feature = "engine")]
+pub mod replay;
+#[cfg(feature = "engine")]
 pub mod run;
 pub mod scope;
+#[cfg(feature = "engine")]
+pub mod test;
+#[cfg(feature = "engine")]
+pub mod verify;
+#[cfg(feature = "engine")]
+pub mod watch;
+#[cfg(feature = "engine")]
+pub mod why;
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -71,6 +83,9 @@ pub struct Global {
     #[arg(long, value_name = "HOW", global = true, default_value = "auto")]
     #[arg(env = "TAMIS_PROGRESS", hide_env = true)]
     progress: progress::Mode,
+    /// Nothing besides when it runs in CI: no annotations, no summary
+    #[arg(long, global = true, env = "TAMIS_NO_CI", hide_env = true)]
+    no_ci: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -99,6 +114,25 @@ enum Command {
     #[cfg(feature = "engine")]
     #[command(after_help = run::EXAMPLES)]
     Run(run::Run),
+    /// Run the tests of rules and profiles
+    #[cfg(feature = "engine")]
+    #[command(after_help = test::EXAMPLES)]
+    Test(test::Test),
+    /// Say whether a run is as it was written, and what it read as it was read
+    #[cfg(feature = "engine")]
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::Verify),
+    /// Evaluate a run once more, by the definition, and compare
+    #[cfg(feature = "engine")]
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(replay::Replay),
+    /// List rules, lists, parameters, profiles, definitions
+    #[command(after_help = ls::EXAMPLES)]
+    Ls(ls::Ls),
+    /// Say why a declaration is selected or not, rule by rule, and what would turn the answer
+    #[cfg(feature = "engine")]
+    #[command(after_help = why::EXAMPLES)]
+    Why(why::Why),
     /// Show how DataFusion runs the rules, or one rule
     #[cfg(feature = "engine")]
     #[command(after_help = run::PLAN_EXAMPLES)]
@@ -190,6 +224,15 @@ fn run_command(context: &Context, command: &Command) -> Result<Exit, Trouble> {
         Command::Fmt(it) => fmt::fmt(it, context),
         #[cfg(feature = "engine")]
         Command::Run(it) => run::run(it, context),
+        #[cfg(feature = "engine")]
+        Command::Test(it) => test::test(it, context),
+        #[cfg(feature = "engine")]
+        Command::Verify(it) => verify::verify(it, context),
+        #[cfg(feature = "engine")]
+        Command::Replay(it) => replay::replay(it, context),
+        Command::Ls(it) => ls::ls(it, context),
+        #[cfg(feature = "engine")]
+        Command::Why(it) => why::why(it, context),
         #[cfg(feature = "engine")]
         Command::Plan(it) => run::plan(it, context),
         Command::Dump(it) => dump::dump(it, context),

@@ -3,10 +3,12 @@
 pub mod columnar;
 pub mod convert;
 pub mod encoded;
+pub mod disputed;
 pub mod file;
 pub mod headers;
 pub mod list;
 pub mod manifest;
+pub mod nested;
 pub mod scan;
 pub mod survey;
 pub mod tally;
@@ -36,6 +38,8 @@ use crate::data::convert::data_type;
 use crate::data::encoded::Memory;
 use crate::data::headers::Headers;
 use crate::data::manifest::DataSet;
+use crate::data::nested::Nest;
+use crate::data::nested::Within;
 use crate::data::tally::Batch;
 use crate::data::tally::Tally;
 use crate::schema::FieldId;
@@ -78,6 +82,8 @@ pub enum Around<'a> {
     Keys,
     /// Its key; the rest is in files of its own.
     Table(&'a Arc<Table>),
+    /// The rows are elements of lists: what is around them stands beside the list.
+    Within(&'a Within),
 }
 
 /// The column of the numbers of rows: the file, then, in so many bits, the row.
@@ -104,6 +110,8 @@ pub struct DataFile {
     pub places: Vec<Option<usize>>,
     pub header: Vec<String>,
     pub rows: Rows,
+    /// Where rows are elements of lists.
+    pub nest: Option<Arc<Nest>>,
 }
 
 /// How many rows a file holds.
@@ -136,6 +144,8 @@ pub struct Wanted {
     pub reading: Reading,
     /// A row without it is rejected.
     pub needed: bool,
+    /// What does not fit is counted here, not where the record around is read.
+    pub told: bool,
     pub name: String,
     /// The codes that are in the nomenclature.
     pub known: Option<HashSet<String>>,
@@ -162,16 +172,34 @@ pub fn open(
     used: &[FieldId],
     around: Around,
 ) -> Result<Table, Trouble> {
-    let flat = matches!(around, Around::All);
-    let here = |id: &FieldId| flat || id.record == record || is_key(schema, *id);
+    let here = |id: &FieldId| {
+        let beside = match around {
+            Around::All => true,
+            Around::Keys | Around::Table(_) => false,
+            Around::Within(it) => it.holds(id.record),
+        };
+        beside || id.record == record || is_key(schema, *id)
+    };
+    let within = match around {
+        Around::Within(it) => Some(it),
+        Around::All | Around::Keys | Around::Table(_) => None,
+    };
     let mut columns = wanted(schema, record, used);
     if matches!(around, Around::Keys) {
         columns.retain(&here);
     }
-    let mut fields: Vec<Wanted> = columns.iter().map(|id| field(schema, set, *id)).collect();
+    let of = |id: &FieldId| match within {
+        Some(it) => field(schema, it.set_of(id.record), *id),
+        None => field(schema, set, *id),
+    };
+    let mut fields: Vec<Wanted> = columns.iter().map(of).collect();
     for (field, id) in fields.iter_mut().zip(&columns) {
         field.needed &= here(id);
-        if !here(id) {
+        field.told = within.is_none() || id.record == record;
+        if let Some(it) = within {
+            field.name = it.column(id.record, &field.name);
+        }
+        if !here(id) || !field.told {
             field.known = None;
         }
     }
@@ -188,7 +216,7 @@ pub fn open(
     for path in files {
         let mut declared = declared(schema, record);
         declared.retain(&here);
-        match file::open(schema, set, path, &declared, &columns) {
+        match file::open(schema, (set, within), path, &declared, &columns) {
             Ok(file) => opened.push(file),
             Err(found) => faults.extend(found),
         }
@@ -200,16 +228,19 @@ pub fn open(
         ));
     }
     let key = |it: &&FieldId| it.record != record && is_key(schema, **it);
+    let headers = match around {
+        Around::All | Around::Keys => None,
+        Around::Table(table) => Some(table),
+        Around::Within(it) => it.around.as_ref(),
+    };
+    let beside = |it: &&FieldId| within.is_none_or(|within| !within.holds(it.record));
     let name =
         |it: &FieldId| format!("{}.{}", schema.record(it.record).name, schema.field(*it).name);
-    let outer = match around {
-        Around::All | Around::Keys => None,
-        Around::Table(table) => Some(Outer {
-            table: table.clone(),
-            keys: columns.iter().filter(key).map(name).collect(),
-            headers: Arc::default(),
-        }),
-    };
+    let outer = headers.map(|table| Outer {
+        table: table.clone(),
+        keys: columns.iter().filter(key).filter(beside).map(name).collect(),
+        headers: Arc::default(),
+    });
     Ok(Table {
         columns,
         arrow: Arc::new(ArrowSchema::new(arrow)),
@@ -260,7 +291,8 @@ fn field(schema: &Arc<Schema>, set: &DataSet, id: FieldId) -> Wanted {
         _ => None,
     };
     let known = codes.map(|it| it.keys().map(|it| it.to_string()).collect());
-    Wanted { reading, needed: is_needed(schema, id), name: it.name.clone(), known }
+    let (needed, name) = (is_needed(schema, id), it.name.clone());
+    Wanted { reading, needed, told: true, name, known }
 }
 
 impl Table {
@@ -370,6 +402,17 @@ impl Table {
         Arc::new(scan::Scan::new(self, batch_size, false)).batches(0, 1)
     }
 
+    /// Its fields, and the names of their columns.
+    pub fn names(&self) -> impl Iterator<Item = (String, String)> {
+        let columns = self.arrow.fields().iter().map(|it| it.name().clone());
+        self.fields.iter().map(|it| it.name.clone()).zip(columns)
+    }
+
+    /// Whether rows are elements of lists.
+    pub fn is_nested(&self) -> bool {
+        self.files.iter().any(|it| it.nest.is_some())
+    }
+
     /// Rows there are, or about as many.
     pub fn rows(&self) -> u64 {
         self.files.iter().map(|it| it.rows.total()).sum()
@@ -393,15 +436,15 @@ impl Table {
                 (columns, vec![false; batch.num_rows()])
             }
         };
-        self.batch(number, raw.first, columns, &ragged)
+        self.batch(number, raw, columns, &ragged)
     }
 
     /// Counts what does not fit and leaves out rows that are rejected. Ragged rows are rejected
-    /// whole. `first` is the number of the first row.
+    /// whole.
     fn batch(
         &self,
         number: usize,
-        first: u64,
+        raw: &scan::Raw,
         columns: Vec<Converted>,
         ragged: &[bool],
     ) -> Result<RecordBatch, Trouble> {
@@ -411,13 +454,15 @@ impl Table {
         let mut rejected: Vec<bool> = ragged.to_vec();
         let mut faulty = rejected.clone();
         for (row, _) in rejected.iter().enumerate().filter(|it| *it.1) {
-            tally.faults.push((String::new(), "ragged row", first + row as u64));
+            tally.faults.push((String::new(), "ragged row", raw.row_of_file(row)));
         }
         let mut arrays = Vec::with_capacity(columns.len());
         for (field, Converted { array, faults }) in self.fields.iter().zip(columns) {
             let mut blame = |row: usize, reason: &'static str| {
-                tally.faults.push((field.name.clone(), reason, first + row as u64));
-                faulty[row] = true;
+                if field.told {
+                    tally.faults.push((field.name.clone(), reason, raw.row_of_file(row)));
+                    faulty[row] = true;
+                }
                 rejected[row] |= field.needed;
             };
             let mut at_fault = vec![false; if field.needed { rows } else { 0 }];
@@ -452,7 +497,8 @@ impl Table {
         {
             let key = outer.keys.join(", ");
             for row in headers.fill(&self.arrow, &outer.keys, &mut arrays)? {
-                tally.faults.push((key.clone(), "no outer record of this key", first + row as u64));
+                let place = raw.row_of_file(row);
+                tally.faults.push((key.clone(), "no outer record of this key", place));
                 faulty[row] = true;
             }
         }
@@ -461,7 +507,7 @@ impl Table {
         let some_rejected = 0 < tally.rejected;
         self.tally.add(&file.shown, tally);
         if let Some(base) = self.numbered {
-            let start = ((base + number as u64) << ROW_BITS) + first;
+            let start = ((base + number as u64) << ROW_BITS) + raw.first;
             let numbers = (0..rows as u64).map(|it| start + it);
             arrays.push(Arc::new(UInt64Array::from_iter_values(numbers)));
         }

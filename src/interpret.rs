@@ -7,7 +7,9 @@ pub mod explain;
 pub mod function;
 pub mod history;
 pub mod list;
+pub mod open;
 pub mod row;
+pub mod why;
 
 use std::cmp::Ordering;
 
@@ -21,6 +23,7 @@ use crate::ir::Kind;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::ir::TextTest;
+use crate::ir::Total;
 use crate::schema::FieldId;
 use crate::schema::Type;
 use crate::value::Decimal;
@@ -37,6 +40,9 @@ pub struct Row {
     values: std::collections::BTreeMap<FieldId, Value>,
     disputed: std::collections::BTreeSet<FieldId>,
     facts: std::collections::BTreeMap<FactId, Value>,
+    /// Where the row is one of many: the one that is judged.
+    judged: Option<std::sync::Arc<Row>>,
+    totals: std::collections::BTreeMap<Total, Decimal>,
 }
 
 impl Row {
@@ -55,13 +61,38 @@ impl Row {
         }
     }
 
+    /// What other rows of the same key were found to share.
+    pub fn absorb(&mut self, other: &Row) {
+        for field in &other.disputed {
+            self.disputed.insert(*field);
+            self.set(*field, NOT_GIVEN);
+        }
+        for (field, value) in &other.values {
+            self.agree(*field, value.clone());
+        }
+    }
+
     /// What is known of many rows, for this one.
     pub fn know(&mut self, fact: FactId, value: Value) {
         self.facts.insert(fact, value);
     }
 
+    /// What its findings come to.
+    pub fn sum_up(&mut self, total: Total, value: Decimal) {
+        self.totals.insert(total, value);
+    }
+
+    fn total(&self, total: Total) -> Value {
+        self.totals.get(&total).map_or(NOT_GIVEN, |it| Value::Decimal(*it))
+    }
+
     pub fn fact(&self, fact: FactId) -> Value {
         self.facts.get(&fact).cloned().unwrap_or(NOT_GIVEN)
+    }
+
+    /// The row in the eyes of the judged one.
+    pub fn seen_from(&self, judged: &std::sync::Arc<Row>) -> Row {
+        Row { judged: Some(judged.clone()), ..self.clone() }
     }
 
     pub fn get(&self, field: FieldId) -> Value {
@@ -150,12 +181,14 @@ pub fn eval(set: &RuleSet, expr: &Expr, row: &Row) -> Value {
         Kind::AtLeast(n, parts) => of_truth(at_least(*n, parts.iter().map(test))),
         Kind::Hit(rule) => value(&set.rules[rule.0].outcome),
         Kind::Fact(id) => row.fact(*id),
+        Kind::Judged(it) => row.judged.as_ref().map_or(NOT_GIVEN, |row| eval(set, it, row)),
         Kind::Guard(condition, it, reason) => match test(condition) {
             Some(true) => value(it),
             Some(false) => Value::Missing(*reason),
             None => NOT_GIVEN,
         },
-        Kind::Open(_) => NOT_GIVEN,
+        Kind::Open(..) => NOT_GIVEN,
+        Kind::Total(it) => row.total(*it),
     }
 }
 
@@ -251,8 +284,11 @@ fn widen(value: Value, ty: &Type) -> Value {
 fn at_digits(value: Value, digits: u32) -> Value {
     match &value {
         Value::Text(text) => {
-            let end = text.char_indices().nth(digits as usize).map_or(text.len(), |it| it.0);
-            Value::text(text.get(..end).unwrap_or_default())
+            let first: String = text.chars().take(digits as usize).collect();
+            if first.chars().count() < digits as usize {
+                return Value::Missing(Reason::CodeTooShort);
+            }
+            Value::text(&first)
         }
         _ => value,
     }

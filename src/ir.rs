@@ -3,24 +3,40 @@
 //! `lower` makes them from trees; `interpret` and `plan` give them the same meaning.
 
 pub mod body;
+pub mod case_table;
+pub mod cases;
+pub mod expected;
 pub mod expression;
 pub mod from_schema;
 pub mod function;
+pub mod given;
+pub mod judged;
+pub mod later;
 pub mod literal;
 pub mod lower;
 pub mod many;
 pub mod name;
+mod past_table;
+pub mod policy;
+mod policy_check;
+mod policy_line;
 pub mod print;
 pub mod profile;
 pub mod quantity;
 pub mod relation;
+pub mod relower;
+pub mod rewrite;
 pub mod rule;
+pub mod target;
 pub mod test;
 pub mod typing;
 pub mod unknown;
 
 use std::sync::Arc;
 
+pub use crate::ir::policy::Policy;
+pub use crate::ir::policy::Status;
+pub use crate::ir::policy::Total;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::schema::Schema;
@@ -39,6 +55,9 @@ pub struct RuleSet {
     pub parameters: Vec<Parameter>,
     /// What is known of many rows, each once.
     pub facts: Vec<Fact>,
+    pub tests: Arc<Vec<cases::Test>>,
+    /// From scores to channels.
+    pub policy: Option<Policy>,
 }
 
 /// A fact, by its place in the rule set.
@@ -68,6 +87,8 @@ pub struct Fact {
     pub reach: Reach,
     /// Only rows for which it is true.
     pub filter: Option<E>,
+    /// Of the judged row: without them there is no value.
+    pub needed: Vec<E>,
     /// Of the rows, and of the judged row: equal, and given.
     pub keys: Vec<(E, E)>,
     /// Rows with the same value as the judged row do not count.
@@ -130,9 +151,16 @@ pub struct Rule {
     pub id: Arc<str>,
     pub title: String,
     pub owner: String,
-    pub status: String,
+    pub status: Option<Status>,
+    /// In days since 1970-01-01.
+    pub reviewed: Option<i32>,
     pub tags: Vec<String>,
+    /// `see`: the rule that takes its place.
+    pub see: Vec<String>,
+    /// A word of [`policy::channels`].
     pub channel: Option<String>,
+    /// Its channel is outside capacity and exemptions.
+    pub mandatory: bool,
     /// The record whose rows it judges.
     pub level: RecordId,
     /// In force, and the condition, and no established exception: true is a hit, unknown undecided.
@@ -253,10 +281,15 @@ pub enum Kind {
     Hit(RuleId),
     // Of many rows.
     Fact(FactId),
+    /// A value of the judged row, in the filter of a fact.
+    Judged(E),
     /// The value where the test is true, else none for this reason.
     Guard(E, E, crate::value::Reason),
-    /// Unknown, because of these.
-    Open(Arc<[String]>),
+    /// Unknown, because of these fields; where a fact tells the key of the first row that lacks
+    /// one of them, because of that row.
+    Open(Arc<[String]>, Arc<[(FactId, FieldId)]>),
+    /// Of a declaration, in a policy.
+    Total(Total),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -332,9 +365,9 @@ impl Expr {
     /// The direct parts.
     pub fn parts(&self) -> Vec<&E> {
         match &self.kind {
-            Kind::Literal(_) | Kind::Field(_) | Kind::Hit(_) | Kind::Fact(_) | Kind::Open(_) => {
-                Vec::new()
-            }
+            Kind::Literal(_) | Kind::Field(_) | Kind::Hit(_) | Kind::Fact(_) => Vec::new(),
+            // What is of another row is no part: who walks over fields would mix the two up.
+            Kind::Judged(_) | Kind::Open(..) | Kind::Total(_) => Vec::new(),
             Kind::Guard(test, value, _) => vec![test, value],
             Kind::Named(_, it)
             | Kind::Negate(it)
@@ -362,10 +395,16 @@ impl Expr {
 }
 
 impl Fact {
-    /// What a judged row must have.
-    pub fn judged(&self) -> Vec<&E> {
+    /// What a judged row must have: without one of these there is no value.
+    pub fn needed(&self) -> Vec<&E> {
         let pairs = self.keys.iter().chain(&self.others).chain(&self.dates).chain(&self.instants);
-        pairs.map(|it| &it.1).collect()
+        pairs.map(|it| &it.1).chain(&self.needed).collect()
+    }
+
+    /// All that is asked of a judged row.
+    pub fn judged(&self) -> Vec<&E> {
+        let seen = self.filter.iter().flat_map(judged::judged_in);
+        self.needed().into_iter().chain(seen).collect()
     }
 
     /// What the rows must have.
@@ -393,6 +432,7 @@ impl RuleSet {
                         res.insert(*id);
                     }
                     Kind::Hit(other) => open.push(*other),
+                    Kind::Open(_, rows) if evidence => res.extend(rows.iter().map(|it| it.0)),
                     _ => todo.extend(it.parts()),
                 }
             }

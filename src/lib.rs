@@ -27,6 +27,8 @@ mod data; // CSV, Parquet and Arrow → batches that fit the schema; lists; tami
 mod project; // a project on disk: schema, rules and lists, read and lowered together
 mod hit; // outcome, finding
 mod interpret; // typed rules, one row at a time → outcome: the definition of the language
+mod decide; // findings of a declaration → its channel, by the policy
+mod testing; // tests in the language: their cases, judged by the interpreter
 #[cfg(feature = "engine")]
 mod plan; // typed rules → facts as a DataFusion plan, the rule set as one operator over them
 #[cfg(feature = "engine")]

@@ -120,7 +120,7 @@ fn translate(set: &RuleSet, expr: &E) -> df::Expr {
         Kind::Or(parts) => balanced(parts.iter().map(part).collect(), df::or, false),
         Kind::IsMissing(it) => part(it).is_null(),
         Kind::Fact(id) => column(&id.value_column()),
-        Kind::Open(_) => df::lit(ScalarValue::Boolean(None)),
+        Kind::Open(..) | Kind::Judged(_) | Kind::Total(_) => df::lit(ScalarValue::Boolean(None)),
         Kind::Parameter(..)
         | Kind::Negate(_)
         | Kind::Arithmetic(..)
@@ -163,12 +163,14 @@ fn balanced(
 }
 
 fn call(set: &RuleSet, expr: &E) -> df::Expr {
-    let arguments = expr.parts();
-    let shapes: Vec<Shape> = arguments.iter().map(|it| Shape::of(set, it)).collect();
-    let op = op(set, expr);
-    let kernel = Kernel::new(op, shapes, Shape::of(set, expr));
-    let arguments = arguments.into_iter().map(|it| translate(set, it)).collect();
-    ScalarUDF::new_from_impl(kernel).call(arguments)
+    let arguments = expr.parts().into_iter().map(|it| translate(set, it)).collect();
+    ScalarUDF::new_from_impl(kernel(set, expr)).call(arguments)
+}
+
+/// What computes an expression from its parts.
+fn kernel(set: &RuleSet, expr: &E) -> Kernel {
+    let shapes = expr.parts().into_iter().map(|it| Shape::of(set, it)).collect();
+    Kernel::new(op(set, expr), shapes, Shape::of(set, expr))
 }
 
 fn op(set: &RuleSet, expr: &E) -> Op {
@@ -204,7 +206,9 @@ fn op(set: &RuleSet, expr: &E) -> Op {
         | Kind::Or(_)
         | Kind::IsMissing(_)
         | Kind::Fact(_)
-        | Kind::Open(_) => Op::OrElse,
+        | Kind::Judged(_)
+        | Kind::Open(..)
+        | Kind::Total(_) => Op::OrElse,
     }
 }
 

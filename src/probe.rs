@@ -9,18 +9,42 @@ use arrow::array::Array;
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 
+use crate::decide::secret::Secrets;
+use crate::diagnostic;
+use crate::hit::Outcome;
 use crate::ir::RuleId;
+use crate::ir::RuleSet;
+use crate::ir::Status;
 use crate::project;
+use crate::report::Look;
 use crate::report::diagnostics;
+use crate::report::tests;
+use crate::report::why;
+use crate::report::why::text::Marks;
 use crate::run;
 use crate::run::Engine;
 use crate::run::Input;
 use crate::run::Options;
+use crate::run::cases;
+use crate::run::decisions;
+use crate::run::lines;
 use crate::run::lines::COLUMNS;
+use crate::run::lines::Lines;
+use crate::run::one;
+use crate::run::one::Declaration;
+use crate::run::one::Question;
+use crate::run::one::what_if;
 use crate::source::Sources;
 use crate::syntax;
 use crate::syntax::format;
 use crate::syntax::print;
+use crate::testing::demands;
+use crate::testing::mutate;
+use crate::trouble::Trouble;
+use crate::value::calendar;
+
+/// On this day reviews are due.
+const TODAY: jiff::civil::Date = jiff::civil::date(2026, 6, 1);
 
 /// Schema and rules, read once.
 pub struct Project(project::Project);
@@ -59,6 +83,32 @@ pub struct Files {
     pub records: BTreeMap<String, Vec<PathBuf>>,
 }
 
+/// Where declarations are looked for.
+pub enum Data {
+    /// A data set of the project, or files as its only data set says.
+    Named(Vec<String>),
+    Files(Files),
+}
+
+/// What `tamis why` is asked.
+pub struct Asked {
+    pub ids: Vec<String>,
+    pub what_if: Vec<String>,
+    /// Rules that do not hit as well.
+    pub all: bool,
+    /// Whether it is said what would turn the answers.
+    pub turned: bool,
+    pub form: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Full,
+    Plain,
+    Sentences,
+    Json,
+}
+
 /// What a run says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
@@ -80,6 +130,9 @@ pub struct Line {
     pub evidence: Option<String>,
 }
 
+/// A decision by the names of its columns; what is not there is not given.
+pub type Decided = BTreeMap<String, String>;
+
 impl Project {
     /// Of texts with their names; lists and nomenclatures are looked for in `root`.
     pub fn of(files: &[(&str, &str)], root: &Path) -> Project {
@@ -97,12 +150,46 @@ impl Project {
     /// What `check` says.
     pub fn remarks(&self) -> Vec<Remark> {
         let Project(it) = self;
+        let mut all = it.diagnostics.clone();
+        if !all.iter().any(diagnostic::Diagnostic::is_error) {
+            let today = calendar::days(TODAY);
+            all.extend(demands::demands(&it.rule_set, &it.sources, today));
+            diagnostic::sort(&mut all);
+        }
         let remark = |found: &crate::diagnostic::Diagnostic| Remark {
             code: found.code.number().to_owned(),
             is_error: found.is_error(),
             text: diagnostics::short(&it.sources, found),
         };
-        it.diagnostics.iter().map(remark).collect()
+        all.iter().map(remark).collect()
+    }
+
+    /// What `tamis test` says of all tests, and whether all of them pass.
+    ///
+    /// Errors: what it would stop at.
+    pub fn tests(&self) -> Result<(String, bool), String> {
+        let Project(it) = self;
+        let judged = cases::judge(&it.rule_set, &it.sources, &|_| true, cases::Backend::Both);
+        let judged = judged.map_err(|it| it.to_string())?;
+        let passed = judged.iter().all(cases::Judged::passed);
+        Ok((tests::human(&judged, false, Look::FILE), passed))
+    }
+
+    /// How many mistakes there are to be made in the rules with tests, and which of them no test
+    /// notices.
+    ///
+    /// Errors: none but a fault of ours.
+    pub fn mutated(&self) -> Result<(usize, Vec<String>), String> {
+        let Project(it) = self;
+        let found = mutate::mutate(&it.rule_set, &it.files, &it.sources, &|_| true);
+        let found = found.map_err(|it| it.to_string())?;
+        let words = |it: &mutate::Survivor| format!("{}: {}", it.rule, it.words);
+        Ok((found.total, found.survivors.iter().map(words).collect()))
+    }
+
+    /// Whether there is any test.
+    pub fn has_tests(&self) -> bool {
+        !self.0.rule_set.tests.is_empty()
     }
 
     /// Every rule over rows of files.
@@ -130,6 +217,133 @@ impl Project {
         let history = Some(&history).filter(|it| !it.files.is_empty());
         let opened = run::open(set, &rules, &input, history, false).map_err(|it| it.to_string())?;
         Ok(opened.run(set, None, &options(by)).map_err(|it| it.to_string())?.counts)
+    }
+
+    /// What the policy makes of rows of files, as `--decisions` writes it, by the name of the
+    /// column.
+    ///
+    /// Errors: what `tamis run` would stop at.
+    pub fn decide(&self, files: &[PathBuf], by: By) -> Result<Vec<Decided>, String> {
+        let set = &self.0.rule_set;
+        let policy = set.policy.as_ref().ok_or("there is no policy")?;
+        let rules = (0..set.rules.len()).map(RuleId);
+        let rules: Vec<RuleId> =
+            rules.filter(|it| set.rules[it.0].status.is_none_or(Status::runs)).collect();
+        let secrets = Secrets::of(policy).map_err(|it| it.to_string())?;
+        let (set, rules) = run::decide::prepared(set, &rules);
+        let input = Input::of(files);
+        let opened = run::open(&set, &rules, &input, None, true).map_err(|it| it.to_string())?;
+        let done = opened.decide(&set, &secrets, None, &options(by));
+        let (_, all) = done.map_err(|it| it.to_string())?;
+        let schema = decisions::schema(&set, policy);
+        let batch = decisions::batch(&set, policy, &schema, &all).map_err(|it| it.to_string())?;
+        let row = |row: usize| {
+            let given = schema.fields().iter().zip(batch.columns()).filter_map(|(field, it)| {
+                let it = it.as_string::<i32>();
+                it.is_valid(row).then(|| (field.name().clone(), it.value(row).to_owned()))
+            });
+            given.collect()
+        };
+        Ok((0..batch.num_rows()).map(row).collect())
+    }
+
+    /// As `run`, of a data set of the project or of files as its only data set says.
+    ///
+    /// Errors: what `tamis run` would stop at.
+    pub fn run_named(&self, data: &[String], by: By) -> Result<Said, String> {
+        let input = run::input(self.0.manifest.as_ref(), data).map_err(|it| it.to_string())?;
+        self.run_input(&input, None, by)
+    }
+
+    /// What `tamis why` says of declarations, each by itself.
+    ///
+    /// Errors: what `tamis why` would stop at.
+    pub fn why(&self, data: &Data, asked: &Asked) -> Result<Vec<String>, String> {
+        self.explained(data, asked).map_err(|it| it.to_string())
+    }
+
+    fn explained(&self, data: &Data, asked: &Asked) -> Result<Vec<String>, Trouble> {
+        let (set, found) = self.answers(data, asked)?;
+        let sources = &self.0.sources;
+        let told = |declaration| {
+            let all = asked.all;
+            let told = why::Told {
+                set: &set,
+                sources,
+                declaration,
+                recorded: None,
+                all,
+                verbose: false,
+                item: None,
+            };
+            match asked.form {
+                Form::Full => why::text::text(&told, Marks::Drawn, Look::FILE),
+                Form::Plain => why::text::text(&told, Marks::Spoken, Look::FILE),
+                Form::Sentences => why::sentences::sentences(&told),
+                Form::Json => why::json::json(&told),
+            }
+        };
+        Ok(found.iter().map(told).collect())
+    }
+
+    /// The lines that a run would write of these declarations, as `tamis why` finds them.
+    ///
+    /// Errors: what `tamis why` would stop at.
+    pub fn why_lines(&self, data: &Data, asked: &Asked) -> Result<Vec<Line>, String> {
+        let lines = || -> Result<Vec<Line>, Trouble> {
+            let (set, found) = self.answers(data, asked)?;
+            let input = self.input(data)?;
+            let rules: Vec<RuleId> = (0..self.0.rule_set.rules.len()).map(RuleId).collect();
+            let inner = run::open(&set, &rules, &input, None, true)?.inner;
+            let lines = Lines::new(&set, inner);
+            let mut res = Vec::new();
+            for judged in found.iter().flat_map(|it| &it.rows) {
+                let told = judged.answers.iter().filter(|it| it.outcome != Outcome::NoHit);
+                let told = told.map(|it| lines::Line { row: &judged.row, rule: it.rule });
+                let batch = lines::seen(&lines.batch(told)?)?;
+                res.extend((0..batch.num_rows()).map(|row| line(&batch, row)));
+            }
+            Ok(res)
+        };
+        lines().map_err(|it| it.to_string())
+    }
+
+    fn input(&self, data: &Data) -> Result<Input, Trouble> {
+        match data {
+            Data::Named(names) => run::input(self.0.manifest.as_ref(), names),
+            Data::Files(files) => {
+                let own =
+                    |(name, files): (&String, &Vec<PathBuf>)| (name.clone(), Input::of(files));
+                let records = files.records.iter().map(own).collect();
+                Ok(Input { records, ..Input::of(&files.data) })
+            }
+        }
+    }
+
+    fn answers(&self, data: &Data, asked: &Asked) -> Result<(RuleSet, Vec<Declaration>), Trouble> {
+        let set = &self.0.rule_set;
+        let rules: Vec<RuleId> = (0..set.rules.len()).map(RuleId).collect();
+        let secrets = set.policy.as_ref().map(Secrets::of).transpose()?;
+        let (set, all) = run::decide::prepared(set, &rules);
+        let input = self.input(data)?;
+        let history = match data {
+            Data::Files(files) if !files.history.is_empty() => Some(Input::of(&files.history)),
+            Data::Files(_) | Data::Named(_) => None,
+        };
+        let opened = run::open(&set, &all, &input, history.as_ref(), true)?;
+        let parse = |it: &String| what_if::parse(&set, opened.inner, it);
+        let what_if = asked.what_if.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+        let flips = [Outcome::Hit, Outcome::Undecided, Outcome::NoHit];
+        let question = Question {
+            ids: &asked.ids,
+            rules: &rules,
+            what_if: &what_if,
+            secrets: secrets.as_ref(),
+            flips: if asked.turned { &flips } else { &[] },
+        };
+        let by = By::DataFusion { partitions: 2, batch_size: 8192, optimise: true };
+        let found = one::explain(&set, &self.0.sources, &opened, &question, &options(by))?;
+        Ok((set, found))
     }
 
     fn run_input(&self, input: &Input, history: Option<&Input>, by: By) -> Result<Said, String> {

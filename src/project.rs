@@ -1,5 +1,7 @@
 //! A project on disk: `tamis.toml`, schema, rules and lists, read and lowered together.
 
+pub mod consulted;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -19,6 +21,8 @@ use crate::ir::from_schema::Parts;
 use crate::ir::from_schema::Wanted;
 use crate::ir::from_schema::WantedKind;
 use crate::ir::lower;
+use crate::project::consulted::Consulted;
+use crate::project::consulted::Kind;
 use crate::schema::Schema;
 use crate::schema::Type;
 use crate::source::SourceFile;
@@ -51,6 +55,8 @@ pub struct Project {
     pub rule_set: ir::RuleSet,
     pub files: Vec<ast::File>,
     pub manifest: Option<Manifest>,
+    /// Every file it was read from.
+    pub consulted: Vec<Consulted>,
     /// Without a schema only the syntax is checked.
     pub schema_found: bool,
 }
@@ -61,11 +67,13 @@ pub fn load(request: &Request) -> Result<Project, Trouble> {
     let manifest = find_manifest(request)?;
     let root = manifest.as_ref().map_or_else(|| request.dir.clone(), |it| it.root.clone());
     let mut reader = Reader::default();
+    let config = manifest.as_ref().map(|it| Consulted::now(Kind::Project, &it.path));
+    reader.consulted.extend(config);
     for path in rule_paths(request, manifest.as_ref(), &root)? {
-        reader.read(&path);
+        reader.read(&path, Kind::Rules);
     }
     for path in schema_paths(request, manifest.as_ref(), &root)? {
-        reader.read(&path);
+        reader.read(&path, Kind::Schema);
     }
     Ok(assemble(reader, manifest, &root))
 }
@@ -96,15 +104,17 @@ struct Reader {
     files: Vec<ast::File>,
     diagnostics: Vec<Diagnostic>,
     read: Vec<PathBuf>,
+    consulted: Vec<Consulted>,
 }
 
 impl Reader {
-    fn read(&mut self, path: &Path) {
+    fn read(&mut self, path: &Path, kind: Kind) {
         let canonical = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         if self.read.contains(&canonical) {
             return;
         }
         self.read.push(canonical);
+        self.consulted.push(Consulted::now(kind, path));
         let shown = path.to_string_lossy().replace('\\', "/");
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
         let bytes = if path.is_dir() {
@@ -221,7 +231,8 @@ fn schema_paths(
 }
 
 fn assemble(reader: Reader, manifest: Option<Manifest>, root: &Path) -> Project {
-    let Reader { sources, files, mut diagnostics, .. } = reader;
+    let Reader { sources, files, mut diagnostics, mut consulted, .. } = reader;
+    consulted.extend(consulted::tables(&files, manifest.as_ref(), root, &sources));
     let Parts { mut schema, derived, wanted } = from_schema::schema(&files, &mut diagnostics);
     for it in &wanted {
         let path = locate(&it.file, root, &sources);
@@ -240,7 +251,7 @@ fn assemble(reader: Reader, manifest: Option<Manifest>, root: &Path) -> Project 
     }
     let mut diagnostics = suppressed(diagnostics, &files);
     diagnostic::sort(&mut diagnostics);
-    Project { sources, diagnostics, rule_set, files, manifest, schema_found }
+    Project { sources, diagnostics, rule_set, files, manifest, consulted, schema_found }
 }
 
 /// A file named in a project: from its root, or beside the file that names it.

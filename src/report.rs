@@ -1,8 +1,20 @@
 //! What people and programs read: diagnostics and summaries as text and JSON.
 
+pub mod annotation;
+pub mod decided;
 pub mod diagnostics;
+pub mod github;
+pub mod junit;
+pub mod markdown;
+pub mod sarif;
 #[cfg(feature = "engine")]
 pub mod summary;
+#[cfg(feature = "engine")]
+pub mod tested;
+#[cfg(feature = "engine")]
+pub mod tests;
+#[cfg(feature = "engine")]
+pub mod why;
 
 /// What a terminal or file can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

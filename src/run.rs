@@ -1,10 +1,23 @@
 //! A rule set over a data set: outcomes by the engine, evidence by the interpreter, lines in order.
 
+pub mod besides;
+pub mod cases;
+pub mod decide;
+pub mod decisions;
+pub mod digest;
+pub mod directory;
 pub mod engine;
 pub mod lines;
+pub mod manifest;
+pub mod one;
 pub mod pace;
 pub mod past;
+pub mod replay;
 pub mod source;
+pub mod tested;
+pub mod verify;
+pub mod who;
+pub mod world;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -23,6 +36,7 @@ use crate::interpret;
 use crate::interpret::row;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::run::besides::Besides;
 use crate::run::lines::Line;
 use crate::run::lines::Lines;
 use crate::run::pace::Pace;
@@ -79,6 +93,9 @@ pub struct Opened {
     pub history: Option<Input>,
     /// Whether what was found is explained; without it rows are only counted.
     pub evidence: bool,
+    besides: Besides,
+    /// The declaration whose rows alone are judged: by the interpreter only.
+    pub only: Option<String>,
 }
 
 /// Files, and how they are read; or those of each record.
@@ -163,7 +180,8 @@ pub fn open(
     if let Some(other) = rules.iter().find(|it| !lineage.contains(&set.rules[it.0].level)) {
         let rule = &set.rules[other.0];
         let level = &set.schema.record(rule.level).name;
-        let message = format!("rule {} judges each {level}, and the data hold none", rule.id);
+        let who = if rule.id.is_empty() { "the policy" } else { &format!("rule {}", rule.id) };
+        let message = format!("{who} judges each {level}, and the data hold none");
         return Err(Trouble::usage(message).help("leave it out with `--rule`, or name its files"));
     }
     let used = used(set, rules, evidence);
@@ -177,6 +195,8 @@ pub fn open(
         input: input.clone(),
         history: history.cloned(),
         evidence,
+        besides: Besides::default(),
+        only: None,
     })
 }
 
@@ -207,6 +227,12 @@ impl Opened {
         res
     }
 
+    /// Whether the row is of the declaration that is asked for.
+    fn judges(&self, set: &RuleSet, row: &interpret::Row) -> bool {
+        let key = || set.schema.key_fields(self.inner).first().map(|it| row.get(*it).to_string());
+        self.only.as_ref().is_none_or(|it| key().as_ref() == Some(it))
+    }
+
     /// Judges every row by every rule. What `out` was given holds only if this ends well.
     ///
     /// Errors: data that cannot be read, too many faulty rows, and what the engine cannot do.
@@ -216,7 +242,19 @@ impl Opened {
         out: Option<Receiver>,
         options: &Options,
     ) -> Result<Done, Trouble> {
+        let Some(out) = out else { return self.whole_lines(set, None, options) };
+        self.whole_lines(set, Some(&mut |it| out(&lines::seen(it)?)), options)
+    }
+
+    /// The same, with the columns of lines that no reader sees.
+    fn whole_lines(
+        &self,
+        set: &RuleSet,
+        out: Option<Receiver>,
+        options: &Options,
+    ) -> Result<Done, Trouble> {
         self.table.prepare()?;
+        self.count_around(options)?;
         let counts = match options.engine {
             Engine::DataFusion => engine::run(set, self, out, options)?,
             Engine::Interpreter => interpreted(set, self, out, options)?,
@@ -226,11 +264,12 @@ impl Opened {
             report = report.with(outer.tally.report());
         }
         enough(&report, options.max_rejected)?;
+        let report = self.with_besides(set, report, options)?;
         Ok(Done { rows: report.read, report, counts })
     }
 }
 
-fn enough(report: &Report, max_rejected: u64) -> Result<(), Trouble> {
+pub fn enough(report: &Report, max_rejected: u64) -> Result<(), Trouble> {
     let share = report.faulty.saturating_mul(1_000_000) > report.read.saturating_mul(max_rejected);
     if !share {
         return Ok(());
@@ -273,16 +312,6 @@ pub fn fields_in<'a>(all: impl Iterator<Item = &'a crate::ir::E>) -> Vec<FieldId
     res
 }
 
-/// The keys of a record and those around it, outermost first.
-pub fn key_fields(set: &RuleSet, record: RecordId) -> Vec<FieldId> {
-    let mut lineage = set.schema.lineage(record);
-    lineage.reverse();
-    let keys = |record: RecordId| {
-        set.schema.record(record).key.iter().map(move |field| FieldId { record, field: *field })
-    };
-    lineage.into_iter().flat_map(keys).collect()
-}
-
 /// The definition of a run, row by row. Rules of an outer level judge each of its keys once.
 fn interpreted(
     set: &RuleSet,
@@ -295,7 +324,7 @@ fn interpreted(
     let levels = opened.levels(set);
     let own: Option<Arc<Table>> = opened.outer.as_ref().map(|it| Arc::new(it.again()));
     options.pace.enter("evaluating", opened.table.rows(), &opened.table.tally);
-    let world = past::world::world(set, opened, options)?;
+    let world = world::world(set, opened, options)?;
     let know = |rules: &[RuleId], row: &mut interpret::Row| {
         for id in set.facts_of(rules, opened.evidence) {
             let value = interpret::history::fact(set, &world, id, row);
@@ -309,6 +338,9 @@ fn interpreted(
             let batch = batch?;
             for at in 0..batch.num_rows() {
                 let row = row::row(set, &columns, &batch, at);
+                if !opened.judges(set, &row) {
+                    continue;
+                }
                 for (level, rules) in &levels {
                     if *level == opened.inner {
                         if !is_outer {
@@ -323,7 +355,7 @@ fn interpreted(
                         continue;
                     }
                     let keys: Vec<_> =
-                        key_fields(set, *level).into_iter().map(|it| row.get(it)).collect();
+                        set.schema.key_fields(*level).into_iter().map(|it| row.get(it)).collect();
                     outer
                         .entry((*level, keys))
                         .and_modify(|known| agree(set, *level, known, &row))
@@ -343,7 +375,7 @@ fn interpreted(
     if let Some(out) = out {
         let all = arrow::compute::concat_batches(lines.schema(), &found)
             .map_err(|_| Trouble::bug("lines do not fit together"))?;
-        out(&lines::seen(&lines.sorted(&all)?)?)?;
+        out(&lines.sorted(&all)?)?;
     }
     Ok(counts)
 }

@@ -203,6 +203,16 @@ pub struct Field {
     pub unit: Option<String>,
     pub required: bool,
     pub formerly: Option<String>,
+    pub known: Option<Known>,
+}
+
+/// When a field of a declaration is known, if not when it is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Known {
+    /// Nobody says when.
+    Later,
+    /// From the date or instant in this field of the record on.
+    From(usize),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -238,6 +248,16 @@ impl Schema {
             res.push(parent);
         }
         res
+    }
+
+    /// The keys of a record and those around it, outermost first.
+    pub fn key_fields(&self, record: RecordId) -> Vec<FieldId> {
+        let mut lineage = self.lineage(record);
+        lineage.reverse();
+        let keys = |record: RecordId| {
+            self.record(record).key.iter().map(move |field| FieldId { record, field: *field })
+        };
+        lineage.into_iter().flat_map(keys).collect()
     }
 
     /// The acceptance date that holds for a row of this record.

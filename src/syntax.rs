@@ -7,11 +7,14 @@ mod from_pest;
 mod line;
 mod literal;
 mod many;
+pub mod mutation;
+pub mod policy;
 pub mod print;
 mod refusal;
 mod scan;
 mod structure;
-mod word;
+pub mod test_block;
+pub mod word;
 
 use crate::diagnostic::Code;
 use crate::diagnostic::Diagnostic;

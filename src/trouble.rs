@@ -6,13 +6,13 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     Ok = 0,
-    /// Errors in rules, unformatted files.
+    /// Errors in rules, unformatted files, runs that are not as recorded.
     Findings = 1,
     /// A wrong flag, a missing file, a configuration or schema that cannot be read.
     Usage = 2,
     /// Data that does not fit the schema, a corrupted file, too many rejected rows.
     Data = 3,
-    /// Memory, disk.
+    /// Memory, disk, a folder that another run writes.
     Resource = 4,
     /// A fault of tamis itself.
     Bug = 101,

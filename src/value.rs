@@ -55,10 +55,12 @@ pub enum Reason {
     NoSuchRecord,
     /// No rate of exchange for the currency at that date.
     NoRate,
+    /// A code that ends before the digits asked for.
+    CodeTooShort,
 }
 
 impl Reason {
-    const ALL: [Reason; 9] = [
+    const ALL: [Reason; 10] = [
         Reason::NotGiven,
         Reason::DivisionByZero,
         Reason::OutOfRange,
@@ -68,6 +70,7 @@ impl Reason {
         Reason::TooFewValues,
         Reason::NoSuchRecord,
         Reason::NoRate,
+        Reason::CodeTooShort,
     ];
 
     /// From 1.
@@ -90,6 +93,7 @@ impl Reason {
             Reason::TooFewValues => "too few values",
             Reason::NoSuchRecord => "no such record",
             Reason::NoRate => "no rate",
+            Reason::CodeTooShort => "code too short",
         }
     }
 }

@@ -44,9 +44,24 @@ const TOPICS: &[Topic] = &[
         page: include_str!("../../docs/help/outputs.md"),
     },
     Topic {
+        name: "tests",
+        summary: "tests of rules, in the words of rules",
+        page: include_str!("../../docs/help/tests.md"),
+    },
+    Topic {
         name: "project",
         summary: "tamis.toml, and how it is found",
         page: include_str!("../../docs/help/project.md"),
+    },
+    Topic {
+        name: "runs",
+        summary: "runs on record: folder, manifest, verify, replay",
+        page: include_str!("../../docs/help/runs.md"),
+    },
+    Topic {
+        name: "explanations",
+        summary: "tamis why: lines, values, and what would turn an answer",
+        page: include_str!("../../docs/help/why.md"),
     },
 ];
 

@@ -8,13 +8,18 @@ use similar::TextDiff;
 
 use crate::cli::Context;
 use crate::cli::check;
+use crate::cli::ci;
 use crate::cli::output;
+use crate::cli::output::Output;
 use crate::diagnostic;
 use crate::diagnostic::Diagnostic;
 use crate::project;
+use crate::report::annotation;
+use crate::report::annotation::Annotation;
 use crate::report::diagnostics;
 use crate::report::diagnostics::Checked;
 use crate::report::diagnostics::Format;
+use crate::report::junit;
 use crate::source::Sources;
 use crate::syntax;
 use crate::syntax::format;
@@ -27,6 +32,7 @@ Examples:
   tamis fmt                    every .tamis file here and below
   tamis fmt rules/origin.tamis
   tamis fmt --check            name the files that would change, with code 1
+  tamis fmt --check --output list --output sarif=fmt.sarif
   tamis fmt --diff             show what would change
   tamis fmt - < draft.tamis    from stdin to stdout, for editors
 
@@ -42,6 +48,34 @@ pub struct Fmt {
     /// Write nothing; show what would change
     #[arg(long, env = "TAMIS_DIFF", hide_env = true)]
     diff: bool,
+    /// With --check: list, sarif, junit, github or md; FORMAT=FILE writes a file. May be repeated
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = format_of)]
+    #[arg(env = "TAMIS_OUTPUT", hide_env = true)]
+    output: Vec<Output<Form>>,
+}
+
+/// Names of files, or what CI systems take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    List,
+    Ci(ci::Format),
+}
+
+// The words of `check` do as well: TAMIS_OUTPUT is for both.
+const LISTS: [&str; 6] = ["list", "full", "plain", "concise", "short", "json"];
+
+fn format_of(text: &str) -> Result<Output<Form>, String> {
+    let lists = LISTS.iter().map(|name| (*name, Form::List));
+    let all: Vec<_> = lists.chain(ci::FORMATS.iter().map(|it| (it.0, Form::Ci(it.1)))).collect();
+    output::parse(text, &all)
+}
+
+/// What `--check` found.
+#[derive(Default)]
+struct Found {
+    paths: Vec<String>,
+    changed: Vec<String>,
+    annotations: Vec<Annotation>,
 }
 
 /// A file before and after.
@@ -55,14 +89,17 @@ pub fn fmt(it: &Fmt, context: &Context) -> Result<Exit, Trouble> {
     if stdin && 1 < it.paths.len() {
         return Err(Trouble::usage("`-` stands alone").help("name files, or give text on stdin"));
     }
+    let outputs = output::destinations(&it.output, Form::List)?;
+    let mut found = Found::default();
     let mut exit = Exit::Ok;
     let (mut changed, mut unchanged) = (0, 0);
     for path in if stdin { it.paths.clone() } else { files(it, context)? } {
         let shown = path.to_string_lossy().replace('\\', "/");
         let shown = shown.strip_prefix("./").unwrap_or(&shown);
         let bytes = read(&path, stdin)?;
-        let (formatted, found) = formatted(shown, &bytes, context);
-        exit = exit.max(found);
+        found.paths.push(shown.to_owned());
+        let (formatted, worst) = formatted(shown, &bytes, context, &mut found);
+        exit = exit.max(worst);
         let Some(formatted) = formatted else {
             // A filter gives back what it cannot improve: an editor would lose the text.
             if stdin && !it.check && !it.diff {
@@ -78,12 +115,20 @@ pub fn fmt(it: &Fmt, context: &Context) -> Result<Exit, Trouble> {
         };
         if it.check || it.diff {
             exit = exit.max(if differs { Exit::Findings } else { Exit::Ok });
-            report(it, shown, &formatted)?;
+            if differs {
+                let Formatted { before, after } = &formatted;
+                found.changed.push(shown.to_owned());
+                found.annotations.push(annotation::unformatted(shown, before, after));
+            }
+            difference(it, shown, &formatted)?;
         } else if stdin {
             output::product(&formatted.after)?;
         } else if differs {
             output::write_whole(&path, formatted.after.as_bytes())?;
         }
+    }
+    if it.check || it.diff {
+        deliver(it, &outputs, found, context)?;
     }
     let would = if it.check || it.diff { "would be " } else { "" };
     if !stdin {
@@ -93,6 +138,32 @@ pub fn fmt(it: &Fmt, context: &Context) -> Result<Exit, Trouble> {
         ));
     }
     Ok(exit)
+}
+
+/// The names of the files, unless their differences were shown; and what CI systems take.
+fn deliver(
+    it: &Fmt,
+    outputs: &[Output<Form>],
+    found: Found,
+    context: &Context,
+) -> Result<(), Trouble> {
+    let Found { paths, changed, annotations } = found;
+    let files = check::counted(paths.len(), "file");
+    let headline = format!("{} of {files} would be formatted", changed.len());
+    let suites = junit::suites(&paths, &annotations);
+    let report = ci::Report::new("tamis fmt --check", headline, annotations, suites);
+    let names: String = changed.iter().map(|it| format!("{it}\n")).collect();
+    for Output { format, file } in outputs {
+        let text = match format {
+            Form::List if it.diff && file.is_none() => continue,
+            Form::List => names.clone(),
+            Form::Ci(format) => report.render(*format)?,
+        };
+        output::deliver(&text, file.as_deref())?;
+    }
+    let is_annotated = |it: &Output<Form>| it.format == Form::Ci(ci::Format::Github);
+    report.announce(context, outputs.iter().any(|it| it.file.is_none() && is_annotated(it)));
+    Ok(())
 }
 
 fn files(it: &Fmt, context: &Context) -> Result<Vec<PathBuf>, Trouble> {
@@ -134,14 +205,20 @@ fn read(path: &Path, stdin: bool) -> Result<Vec<u8>, Trouble> {
 
 /// The file before and after, and how bad it is. Nothing when it cannot be read, or when the
 /// formatter would change what it says, which it never may.
-fn formatted(path: &str, bytes: &[u8], context: &Context) -> (Option<Formatted>, Exit) {
+fn formatted(
+    path: &str,
+    bytes: &[u8],
+    context: &Context,
+    found: &mut Found,
+) -> (Option<Formatted>, Exit) {
     let mut sources = Sources::default();
-    let (file, mut found) = syntax::read(path, bytes, &mut sources);
-    diagnostic::sort(&mut found);
-    found.retain(Diagnostic::is_error);
-    let exit = check::exit(&found, false);
-    if !found.is_empty() {
-        let all = Checked { sources: &sources, diagnostics: &found, files: 1, rules: 0 };
+    let (file, mut faults) = syntax::read(path, bytes, &mut sources);
+    diagnostic::sort(&mut faults);
+    faults.retain(Diagnostic::is_error);
+    let exit = check::exit(&faults, false);
+    if !faults.is_empty() {
+        found.annotations.extend(annotation::of(&sources, &faults));
+        let all = Checked { sources: &sources, diagnostics: &faults, files: 1, rules: 0 };
         let text = diagnostics::render(&all, Format::Full, context.terminal.stderr);
         output::error(text.trim_end());
     }
@@ -160,12 +237,9 @@ fn formatted(path: &str, bytes: &[u8], context: &Context) -> (Option<Formatted>,
     (Some(Formatted { before, after }), exit)
 }
 
-fn report(it: &Fmt, shown: &str, formatted: &Formatted) -> Result<(), Trouble> {
-    if formatted.before == formatted.after {
+fn difference(it: &Fmt, shown: &str, formatted: &Formatted) -> Result<(), Trouble> {
+    if !it.diff || formatted.before == formatted.after {
         return Ok(());
-    }
-    if !it.diff {
-        return output::product(&format!("{shown}\n"));
     }
     let diff = TextDiff::from_lines(&formatted.before, &formatted.after);
     let (old, new) = (format!("a/{shown}"), format!("b/{shown}"));

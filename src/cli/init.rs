@@ -120,14 +120,10 @@ pub fn init(it: &Init, context: &Context) -> Result<Exit, Trouble> {
 
 /// The texts of [`FILES`] for the columns of a file.
 fn described(file: &Path, dir: &Path) -> Result<[String; 3], Trouble> {
-    let (seen, separator) = survey::survey(file)?;
-    let columns = from::columns(&seen);
+    let seen = survey::survey(file)?;
+    let columns = from::columns(&seen.columns);
     let path = from_project(file, dir);
-    Ok([
-        from::manifest(&columns, &path, separator),
-        from::schema(&columns, file),
-        from::rule(&columns),
-    ])
+    Ok([from::manifest(&columns, &path, &seen), from::schema(&columns, file), from::rule(&columns)])
 }
 
 /// The file as the project will name it: paths of `tamis.toml` start beside it.

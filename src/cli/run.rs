@@ -1,5 +1,8 @@
 //! `tamis run` and `tamis plan`
 
+pub mod amount;
+pub mod recorded;
+
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,10 +16,15 @@ use crate::cli::progress::Progress;
 use crate::cli::scope;
 use crate::cli::scope::Scope;
 use crate::data::manifest::Manifest;
+use crate::decide::Decision;
+use crate::decide::secret::Secrets;
 use crate::diagnostic;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::ir::Status;
+use crate::project::Project;
 use crate::report::Look;
+use crate::report::decided;
 use crate::report::diagnostics;
 use crate::report::diagnostics::Checked;
 use crate::report::diagnostics::Format;
@@ -27,6 +35,8 @@ use crate::run::Done;
 use crate::run::Engine;
 use crate::run::Opened;
 use crate::run::Options;
+use crate::run::Receiver;
+use crate::run::decisions;
 use crate::run::engine;
 use crate::run::lines;
 use crate::run::lines::Lines;
@@ -34,14 +44,16 @@ use crate::run::write;
 use crate::run::write::Writer;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
-use crate::value::Decimal;
 
 pub const EXAMPLES: &str = "\
 Examples:
   tamis run archive                         a data set of tamis.toml: the table of rules
   tamis run archive --out hits.parquet      and every hit and undecided row
+  tamis run archive --out out --purpose \"weekly\"
+                                            a folder: hits, summary, manifest
   tamis run may.csv june.csv --rule V101 --out hits.csv
   tamis run today.csv --history archive     past rows come from the archive too
+  tamis run today.csv --decisions decisions.csv     and the channel of each declaration
   tamis run archive --output json=run.json --quiet
   tamis run day.csv --rules rules --schema schema.tamis --fail-on-hits";
 
@@ -62,9 +74,16 @@ pub struct Run {
     /// Files or folders of rules; those of tamis.toml when none is named
     #[arg(long, value_name = "PATH", env = "TAMIS_RULES", hide_env = true)]
     pub rules: Vec<PathBuf>,
-    /// Where hits and undecided rows go: .parquet, .csv, .jsonl or .arrow
-    #[arg(long, value_name = "FILE", env = "TAMIS_OUT", hide_env = true)]
+    /// Where hits and undecided rows go: .parquet, .csv, .jsonl or .arrow; or a folder, for them
+    /// with a summary and a manifest
+    #[arg(long, value_name = "PATH", env = "TAMIS_OUT", hide_env = true)]
     out: Option<PathBuf>,
+    /// What the run is for: recorded in the manifest of its folder
+    #[arg(long, value_name = "TEXT", env = "TAMIS_PURPOSE", hide_env = true)]
+    purpose: Option<String>,
+    /// Where the decisions of the policy go, one a declaration: an ending as of `--out`
+    #[arg(long, value_name = "FILE", env = "TAMIS_DECISIONS", hide_env = true)]
+    decisions: Option<PathBuf>,
     /// table or json; FORMAT=FILE writes a file. May be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = report)]
     #[arg(env = "TAMIS_OUTPUT", hide_env = true)]
@@ -143,28 +162,71 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     let project = &scope.project;
     let manifest = project.manifest.as_ref();
     let out = it.out.clone().or_else(|| usual_out(manifest));
-    if let Some(out) = &out {
-        write::check_ending(out)?;
+    let folder = out.as_deref().filter(|it| write::is_folder(it));
+    let file = out.as_ref().filter(|_| folder.is_none());
+    for it in file.into_iter().chain(&it.decisions) {
+        write::check_ending(it)?;
+    }
+    if it.purpose.is_some() && folder.is_none() {
+        context.terminal.note("note: a purpose is recorded in a folder only: `--out FOLDER`");
     }
     let options = options(it, manifest)?;
     let set = &project.rule_set;
-    let rules = if it.rule.is_empty() { here(&scope) } else { chosen(set, &it.rule)? };
+    let secrets = secrets(set, it.decisions.as_deref())?;
+    let rules = match it.rule.as_slice() {
+        [] => in_effect(&scope, context),
+        named => chosen(set, named)?,
+    };
+    if secrets.is_some() && !it.rule.is_empty() {
+        context.terminal.note("note: channels heed the rules named by `--rule` only");
+    }
     let input = run::input(manifest, &it.data)?;
     let history = match it.history.as_slice() {
         [] => None,
         named => Some(run::input(manifest, named)?),
     };
-    let evidence = out.is_some() || options.engine == Engine::Interpreter;
+    let explained = out.is_some() || secrets.is_some();
+    let evidence = explained || options.engine == Engine::Interpreter;
     let started = Instant::now();
-    let opened = run::open(set, &rules, &input, history.as_ref(), evidence)?;
+    let (whole, judging) = run::decide::prepared(set, &rules);
+    let opened = run::open(&whole, &judging, &input, history.as_ref(), evidence)?;
     let limit = it.limit.unwrap_or(usize::MAX);
-    let (done, written) = evaluate(set, &opened, out.as_deref(), limit, &options, context)?;
+    let asked = Asked {
+        project,
+        whole: &whole,
+        opened: &opened,
+        rules: &rules,
+        limit,
+        secrets: secrets.as_ref(),
+        purpose: it.purpose.as_deref(),
+        schema: context.global.schema.as_ref(),
+        paths: &it.rules,
+        data: &it.data,
+        history: &it.history,
+        rule: &it.rule,
+    };
+    let (done, written, decisions) = match folder {
+        Some(folder) => recorded::evaluate(&asked, folder, &options, context)?,
+        None => asked.evaluate(out.as_deref(), &options, context)?,
+    };
+    let shown = |it: &PathBuf| it.display().to_string();
+    let mut counted = None;
+    if let Some(policy) = &set.policy {
+        if let Some(path) = &it.decisions {
+            decisions::write(path, &whole, policy, &decisions)?;
+        }
+        let keys = Secrets::recorded(policy)?;
+        let of_all = decided::count(&whole, policy, &decisions, keys);
+        let recorded = folder.map(|it| it.join(recorded::DECISIONS));
+        counted = Some((of_all, it.decisions.clone().or(recorded).as_ref().map(shown)));
+    }
     let summary = Summary {
         set,
         done: &done,
         rules,
-        out: out.as_ref().map(|it| it.display().to_string()),
+        out: out.as_ref().map(shown),
         written,
+        decided: counted,
         time: started.elapsed(),
     };
     for Output { format, file } in &outputs {
@@ -180,30 +242,97 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     Ok(if failed { Exit::Findings } else { Exit::Ok })
 }
 
-/// Lines go to `out`, which is there whole when this ends well, and else as it was before.
+/// A run, as it was asked for.
+pub struct Asked<'a> {
+    project: &'a Project,
+    /// Its rules, as a run needs them that decides.
+    whole: &'a RuleSet,
+    opened: &'a Opened,
+    rules: &'a [RuleId],
+    limit: usize,
+    secrets: Option<&'a Secrets>,
+    purpose: Option<&'a str>,
+    schema: Option<&'a PathBuf>,
+    paths: &'a [PathBuf],
+    data: &'a [String],
+    history: &'a [String],
+    rule: &'a [String],
+}
+
+impl Asked<'_> {
+    fn set(&self) -> &RuleSet {
+        &self.project.rule_set
+    }
+
+    fn evaluate(
+        &self,
+        out: Option<&Path>,
+        options: &Options,
+        context: &Context,
+    ) -> Result<(Done, u64, Vec<Decision>), Trouble> {
+        let out = (out, self.limit);
+        evaluate(self.whole, self.opened, out, self.secrets, options, context)
+    }
+}
+
+/// What the draws of the policy need, if there is one.
+fn secrets(set: &RuleSet, decisions: Option<&Path>) -> Result<Option<Secrets>, Trouble> {
+    match &set.policy {
+        Some(policy) => Secrets::of(policy).map(Some),
+        None if decisions.is_some() => Err(Trouble::usage("no policy decides in this rule set")
+            .help("write a block `policy NAME`, or leave `--decisions` out")),
+        None => Ok(None),
+    }
+}
+
+/// The rules here but for drafts and retired ones; a note says which are left out.
+pub fn in_effect(scope: &Scope, context: &Context) -> Vec<RuleId> {
+    let set = &scope.project.rule_set;
+    let runs = |it: &RuleId| set.rules[it.0].status.is_none_or(Status::runs);
+    let (rules, left): (Vec<RuleId>, Vec<RuleId>) = here(scope).into_iter().partition(runs);
+    if !left.is_empty() {
+        let ids: Vec<&str> = left.iter().map(|it| &*set.rules[it.0].id).collect();
+        let message = format!(
+            "note: draft and retired rules are left out: {}; `--rule ID` asks for one",
+            ids.join(", ")
+        );
+        context.terminal.note(&message);
+    }
+    rules
+}
+
+/// Lines go to the file of `out`, at most so many; it is there whole when this ends well, and else
+/// as it was before.
 fn evaluate(
     set: &RuleSet,
     opened: &Opened,
-    out: Option<&Path>,
-    limit: usize,
+    (out, limit): (Option<&Path>, usize),
+    secrets: Option<&Secrets>,
     options: &Options,
     context: &Context,
-) -> Result<(Done, u64), Trouble> {
+) -> Result<(Done, u64, Vec<Decision>), Trouble> {
     let pace = options.pace.clone();
     let _progress = Progress::start(context, move || pace.step());
-    let Some(out) = out else { return Ok((opened.run(set, None, options)?, 0)) };
+    let judge = |out: Option<Receiver>, options: &Options| match secrets {
+        Some(secrets) => opened.decide(set, secrets, out, options),
+        None => Ok((opened.run(set, out, options)?, Vec::new())),
+    };
+    let Some(out) = out else {
+        let (done, decisions) = judge(None, options)?;
+        return Ok((done, 0, decisions));
+    };
     let schema = lines::seen_schema(&Lines::new(set, opened.inner));
     let mut writer = Writer::create(out, &schema, limit)?;
-    let options = Options { spill: Some(write::folder(out).to_path_buf()), ..options.clone() };
-    let done = opened.run(set, Some(&mut |it| writer.write(it)), &options)?;
-    Ok((done, writer.finish()?))
+    let spill = options.spill.clone().unwrap_or_else(|| write::folder(out).to_path_buf());
+    let options = Options { spill: Some(spill), ..options.clone() };
+    let (done, decisions) = judge(Some(&mut |it| writer.write(it)), &options)?;
+    Ok((done, writer.finish()?, decisions))
 }
 
-/// `out = "hits.parquet"` of `[run]`; a folder gets a file of that name.
+/// `out = "hits.parquet"` of `[run]`, or a folder.
 fn usual_out(manifest: Option<&Manifest>) -> Option<PathBuf> {
     let manifest = manifest?;
-    let path = manifest.root.join(manifest.run.out.as_ref()?);
-    Some(if path.extension().is_none() { path.join("hits.parquet") } else { path })
+    Some(manifest.root.join(manifest.run.out.as_ref()?))
 }
 
 /// The same, or the exit code when its rules have errors.
@@ -242,11 +371,12 @@ fn here(scope: &Scope) -> Vec<RuleId> {
     mine.map(|it| RuleId(it.0)).collect()
 }
 
-fn usual() -> Options {
+/// How a run is done when nobody says otherwise.
+pub fn usual() -> Options {
     Options {
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         batch_size: 8192,
-        memory_limit: Some(MEMORY_LIMIT),
+        memory_limit: Some(amount::MEMORY_LIMIT),
         spill: None,
         max_rejected: 1000,
         engine: Engine::DataFusion,
@@ -266,10 +396,10 @@ fn options(it: &Run, manifest: Option<&Manifest>) -> Result<Options, Trouble> {
         options.batch_size = rows.max(1);
     }
     if let Some(text) = it.max_rejected.as_ref().or(from_file.max_rejected.as_ref()) {
-        options.max_rejected = share(text)?;
+        options.max_rejected = amount::share(text)?;
     }
     if let Some(text) = it.memory_limit.as_ref().or(from_file.memory_limit.as_ref()) {
-        options.memory_limit = Some(bytes(text)?);
+        options.memory_limit = Some(amount::bytes(text)?);
     }
     options.engine = match it.engine {
         Evaluator::DataFusion => Engine::DataFusion,
@@ -278,49 +408,7 @@ fn options(it: &Run, manifest: Option<&Manifest>) -> Result<Options, Trouble> {
     Ok(options)
 }
 
-/// What sorting may hold when nobody says otherwise.
-const MEMORY_LIMIT: usize = 1 << 30;
-/// Below this the engine's sort cannot work.
-const MEMORY_FLOOR: usize = 150 << 20;
-
-/// `8 GiB`, `500 MiB`, `2 GB`
-fn bytes(text: &str) -> Result<usize, Trouble> {
-    let refused = || {
-        Trouble::usage(format!("--memory-limit {text}: not an amount of memory"))
-            .help("write `8 GiB` or `500 MiB`")
-    };
-    let digits = text.trim().trim_end_matches(|it: char| it.is_alphabetic() || it == ' ');
-    let unit = text.trim()[digits.len()..].trim().to_ascii_lowercase();
-    let unit = match unit.as_str() {
-        "gib" | "g" => 1 << 30,
-        "mib" | "m" => 1 << 20,
-        "gb" => 1_000_000_000,
-        "mb" => 1_000_000,
-        _ => return Err(refused()),
-    };
-    let amount: usize = digits.parse().map_err(|_| refused())?;
-    let bytes = amount.checked_mul(unit).ok_or_else(refused)?;
-    if bytes < MEMORY_FLOOR {
-        return Err(Trouble::usage(format!("--memory-limit {text}: too little"))
-            .help("150 MiB is the least that works"));
-    }
-    Ok(bytes)
-}
-
-/// `0.1%` in millionths.
-fn share(text: &str) -> Result<u64, Trouble> {
-    let digits = text.trim().strip_suffix('%').map(str::trim);
-    let parsed = digits
-        .and_then(Decimal::parse)
-        .and_then(|it| it.with_scale(4))
-        .and_then(|it| u64::try_from(it.unscaled).ok())
-        .filter(|it| *it <= 1_000_000);
-    parsed.ok_or_else(|| {
-        Trouble::usage(format!("--max-rejected {text}: not a percentage")).help("write `0.1%`")
-    })
-}
-
-fn chosen(set: &RuleSet, wanted: &[String]) -> Result<Vec<RuleId>, Trouble> {
+pub fn chosen(set: &RuleSet, wanted: &[String]) -> Result<Vec<RuleId>, Trouble> {
     let mut res = wanted.iter().map(|id| named(set, id)).collect::<Result<Vec<_>, _>>()?;
     res.sort();
     res.dedup();
@@ -382,15 +470,17 @@ pub fn table_of(
     let started = Instant::now();
     let manifest = scope.project.manifest.as_ref();
     let input = run::input(manifest, &[data.to_owned()])?;
-    let rules = here(scope);
+    let rules = in_effect(scope, context);
     let opened = run::open(set, &rules, &input, None, true)?;
-    let (done, written) = evaluate(set, &opened, Some(out), usize::MAX, &usual(), context)?;
+    let to = (Some(out), usize::MAX);
+    let (done, written, _) = evaluate(set, &opened, to, None, &usual(), context)?;
     let summary = Summary {
         set,
         done: &done,
         rules,
         out: Some(out.display().to_string()),
         written,
+        decided: None,
         time: started.elapsed(),
     };
     Ok(format!(

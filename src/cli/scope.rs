@@ -7,6 +7,7 @@ use crate::cli::Context;
 use crate::cli::check;
 use crate::project;
 use crate::project::Project;
+use crate::project::Request;
 use crate::report::diagnostics;
 use crate::source::FileId;
 use crate::trouble::Trouble;
@@ -30,15 +31,27 @@ impl Scope {
 
 /// Paths that belong to the project are read with all of it; others stand alone.
 pub fn load(context: &Context, paths: &[PathBuf]) -> Result<Scope, Trouble> {
-    let request = context.request(paths.to_vec());
-    if !paths.is_empty() && request.config.is_some() {
-        let whole = project::Request { rules: Vec::new(), ..request.clone() };
+    load_request(context, &context.request(paths.to_vec()))
+}
+
+/// The same for what was asked for before.
+pub fn load_request(context: &Context, request: &Request) -> Result<Scope, Trouble> {
+    Ok(match open(request)? {
+        (project, Some(files)) => narrowed(context, project, files),
+        (project, None) => Scope::whole(project),
+    })
+}
+
+/// A project, and those of its files that were named, when it has more.
+pub fn open(request: &Request) -> Result<(Project, Option<Vec<FileId>>), Trouble> {
+    if !request.rules.is_empty() && request.config.is_some() {
+        let whole = Request { rules: Vec::new(), ..request.clone() };
         let project = project::load(&whole)?;
-        if let Some(files) = members(&project, paths) {
-            return Ok(narrowed(context, project, files));
+        if let Some(files) = members(&project, &request.rules) {
+            return Ok((project, Some(files)));
         }
     }
-    Ok(Scope::whole(project::load(&request)?))
+    Ok((project::load(request)?, None))
 }
 
 fn narrowed(context: &Context, mut project: Project, files: Vec<FileId>) -> Scope {

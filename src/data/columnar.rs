@@ -12,6 +12,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Date32Type;
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use arrow::ipc::reader::FileReader;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ProjectionMask;
@@ -99,11 +100,21 @@ pub fn read(
 ) -> Result<RawBatches, Trouble> {
     let handle = File::open(&file.path).map_err(|_| broken(file))?;
     let shown = file.clone();
+    let nest = file.nest.clone();
     let mut next_row = group.map_or(1, |it| it.1);
-    let mut raw = move |batch: RecordBatch| {
-        let first = next_row;
+    let mut next_element = 1;
+    let raw = move |batch: Result<RecordBatch, ArrowError>| {
+        let batch = batch.map_err(|_| broken(&shown))?;
+        let row = next_row;
         next_row += batch.num_rows() as u64;
-        Raw { first, rows: RawRows::Columns(batch) }
+        let Some(nest) = &nest else {
+            return Ok(Raw { first: row, around: None, rows: RawRows::Columns(batch) });
+        };
+        let (batch, places) = nest.elements(&batch).ok_or_else(|| broken(&shown))?;
+        let first = next_element;
+        next_element += batch.num_rows() as u64;
+        let around = places.into_iter().map(|it| row + u64::from(it)).collect();
+        Ok(Raw { first, around: Some(around), rows: RawRows::Columns(batch) })
     };
     if file.format == Format::Parquet {
         let footer = match footer {
@@ -111,17 +122,20 @@ pub fn read(
             None => self::footer(file)?,
         };
         let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, footer);
-        let roots = file.places.iter().flatten().copied();
+        let roots: Vec<usize> = match &file.nest {
+            Some(nest) => nest.roots.clone(),
+            None => file.places.iter().flatten().copied().collect(),
+        };
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
         if let Some((group, _)) = group {
             builder = builder.with_row_groups(vec![group]);
         }
         let reader = builder.with_projection(mask).with_batch_size(batch_size).build();
         let reader = reader.map_err(|_| broken(file))?;
-        return Ok(Box::new(reader.map(move |it| it.map(&mut raw).map_err(|_| broken(&shown)))));
+        return Ok(Box::new(reader.map(raw)));
     }
     let reader = FileReader::try_new(handle, None).map_err(|_| broken(file))?;
-    Ok(Box::new(reader.map(move |it| it.map(&mut raw).map_err(|_| broken(&shown)))))
+    Ok(Box::new(reader.map(raw)))
 }
 
 fn broken(file: &DataFile) -> Trouble {

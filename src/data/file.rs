@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use encoding_rs::Encoding;
 use encoding_rs::UTF_8;
@@ -11,6 +12,7 @@ use crate::data::Format;
 use crate::data::Rows;
 use crate::data::columnar;
 use crate::data::manifest::DataSet;
+use crate::data::nested::Within;
 use crate::data::text;
 use crate::diagnostic::did_you_mean;
 use crate::schema::FieldId;
@@ -21,7 +23,7 @@ use crate::schema::Schema;
 /// Errors: each column that does not fit, in words.
 pub fn open(
     schema: &Schema,
-    set: &DataSet,
+    (set, within): (&DataSet, Option<&Within>),
     path: &Path,
     declared: &[FieldId],
     columns: &[FieldId],
@@ -53,13 +55,23 @@ pub fn open(
             (names, it.fields().iter().map(|it| it.data_type().clone()).collect(), rows)
         }
     };
+    let opened = within.map(|it| it.open(&header, &types));
+    let (header, types, nest) = match opened {
+        None => (header, types, None),
+        Some(Err(what)) => return Err(fault(&what)),
+        Some(Ok((header, types, nest))) => (header, types, Some(nest)),
+    };
     let mut faults = Vec::new();
     let mut places = BTreeMap::new();
     for id in declared.iter().copied() {
         let it = schema.field(id);
-        let names = foreign_names(set, it);
+        let own = within.map_or(set, |within| within.set_of(id.record));
+        let names: Vec<String> = foreign_names(own, it)
+            .into_iter()
+            .map(|name| within.map_or(name.to_owned(), |it| it.column(id.record, name)))
+            .collect();
         let found: Vec<usize> =
-            (0..header.len()).filter(|at| names.contains(&header[*at].as_str())).collect();
+            (0..header.len()).filter(|at| names.contains(&header[*at])).collect();
         match found.as_slice() {
             [at] => {
                 let wrong = types.get(*at).and_then(|ty| columnar::refusal(ty, &it.ty));
@@ -70,11 +82,11 @@ pub fn open(
                 }
                 places.insert(id, *at);
             }
-            [] if set.optional.contains(&it.name) => {}
+            [] if own.optional.contains(&it.name) => {}
             [] => {
-                let near = did_you_mean(names[0], header.iter().map(String::as_str));
+                let near = did_you_mean(&names[0], header.iter().map(String::as_str));
                 let near = near.map(|it| format!("; {it}")).unwrap_or_default();
-                let name = names[0];
+                let name = &names[0];
                 faults.push(format!(
                     "{shown}: column `{name}` is missing (field `{}`){near}",
                     it.name
@@ -86,7 +98,10 @@ pub fn open(
     if !faults.is_empty() {
         return Err(faults);
     }
-    let places = columns.iter().map(|it| places.get(it).copied()).collect();
+    let places: Vec<Option<usize>> = columns.iter().map(|it| places.get(it).copied()).collect();
+    // How many elements lists have is not known before they are read.
+    let rows = if nest.is_some() { Rows::About(rows.total()) } else { rows };
+    let nest = nest.map(|it| Arc::new(it.only(&header, &places)));
     Ok(DataFile {
         path: path.to_path_buf(),
         shown,
@@ -96,6 +111,7 @@ pub fn open(
         places,
         header,
         rows,
+        nest,
     })
 }
 

@@ -18,7 +18,9 @@ use arrow::record_batch::RecordBatch;
 use arrow::row::RowConverter;
 use arrow::row::SortField;
 
+use crate::data::ROW;
 use crate::data::Table;
+use crate::data::disputed;
 use crate::trouble::Trouble;
 
 const BATCH: usize = 8_192;
@@ -43,8 +45,12 @@ impl Headers {
     ///
     /// Errors: what reading it says.
     pub fn read(table: &Arc<Table>, keys: &[String]) -> Result<Headers, Trouble> {
-        let batches = table.read(BATCH).collect::<Result<Vec<_>, _>>()?;
-        let batch = concat_batches(&table.arrow, &batches).map_err(broken)?;
+        let numbered = Arc::new(table.numbered(0));
+        let batches = numbered.read(BATCH).collect::<Result<Vec<_>, _>>()?;
+        let mut batch = concat_batches(&numbered.arrow, &batches).map_err(broken)?;
+        disputed::count_in(table, &batch, keys)?;
+        let number = batch.schema().index_of(ROW).map_err(broken)?;
+        batch.remove_column(number);
         let columns = key_columns(&batch.schema(), batch.columns(), keys)?;
         let fields = columns.iter().map(|it| SortField::new(it.data_type().clone()));
         let converter = RowConverter::new(fields.collect()).map_err(broken)?;

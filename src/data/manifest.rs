@@ -7,10 +7,13 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::diagnostic::did_you_mean;
 use crate::trouble::Trouble;
 
 #[derive(Debug, Clone, Default)]
 pub struct Manifest {
+    /// `tamis.toml`, or what stands in its place.
+    pub path: PathBuf,
     /// The folder of `tamis.toml`: paths start there.
     pub root: PathBuf,
     pub rules: Vec<String>,
@@ -38,6 +41,8 @@ pub struct DataSet {
     /// Files or patterns.
     #[serde(default)]
     pub path: OneOrMany,
+    /// Of a record: the column of lists, in the rows of the record around it, that holds its rows.
+    pub within: Option<String>,
     pub format: Option<String>,
     pub key: Option<String>,
     pub time: Option<String>,
@@ -157,18 +162,75 @@ pub fn discover(from: &Path) -> Option<PathBuf> {
 const TABLES: [&str; 2] = ["columns", "dates"];
 
 /// A data set, and those of its records.
-fn data_set(name: &str, table: toml::Table) -> Result<DataSet, String> {
+///
+/// Errors, with their line: a key that is not known, a value of another type, a record without
+/// rows.
+fn data_set(text: &str, name: &str, table: toml::Table) -> Result<DataSet, (usize, String)> {
     let is_record = |it: &(String, toml::Value)| it.1.is_table() && !TABLES.contains(&&*it.0);
     let (records, own): (Vec<_>, Vec<_>) = table.into_iter().partition(is_record);
     let own: toml::Table = own.into_iter().collect();
     let mut set: DataSet =
-        own.try_into().map_err(|it: toml::de::Error| format!("[data.{name}]: {}", it.message()))?;
+        own.try_into().map_err(|it: toml::de::Error| refused(text, name, it.message()))?;
     for (record, table) in records {
         let toml::Value::Table(table) = table else { continue };
-        let of_record = data_set(&format!("{name}.{record}"), table)?;
+        let path = format!("{name}.{record}");
+        let of_record = data_set(text, &path, table)?;
+        let wrong = match (of_record.path.all().is_empty(), &of_record.within) {
+            (true, None) => {
+                let near = did_you_mean(&record, TABLES);
+                let near = near.map(|it| format!("; {it}")).unwrap_or_default();
+                Some(format!("a record needs `path` or `within`{near}"))
+            }
+            (false, Some(_)) => Some(
+                "the rows are either in files of their own, by `path`, or \
+                                      in lists, by `within`"
+                    .to_owned(),
+            ),
+            (true, Some(_)) | (false, None) => None,
+        };
+        if let Some(it) = wrong {
+            return Err((line_of(text, &path, None), format!("[data.{path}]: {it}")));
+        }
         set.records.insert(record, of_record);
     }
     Ok(set)
+}
+
+/// What is wrong in a table of a data set, and where. A key that is not known may be a slip.
+fn refused(text: &str, name: &str, message: &str) -> (usize, String) {
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let Some(key) = quoted.next().filter(|_| message.starts_with("unknown field")) else {
+        return (line_of(text, name, None), format!("[data.{name}]: {message}"));
+    };
+    let known: Vec<&str> = quoted.collect();
+    let help = did_you_mean(key, known.iter().copied())
+        .unwrap_or_else(|| format!("its keys are {}", known.join(", ")));
+    (line_of(text, name, Some(key)), format!("[data.{name}] has no key `{key}`; {help}"))
+}
+
+/// The line of a key in `[data.NAME]`, or of that head; the first line where neither is found.
+fn line_of(text: &str, name: &str, key: Option<&str>) -> usize {
+    let bare = |it: &str| it.replace(['"', '\'', ' '], "");
+    let wanted = format!("data.{name}");
+    let mut head = String::new();
+    let mut found = 1;
+    for (at, line) in text.lines().enumerate() {
+        if let Some(it) = line.trim().strip_prefix('[') {
+            head = bare(it.split(']').next().unwrap_or_default());
+            let of_key = key.is_some_and(|key| head == format!("{wanted}.{key}"));
+            if of_key {
+                return at + 1;
+            }
+            if head == wanted {
+                found = at + 1;
+            }
+        } else if head == wanted
+            && key.is_some_and(|key| line.split_once('=').is_some_and(|it| bare(it.0) == key))
+        {
+            return at + 1;
+        }
+    }
+    found
 }
 
 /// Errors: the file cannot be read, is not TOML, or has a key that is not known.
@@ -192,7 +254,8 @@ pub fn load(path: &Path) -> Result<Manifest, Trouble> {
     });
     let mut data = BTreeMap::new();
     for (name, table) in file.data {
-        let set = data_set(&name, table).map_err(|it| Trouble::usage(format!("{shown}: {it}")))?;
+        let set = data_set(&text, &name, table)
+            .map_err(|(line, it)| Trouble::usage(format!("{shown}:{line}: {it}")))?;
         data.insert(name, set);
     }
     let rules = if file.project.rules.is_empty() {
@@ -201,6 +264,7 @@ pub fn load(path: &Path) -> Result<Manifest, Trouble> {
         file.project.rules
     };
     Ok(Manifest {
+        path: path.to_path_buf(),
         root: path.parent().map(Path::to_path_buf).unwrap_or_default(),
         rules,
         exclude: file.project.exclude,

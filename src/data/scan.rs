@@ -22,7 +22,17 @@ use crate::trouble::Trouble;
 pub struct Raw {
     /// The number of the first row in its file, from 1.
     pub first: u64,
+    /// Of elements of lists, the numbers of the rows that they stand in.
+    pub around: Option<Vec<u64>>,
     pub rows: RawRows,
+}
+
+impl Raw {
+    /// Where a reader of the file finds a row.
+    pub fn row_of_file(&self, row: usize) -> u64 {
+        let around = self.around.as_ref().and_then(|it| it.get(row).copied());
+        around.unwrap_or(self.first + row as u64)
+    }
 }
 
 pub enum RawRows {

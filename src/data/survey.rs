@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::collections::HashSet;
+use std::fs::File;
 use std::hash::DefaultHasher;
 use std::hash::Hash;
 use std::hash::Hasher;
+use std::io::BufRead;
+use std::io::BufReader;
 use std::path::Path;
 
 use arrow::array::Array;
 use arrow::array::AsArray;
+use encoding_rs::Encoding;
 use encoding_rs::UTF_8;
+use encoding_rs::WINDOWS_1252;
 
 use crate::data::DataFile;
 use crate::data::Format;
@@ -44,6 +49,15 @@ pub struct Seen {
     fits: Vec<Guess>,
 }
 
+/// A file, as far as it can be told from what it holds.
+pub struct Survey {
+    pub columns: Vec<Seen>,
+    /// Of a CSV.
+    pub separator: u8,
+    /// Of text that is not UTF-8.
+    pub encoding: Option<&'static Encoding>,
+}
+
 /// What all the values of a column can be read as, the narrowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guess {
@@ -69,10 +83,10 @@ const GUESSES: [Guess; 8] = [
     Guess::Text,
 ];
 
-/// The columns of a CSV, Parquet or Arrow file, every row read; and the separator of a CSV.
+/// The columns of a CSV, Parquet or Arrow file, every row read.
 ///
 /// Errors: a file that is none of these, or cannot be read.
-pub fn survey(path: &Path) -> Result<(Vec<Seen>, u8), Trouble> {
+pub fn survey(path: &Path) -> Result<Survey, Trouble> {
     let shown = path.display().to_string();
     let refused = |what: &str| Trouble::data(format!("{shown}: {what}"));
     let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
@@ -89,9 +103,13 @@ pub fn survey(path: &Path) -> Result<(Vec<Seen>, u8), Trouble> {
         return Err(refused("is empty"));
     }
     let mut separator = b',';
+    let unreadable = |_| refused("cannot be read");
+    // Every byte is a letter there: nothing else can be told from the file.
+    let foreign = format == Format::Csv && !is_utf8(path).map_err(unreadable)?;
+    let encoding = if foreign { WINDOWS_1252 } else { UTF_8 };
     let header = match format {
         Format::Csv => {
-            let read = |it: u8| text::header(path, it, UTF_8).map_err(|it| refused(&it));
+            let read = |it: u8| text::header(path, it, encoding).map_err(|it| refused(&it));
             let mut best = read(separator)?;
             for other in [b';', b'\t', b'|'] {
                 let found = read(other)?;
@@ -115,10 +133,11 @@ pub fn survey(path: &Path) -> Result<(Vec<Seen>, u8), Trouble> {
         shown,
         format,
         separator,
-        encoding: UTF_8,
+        encoding,
         places: (0..header.len()).map(Some).collect(),
         header: header.clone(),
         rows: Rows::About(0),
+        nest: None,
     };
     let mut all: Vec<Seen> = header.into_iter().map(Seen::new).collect();
     let batches = match format {
@@ -153,7 +172,12 @@ pub fn survey(path: &Path) -> Result<(Vec<Seen>, u8), Trouble> {
     for it in &mut all {
         it.conclude();
     }
-    Ok((all, separator))
+    Ok(Survey { columns: all, separator, encoding: foreign.then_some(encoding) })
+}
+
+fn is_utf8(path: &Path) -> std::io::Result<bool> {
+    let mut lines = BufReader::new(File::open(path)?).split(b'\n');
+    lines.try_fold(true, |all, line| Ok(all && std::str::from_utf8(&line?).is_ok()))
 }
 
 impl Seen {

@@ -69,11 +69,16 @@ impl Report {
         self.rejected += other.rejected;
         self.faulty += other.faulty;
         self.faults.extend(other.faults);
+        self.outside.extend(other.outside);
+        self.sort();
+        self
+    }
+
+    /// In the order of files, columns and reasons.
+    pub fn sort(&mut self) {
         self.faults
             .sort_by(|a, b| (&a.file, &a.column, a.reason).cmp(&(&b.file, &b.column, b.reason)));
-        self.outside.extend(other.outside);
         self.outside.sort();
-        self
     }
 }
 

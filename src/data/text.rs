@@ -134,7 +134,7 @@ impl Iterator for Records {
         }
         let first = self.next_row;
         self.next_row += records.len() as u64;
-        Some(Ok(Raw { first, rows: RawRows::Text(records) }))
+        Some(Ok(Raw { first, around: None, rows: RawRows::Text(records) }))
     }
 }
 

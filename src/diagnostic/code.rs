@@ -11,7 +11,7 @@ use crate::diagnostic::Severity;
 macro_rules! codes {
     ($($code:ident $severity:ident $name:literal $summary:literal;)*) => {
         /// What a diagnostic is about. T1 syntax, T2 names, T3 types and units, T4 missing values,
-        /// T5 time and history, T8 cost, T9 data.
+        /// T5 time and history, T6 logic, T8 cost, T9 data.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Code { $($code,)* }
 
@@ -117,10 +117,31 @@ codes! {
     T5104 Error "no-instant" "hours and minutes where only dates are known";
     T5105 Error "not-past" "rows of another time or place without `past`";
     T5106 Error "no-history" "`past` rows of a record without a `history` line";
+    T5107 Error "result-too-early" "a result that is not known when the declaration is accepted";
+    // Logic: from scores to channels.
+    T6001 Error "two-policies" "a second policy in one rule set";
+    T6002 Error "no-otherwise" "a policy that leaves some declarations without a channel";
+    T6003 Error "unreachable-route" "a route that no declaration can take";
+    T6004 Error "wrong-direction" "a step to a channel on the wrong side";
+    T6005 Error "rate" "a share that is not between 0 % and 100 %";
+    T6006 Warning "idle-rule" "a rule that can never change a channel";
+    T6007 Warning "unknown-tag" "an exemption for a tag that no rule has";
+    T6008 Error "no-key" "a policy over a record without a key";
+    // Tests.
+    T7001 Error "unknown-subject" "a test of a rule or profile that does not exist";
+    T7002 Error "unknown-in-test" "a name that a test cannot give or expect";
+    T7003 Error "misplaced" "a line of a test where it means nothing";
+    T7004 Error "expectation" "a test that expects nothing, or what cannot be";
+    T7005 Error "given-twice" "a value that a test gives twice";
+    T7006 Error "date-not-given" "a test without the acceptance date that its rule needs";
+    T7007 Error "not-fixed" "a value of a test that is not written out";
+    T7101 Error "stable-lacks" "a stable rule without an owner, a review, or tests that show what it does";
+    T7102 Warning "review-due" "a stable rule that nobody has read again for a year";
     // Many rows.
     T8001 Warning "unbounded-window" "past rows without `in last`";
     T8002 Warning "no-key" "past rows without `with same`";
     T8003 Warning "written-twice" "one statistic written in two places";
+    T8004 Warning "pair-by-pair" "past rows compared with the judged row one by one";
     // Lists and nomenclatures.
     T9001 Error "list-file" "a list whose file cannot be read";
     T9002 Error "list-column" "a column that the file of a list does not have";

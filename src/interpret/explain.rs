@@ -6,6 +6,7 @@ use crate::hit::Finding;
 use crate::hit::Outcome;
 use crate::interpret::Row;
 use crate::interpret::eval;
+use crate::interpret::open;
 use crate::interpret::outcome;
 use crate::interpret::truth;
 use crate::ir::E;
@@ -40,9 +41,7 @@ pub fn finding(set: &RuleSet, rule: RuleId, row: &Row) -> Finding {
         it.because = rule.because.iter().map(|piece| piece_text(set, piece, row)).collect();
         return it;
     }
-    let mut open = BTreeSet::new();
-    open_fields(set, &rule.outcome, row, &mut open);
-    it.open = open.into_iter().collect();
+    it.open = open::fields(set, &rule.outcome, row);
     it
 }
 
@@ -54,12 +53,13 @@ fn piece_text(set: &RuleSet, piece: &Piece, row: &Row) -> String {
 }
 
 /// The value with its unit: `12.5 EUR/kg`, `8 %`, `(no value)`.
-fn words_of(set: &RuleSet, expr: &E, row: &Row) -> String {
+pub fn words_of(set: &RuleSet, expr: &E, row: &Row) -> String {
     let value = eval(set, expr, row);
     words(set, &value, expr, row)
 }
 
-fn words(set: &RuleSet, value: &Value, expr: &E, row: &Row) -> String {
+/// A value of the type of an expression.
+pub fn words(set: &RuleSet, value: &Value, expr: &E, row: &Row) -> String {
     match (value, &expr.ty) {
         (Value::Missing(_), _) => "(no value)".to_owned(),
         (_, Type::Number(number)) => {
@@ -96,26 +96,18 @@ pub fn plain_text(value: &Value) -> Option<String> {
     if value.is_missing() { None } else { Some(value.to_string()) }
 }
 
-/// The fields whose absence leaves an unknown condition open: those of its unknown parts.
-fn open_fields(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) {
-    if truth(&eval(set, expr, row)).is_some() {
-        return;
-    }
+/// What the unknown parts of a test lack.
+pub fn lacking(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) {
     match &expr.kind {
-        Kind::And(parts) | Kind::Or(parts) | Kind::AtLeast(_, parts) => {
-            for part in parts {
-                open_fields(set, part, row, open);
-            }
-        }
-        Kind::Not(it) | Kind::Named(_, it) => open_fields(set, it, row, open),
-        Kind::Hit(rule) => open_fields(set, &set.rules[rule.0].outcome, row, open),
-        Kind::Open(names) => open.extend(names.iter().cloned()),
         Kind::Guard(test, value, _) => {
             if truth(&eval(set, test, row)) == Some(false) {
                 open.extend(names(set, test.parts()));
             }
-            open_fields(set, test, row, open);
-            open_fields(set, value, row, open);
+            for it in [test, value] {
+                if truth(&eval(set, it, row)).is_none() {
+                    open.extend(open::fields(set, it, row));
+                }
+            }
         }
         _ if matches!(expr.kind, Kind::Field(_) | Kind::OrElse(..)) => causes(set, expr, row, open),
         _ => {
@@ -144,7 +136,7 @@ fn causes(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) {
             open.insert(format!("{} ({})", fact.words, reason.words()));
             return;
         }
-        for it in fact.judged() {
+        for it in fact.needed() {
             causes(set, it, row, open);
         }
         return;

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::interpret;
 use crate::interpret::NOT_GIVEN;
@@ -14,6 +15,7 @@ use crate::ir::FactId;
 use crate::ir::Reach;
 use crate::ir::RuleSet;
 use crate::ir::Statistic;
+use crate::ir::judged::judged_in;
 use crate::schema::RecordId;
 use crate::schema::Type;
 use crate::value::Decimal;
@@ -32,8 +34,19 @@ pub struct World {
 
 /// The value of a fact for a row.
 pub fn fact(set: &RuleSet, world: &World, id: FactId, judged: &Row) -> Value {
-    let it = &set.facts[id.0];
-    if it.judged().iter().any(|part| eval(set, part, judged).is_missing()) {
+    let none = Vec::new();
+    let all = world.rows.get(&set.facts[id.0].rows).unwrap_or(&none);
+    over(set, &set.facts[id.0], judged, all.iter().map(|it| (it, 1)))
+}
+
+/// The same over these rows, each with how often it stands there.
+pub fn over<'a>(
+    set: &RuleSet,
+    it: &Fact,
+    judged: &Row,
+    rows: impl Iterator<Item = (&'a Row, usize)>,
+) -> Value {
+    if it.needed().iter().any(|part| eval(set, part, judged).is_missing()) {
         return NOT_GIVEN;
     }
     if let Some(since) = it.complete_since
@@ -41,9 +54,11 @@ pub fn fact(set: &RuleSet, world: &World, id: FactId, judged: &Row) -> Value {
     {
         return Value::Missing(Reason::HistoryIncomplete);
     }
-    let none = Vec::new();
-    let all = world.rows.get(&it.rows).unwrap_or(&none);
-    let rows: Vec<&Row> = all.iter().filter(|row| counts(set, it, row, judged)).collect();
+    let shared = shared(it, judged);
+    let rows: Vec<&Row> = rows
+        .filter(|row| counts_seen(set, it, row.0, judged, shared.as_ref()))
+        .flat_map(|(row, times)| std::iter::repeat_n(row, times))
+        .collect();
     statistic(set, it, &rows)
 }
 
@@ -66,7 +81,26 @@ fn first_day(set: &RuleSet, it: &Fact, judged: &Row) -> Option<i32> {
     }
 }
 
-fn counts(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
+/// The judged row, where the filter looks at it.
+fn shared(it: &Fact, judged: &Row) -> Option<Arc<Row>> {
+    let seen = it.filter.as_ref().is_some_and(|it| !judged_in(it).is_empty());
+    seen.then(|| Arc::new(judged.clone()))
+}
+
+/// Whether the judged row's statistic looks at this row.
+pub fn counts(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
+    counts_seen(set, it, row, judged, shared(it, judged).as_ref())
+}
+
+/// What a condition on rows says of one, in the eyes of the judged row.
+pub fn asked(set: &RuleSet, condition: &E, row: &Row, judged: &Row) -> Option<bool> {
+    if judged_in(condition).is_empty() {
+        return truth(&eval(set, condition, row));
+    }
+    truth(&eval(set, condition, &row.seen_from(&Arc::new(judged.clone()))))
+}
+
+fn counts_seen(set: &RuleSet, it: &Fact, row: &Row, judged: &Row, seen: Option<&Arc<Row>>) -> bool {
     let same = |(theirs, ours): &(E, E)| equal(set, theirs, row, ours, judged);
     if !it.keys.iter().all(same) || !in_reach(set, it, row, judged) {
         return false;
@@ -76,7 +110,10 @@ fn counts(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
     {
         return false;
     }
-    let wanted = |filter: &E| truth(&eval(set, filter, row)) == Some(true);
+    let wanted = |filter: &E| match seen {
+        Some(judged) => truth(&eval(set, filter, &row.seen_from(judged))) == Some(true),
+        None => truth(&eval(set, filter, row)) == Some(true),
+    };
     it.filter.as_ref().is_none_or(wanted) && known(set, it, row, judged)
 }
 
@@ -173,7 +210,7 @@ fn count(n: usize) -> Value {
     i64::try_from(n).map_or(Value::Missing(Reason::OutOfRange), Value::Whole)
 }
 
-fn formed(value: Value, form: text::Form) -> Value {
+pub fn formed(value: Value, form: text::Form) -> Value {
     match &value {
         Value::Text(it) => Value::text(&text::form(it, form)),
         _ => value,

@@ -22,7 +22,7 @@ pub fn parameter(parameter: &Parameter, date: Option<Value>) -> Value {
     in_force.map_or(Value::Missing(Reason::NotInForce), |it| it.1.clone())
 }
 
-fn covers(from: Option<i32>, to: Option<i32>, day: i32) -> bool {
+pub fn covers(from: Option<i32>, to: Option<i32>, day: i32) -> bool {
     from.is_none_or(|it| it <= day) && to.is_none_or(|it| day <= it)
 }
 
@@ -63,17 +63,26 @@ pub fn in_list(
     if key.is_missing() {
         return key.clone();
     }
-    let day = match day(date) {
-        Ok(day) => day,
-        Err(missing) => return missing,
-    };
+    match day(date) {
+        Ok(day) => Value::Truth(entries(list, key, form, matching, day).next().is_some()),
+        Err(missing) => missing,
+    }
+}
+
+/// The entries in force at the day, or ever, that have this key, or a key that begins it.
+pub fn entries<'a>(
+    list: &'a List,
+    key: &Value,
+    form: Form,
+    matching: Matching,
+    day: Option<i32>,
+) -> impl Iterator<Item = &'a ListRow> {
     let column = list.key[0];
     let form = form.max(list.columns[column].ty.form());
-    let found = in_force(list, day).any(|row| match matching {
+    in_force(list, day).filter(move |row| match matching {
         Matching::Exact => same(key, &row.values[column], form),
         Matching::Prefix => begins(key, &row.values[column], form),
-    });
-    Value::Truth(found)
+    })
 }
 
 fn same(key: &Value, entry: &Value, form: Form) -> bool {
@@ -104,10 +113,20 @@ pub fn lookup(
     if let Some(missing) = keys.iter().find(|it| it.is_missing()) {
         return missing.clone();
     }
-    let day = match day(date) {
-        Ok(day) => day,
-        Err(missing) => return missing,
-    };
+    match day(date) {
+        Ok(day) => entry(list, keys, types, day)
+            .map_or(Value::Missing(Reason::NotInList), |row| row.values[column].clone()),
+        Err(missing) => missing,
+    }
+}
+
+/// The entry in force at the day, or ever, for given keys.
+pub fn entry<'a>(
+    list: &'a List,
+    keys: &[Value],
+    types: &[Type],
+    day: Option<i32>,
+) -> Option<&'a ListRow> {
     let last = keys.len() - 1;
     let matches = |row: &&ListRow| {
         keys.iter().zip(&list.key).zip(types).enumerate().all(|(at, ((key, entry), ty))| {
@@ -124,6 +143,5 @@ pub fn lookup(
         Value::Text(it) if list.prefix => it.len(),
         _ => 0,
     };
-    let best = in_force(list, day).filter(matches).max_by_key(length);
-    best.map_or(Value::Missing(Reason::NotInList), |row| row.values[column].clone())
+    in_force(list, day).filter(matches).max_by_key(length)
 }

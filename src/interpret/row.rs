@@ -71,6 +71,12 @@ pub fn row(set: &RuleSet, columns: &Columns, batch: &RecordBatch, at: usize) -> 
     row
 }
 
+/// The value of a field in a batch of one row.
+pub fn single(schema: &Schema, id: FieldId, batch: &RecordBatch) -> Option<Value> {
+    let column = batch.column_by_name(&column_name(schema, id))?;
+    Some(value(&schema.field(id).ty, column.as_ref(), 0))
+}
+
 fn value(ty: &Type, array: &dyn Array, at: usize) -> Value {
     if array.is_null(at) {
         return NOT_GIVEN;

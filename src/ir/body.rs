@@ -157,7 +157,11 @@ impl Lowering<'_> {
             given.insert(formal.name.text.clone(), self.argument(formal, argument, scope));
         }
         self.open.push(key);
-        let inner = Scope { record, arguments: given, many: scope.many, valid: scope.valid };
+        // The names of the judged row's own arguments end here.
+        let bare =
+            |it: &Arc<Scope>| Arc::new(Scope { arguments: BTreeMap::new(), ..(**it).clone() });
+        let judged = scope.judged.as_ref().map(bare);
+        let inner = Scope { record, arguments: given, judged, valid: scope.valid };
         let it = self.definition_body(block, &inner);
         self.open.pop();
         let kind = Kind::Named(Arc::from(name.text.as_str()), it.clone());

@@ -12,6 +12,7 @@ use crate::schema::Choice;
 use crate::schema::Field;
 use crate::schema::FieldId;
 use crate::schema::Group;
+use crate::schema::Known;
 use crate::schema::Member;
 use crate::schema::Nomenclature;
 use crate::schema::Number;
@@ -128,7 +129,9 @@ fn vocabulary(block: &ast::Block, parts: &mut Parts, diagnostics: &mut Vec<Diagn
         | ast::Head::Define { .. }
         | ast::Head::Parameter { .. }
         | ast::Head::List { .. }
-        | ast::Head::Profile { .. } => {}
+        | ast::Head::Policy { .. }
+        | ast::Head::Profile { .. }
+        | ast::Head::Test { .. } => {}
     }
 }
 
@@ -228,7 +231,7 @@ fn fields(id: RecordId, block: &ast::Block, parts: &mut Parts, diagnostics: &mut
     let mut seen: BTreeMap<String, ()> = BTreeMap::new();
     for line in &block.lines {
         match &line.kind {
-            ast::LineKind::Field { name, ty, required, formerly, label } => {
+            ast::LineKind::Field { name, ty, required, formerly, label, .. } => {
                 if seen.insert(name.text.clone(), ()).is_some() {
                     diagnostics.push(twice(name));
                     continue;
@@ -241,6 +244,7 @@ fn fields(id: RecordId, block: &ast::Block, parts: &mut Parts, diagnostics: &mut
                     unit: ty.unit.as_ref().map(|it| it.text.clone()),
                     required: *required,
                     formerly: formerly.as_ref().map(|it| it.text.clone()),
+                    known: None,
                 };
                 parts.schema.records[id.0].fields.push(field);
             }
@@ -303,6 +307,9 @@ fn keys(id: RecordId, block: &ast::Block, schema: &mut Schema, diagnostics: &mut
                 record.complete_since =
                     complete_since.as_ref().and_then(|it| calendar::days(it.date));
             }
+            ast::LineKind::Field { name, known: Some(known), .. } => {
+                known_later(id, name, known.as_ref(), schema, diagnostics);
+            }
             ast::LineKind::Refers { name, by, to, .. } => {
                 let Some(target) = schema.find_record(&to.text) else {
                     let message = format!("unknown record `{}`", to.text);
@@ -325,6 +332,32 @@ fn keys(id: RecordId, block: &ast::Block, schema: &mut Schema, diagnostics: &mut
         && schema.field(it).ty == Type::Date
     {
         schema.records[id.0].acceptance = Some(it.field);
+    }
+}
+
+/// From when on a field is known, once all the fields are.
+fn known_later(
+    id: RecordId,
+    name: &ast::Name,
+    known: Option<&ast::Name>,
+    schema: &mut Schema,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
+    let known = match known {
+        None => Known::Later,
+        Some(from) => {
+            let Some(field) = known_field(id, from, schema, diagnostics) else { return };
+            if !matches!(schema.field(field).ty, Type::Date | Type::DateTime) {
+                let message = format!("`{}` is no date", from.text);
+                let it = Diagnostic::new(Code::T3005, from.span, message);
+                diagnostics.push(it.help(format!("declare `field {} : date`", from.text)));
+                return;
+            }
+            Known::From(field.field)
+        }
+    };
+    if let Some(it) = schema.find_field(id, &name.text) {
+        schema.records[id.0].fields[it.field].known = Some(known);
     }
 }
 
@@ -358,6 +391,7 @@ fn find_or_declare(id: RecordId, name: &ast::Name, schema: &mut Schema) -> usize
         unit: None,
         required: true,
         formerly: None,
+        known: None,
     });
     schema.records[id.0].fields.len() - 1
 }

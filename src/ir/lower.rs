@@ -53,17 +53,22 @@ pub fn lower(files: &[ast::File], context: Context) -> (RuleSet, Vec<Diagnostic>
     let mut rules = Vec::new();
     for (name, block) in &blocks {
         let rule = lowering.rule(name, block);
+        lowering.known_too_late(&rule);
         rules.push(rule);
     }
     lowering.unused_definitions(files);
     lowering.unused_profiles(files);
     lowering.hit_cycles(&rules);
+    let tests = Arc::new(lowering.tests(files, &rules));
+    let policy = lowering.policy(files, &rules);
     let rule_set = RuleSet {
+        tests,
         schema: lowering.schema.clone(),
         rules,
         lists: lowering.lists,
         parameters: lowering.parameters,
         facts: lowering.facts,
+        policy,
     };
     (rule_set, lowering.diagnostics)
 }
@@ -98,8 +103,8 @@ pub struct Lowering<'a> {
 pub struct Scope {
     pub record: RecordId,
     pub arguments: BTreeMap<String, E>,
-    /// The row stands for many: names of the judged row are not seen.
-    pub many: bool,
+    /// The row stands for many, seen from here: names of this scope are reached by `this.`.
+    pub judged: Option<Arc<Scope>>,
     /// Days, both included: codes must be in force then.
     pub valid: (Option<i32>, Option<i32>),
 }
@@ -107,7 +112,7 @@ pub struct Scope {
 const EXPANSION_LIMIT: usize = 20_000;
 
 impl<'a> Lowering<'a> {
-    fn new(files: &'a [ast::File], context: Context<'a>) -> Lowering<'a> {
+    pub fn new(files: &'a [ast::File], context: Context<'a>) -> Lowering<'a> {
         let derived = context.derived.iter().map(|it| ((it.record, it.name.text.as_str()), it));
         let mut lowering = Lowering {
             sources: context.sources,
@@ -262,7 +267,7 @@ impl<'a> Lowering<'a> {
         let scope = Scope {
             record: RecordId(0),
             arguments: BTreeMap::new(),
-            many: false,
+            judged: None,
             valid: (None, None),
         };
         let it = self.value(expr, Some(ty), &scope);
@@ -350,7 +355,7 @@ impl<'a> Lowering<'a> {
                 let it = Expr { kind, ty, span: formal.name.span };
                 arguments.insert(formal.name.text.clone(), Arc::new(it));
             }
-            let scope = Scope { record, arguments, many: false, valid: (None, None) };
+            let scope = Scope { record, arguments, judged: None, valid: (None, None) };
             self.expanded = 0;
             self.definition_body(block, &scope);
         }

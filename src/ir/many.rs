@@ -3,6 +3,7 @@
 //! Each becomes a [`Fact`], or a few of them joined by ordinary expressions; a fact that several
 //! rules need is one fact.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diagnostic::Code;
@@ -50,9 +51,7 @@ impl Lowering<'_> {
     }
 
     pub fn inside_many(&mut self, scope: &Scope, span: Span) -> Option<E> {
-        if !scope.many {
-            return None;
-        }
+        scope.judged.as_ref()?;
         let it = Diagnostic::new(Code::T1109, span, "a statistic of statistics");
         self.push(it.help("use fields of the rows themselves"));
         Some(self.error(span))
@@ -81,14 +80,15 @@ impl Lowering<'_> {
     /// Which rows: their record, time, keys and condition.
     pub fn source(&mut self, rows: &ast::Rows, scope: &Scope, span: Span) -> Option<Source> {
         let record = self.record_of_rows(&rows.record)?;
-        let inner =
-            Scope { record, arguments: scope.arguments.clone(), many: true, ..scope.clone() };
+        let judged = Some(Arc::new(scope.clone()));
+        let inner = Scope { record, arguments: BTreeMap::new(), judged, valid: scope.valid };
         let words: Vec<&str> = self.sources.slice(span).split_whitespace().collect();
         let mut fact = Fact {
             words: Arc::from(words.join(" ")),
             rows: record,
             reach: Reach::All,
             filter: None,
+            needed: Vec::new(),
             keys: Vec::new(),
             others: None,
             statistic: Statistic::Count,
@@ -126,9 +126,12 @@ impl Lowering<'_> {
             if it.ty == Type::Error {
                 return None;
             }
-            fact.filter = Some(it);
+            self.narrow(&mut fact, it);
         }
-        if rows.past && rows.same.is_empty() {
+        if let Some(filter) = fact.filter.clone() {
+            self.pair_by_pair(&fact, &filter);
+        }
+        if rows.past && fact.keys.is_empty() {
             let it = Diagnostic::new(Code::T8002, rows.span, "past rows of everyone");
             self.push(it.help("say whose: `with same importer_id`, or allow it with a reason"));
         }
@@ -136,7 +139,7 @@ impl Lowering<'_> {
     }
 
     /// The record of `items`, `item`, `past declarations`.
-    fn record_of_rows(&mut self, name: &ast::Name) -> Option<RecordId> {
+    pub fn record_of_rows(&mut self, name: &ast::Name) -> Option<RecordId> {
         let text = name.text.as_str();
         let mut names = vec![text.to_owned()];
         names.extend(text.strip_suffix("ies").map(|it| format!("{it}y")));
@@ -152,7 +155,7 @@ impl Lowering<'_> {
     fn pair(&mut self, key: &ast::Expr, inner: &Scope, outer: &Scope) -> Option<(E, E)> {
         let theirs = self.value(key, None, inner);
         let ours = self.value(key, None, outer);
-        if theirs.ty == Type::Error || ours.ty == Type::Error {
+        if theirs.ty == Type::Error || ours.ty == Type::Error || self.measured(&theirs) {
             return None;
         }
         if let Some(problem) = typing::comparable(&self.schema, &theirs, &ours) {
@@ -339,6 +342,9 @@ impl Lowering<'_> {
         span: Span,
     ) -> E {
         let mut fact = source.fact.clone();
+        if value.iter().chain(&weight).any(|it| self.measured(it)) {
+            return self.error(span);
+        }
         let Some((own, ty)) = self.result_of(statistic, value.as_ref(), weight.as_ref(), span)
         else {
             return self.error(span);
@@ -353,7 +359,7 @@ impl Lowering<'_> {
         fact.value = value;
         fact.weight = weight;
         fact.ty = ty;
-        self.fact(fact, span)
+        self.fact_of(fact, source, span)
     }
 
     fn result_of(
@@ -428,21 +434,10 @@ impl Lowering<'_> {
         });
         Arc::new(Expr { kind: Kind::Fact(id), ty, span })
     }
-
-    /// An argument of a definition, inside a condition on rows: only what does not change.
-    pub fn fixed(&mut self, it: E, span: Span) -> E {
-        if fields_of(&it).is_empty() {
-            return it;
-        }
-        let message = "a value of the judged row is not seen from inside the condition on rows";
-        let it = Diagnostic::new(Code::T1109, span, message);
-        self.push(it.help("compare outside the parentheses, or use `with same`"));
-        self.error(span)
-    }
 }
 
 /// What makes two facts one.
-fn key(it: &Fact) -> String {
+pub fn key(it: &Fact) -> String {
     let text = print::identity;
     let one = |it: &Option<E>| it.as_ref().map(text).unwrap_or_default();
     let pairs = it.keys.iter().map(|(a, b)| format!("{}={}", text(a), text(b)));
@@ -450,8 +445,9 @@ fn key(it: &Fact) -> String {
     let others = it.others.iter().map(|(a, b)| format!("{}={}", text(a), text(b)));
     let dates = it.dates.iter().map(|(a, b)| format!("{}={}", text(a), text(b)));
     let others: String = others.chain(dates).collect();
+    let needed: Vec<String> = it.needed.iter().map(text).collect();
     format!(
-        "{} {:?} {:?} {:?} [{}] [{}] [{}] [{}] [{}] {:?}",
+        "{} {:?} {:?} {:?} [{}] [{}] [{}] [{}] [{}] [{}] [{}] {:?}",
         it.rows.0,
         it.reach,
         it.statistic,
@@ -461,6 +457,8 @@ fn key(it: &Fact) -> String {
         one(&it.filter),
         one(&it.value),
         one(&it.weight),
+        one(&it.known_from),
+        needed.join(";"),
         it.ty,
     )
 }

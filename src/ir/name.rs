@@ -59,13 +59,7 @@ impl Lowering<'_> {
 
     fn qualified(&mut self, record: &ast::Name, name: &ast::Name, scope: &Scope, span: Span) -> E {
         if record.text == "this" {
-            if scope.many {
-                let message = "the judged row is not seen from inside the condition on rows";
-                let help = format!("write `with same {}` behind the condition", name.text);
-                self.push(Diagnostic::new(Code::T1109, span, message).help(help));
-                return self.error(span);
-            }
-            return self.single(name, None, scope);
+            return self.this(name, scope, span);
         }
         if let Some(block) = self.profiles.get(record.text.as_str()).copied() {
             return self.profile(block, record, name, scope, span);
@@ -85,10 +79,16 @@ impl Lowering<'_> {
         }
     }
 
-    fn single(&mut self, name: &ast::Name, expected: Option<&Type>, scope: &Scope) -> E {
+    pub fn single(&mut self, name: &ast::Name, expected: Option<&Type>, scope: &Scope) -> E {
         if let Some(it) = scope.arguments.get(&name.text) {
-            let it = it.clone();
-            return if scope.many { self.fixed(it, name.span) } else { it };
+            return it.clone();
+        }
+        let outer = scope.judged.as_ref().and_then(|it| it.arguments.get(&name.text));
+        if let Some(it) = outer.cloned() {
+            return self.seen(it, name.span);
+        }
+        if let Some(it) = self.around_twice(name, scope) {
+            return it;
         }
         let word = expected.and_then(|it| self.word(name, it));
         let field = self
@@ -149,7 +149,7 @@ impl Lowering<'_> {
             return Some(self.error(span));
         }
         self.open.push(key);
-        let scope = Scope { record, arguments: BTreeMap::new(), many: false, valid: (None, None) };
+        let scope = Scope { record, arguments: BTreeMap::new(), judged: None, valid: (None, None) };
         let negated = std::mem::take(&mut self.negated);
         let it = self.either(&derived.value, &scope);
         self.negated = negated;
@@ -175,7 +175,7 @@ impl Lowering<'_> {
     }
 
     /// The country, currency or choice that a bare name is where one is expected.
-    fn word(&mut self, name: &ast::Name, expected: &Type) -> Option<E> {
+    pub fn word(&mut self, name: &ast::Name, expected: &Type) -> Option<E> {
         let known = match expected {
             Type::Country => country::is_country(&name.text),
             Type::Currency => country::is_currency(&name.text),
@@ -323,7 +323,7 @@ impl Lowering<'_> {
 
     /// `hit(R0201)`
     fn hit(&mut self, arguments: &[ast::Expr], scope: &Scope, span: Span) -> E {
-        if scope.many {
+        if scope.judged.is_some() {
             let it = Diagnostic::new(Code::T1109, span, "outcomes of past rows are not kept");
             self.push(it.help("write the condition itself"));
             return self.error(span);

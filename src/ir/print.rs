@@ -57,8 +57,10 @@ pub fn identity(it: &E) -> String {
         Kind::AtLeast(n, _) => format!("at least {n}"),
         Kind::Hit(rule) => format!("hit {}", rule.0),
         Kind::Fact(id) => format!("fact {}", id.0),
+        Kind::Judged(it) => format!("judged {}", identity(it)),
         Kind::Guard(_, _, reason) => format!("guard {reason:?}"),
-        Kind::Open(names) => format!("open {names:?}"),
+        Kind::Open(names, _) => format!("open {names:?}"),
+        Kind::Total(it) => it.words().to_owned(),
     };
     let parts: Vec<String> = it.parts().into_iter().map(identity).collect();
     format!("({head} {:?} {})", it.ty, parts.join(" "))
@@ -141,7 +143,9 @@ fn head(set: &RuleSet, it: &E) -> String {
         Kind::AtLeast(n, _) => format!("at least {n} of"),
         Kind::Hit(rule) => format!("hit {}", set.rules[rule.0].id),
         Kind::Fact(id) => format!("fact {}: {}", id.0, set.facts[id.0].words),
+        Kind::Judged(_) => "of the judged row".to_owned(),
         Kind::Guard(_, _, reason) => format!("if … else no value ({})", reason.words()),
-        Kind::Open(names) => format!("unknown ({})", names.join(", ")),
+        Kind::Open(names, _) => format!("unknown ({})", names.join(", ")),
+        Kind::Total(it) => it.words().to_owned(),
     }
 }

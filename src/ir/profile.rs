@@ -82,7 +82,7 @@ impl Lowering<'_> {
         span: Span,
     ) -> E {
         self.mark_used(&format!("profile {}", profile.text));
-        if scope.many {
+        if scope.judged.is_some() {
             let it = Diagnostic::new(Code::T1109, span, "a profile inside a condition on rows");
             self.push(it.help("compare outside the parentheses"));
             return self.error(span);
@@ -212,7 +212,7 @@ impl Lowering<'_> {
             }
             let Some(record) = self.deepest() else { continue };
             let arguments = std::collections::BTreeMap::new();
-            let scope = Scope { record, arguments, many: false, valid: (None, None) };
+            let scope = Scope { record, arguments, judged: None, valid: (None, None) };
             let Some(lines) = lines(block) else { continue };
             let before = self.facts.len();
             for given in lines.gives {

@@ -9,7 +9,9 @@ use crate::ir::Arithmetic;
 use crate::ir::Comparison;
 use crate::ir::E;
 use crate::ir::Expr;
+use crate::ir::FactId;
 use crate::ir::Kind;
+use crate::ir::Statistic;
 use crate::ir::literal::literal;
 use crate::ir::lower::Lowering;
 use crate::ir::lower::Scope;
@@ -17,6 +19,7 @@ use crate::ir::lower::truth;
 use crate::ir::many::Source;
 use crate::ir::many::fields_of;
 use crate::ir::typing;
+use crate::schema::FieldId;
 use crate::schema::Number;
 use crate::schema::Type;
 use crate::source::Span;
@@ -44,7 +47,7 @@ impl Lowering<'_> {
         let negated = std::mem::take(&mut self.negated);
         let condition = self.test(&measure.value, &source.scope);
         self.negated = negated;
-        if condition.ty == Type::Error {
+        if condition.ty == Type::Error || self.measured(&condition) {
             return self.error(span);
         }
         self.share_of(condition, rows.smoothed.as_ref(), source, span)
@@ -60,7 +63,7 @@ impl Lowering<'_> {
         let known =
             self.of_value(ast::Statistic::Count, Some(condition.clone()), None, source, span);
         let sure = self.count_where(condition, source, span);
-        let outer = Scope { many: false, ..source.scope.clone() };
+        let outer = source.scope.judged.as_deref().unwrap_or(&source.scope).clone();
         let (by, towards) = match smoothed {
             None => (None, None),
             Some(it) => {
@@ -112,7 +115,7 @@ impl Lowering<'_> {
             Some(filter) => truth(Kind::And(vec![filter, condition]), span),
             None => condition,
         });
-        self.fact(fact, span)
+        self.fact_of(fact, source, span)
     }
 
     pub fn at_least_count(&self, count: E, n: u32, span: Span) -> E {
@@ -139,6 +142,7 @@ impl Lowering<'_> {
         if it.ty == Type::Error {
             return it;
         }
+        self.pair_by_pair(&source.fact, &it);
         let not = |it: E| truth(Kind::Not(it), span);
         match quantifier {
             Quantifier::Any => self.at_least_rows(1, it, &source, span),
@@ -162,14 +166,53 @@ impl Lowering<'_> {
         let names: BTreeSet<String> = fields_of(&condition)
             .into_iter()
             .map(|it| format!("{record}: {}", self.schema.field(it).name))
+            .chain(self.judged_names(&condition))
             .collect();
+        let rows = self.first_open(&condition, source, span);
         let not = |it: E| truth(Kind::Not(it), span);
         let possible = not(truth(Kind::Established(not(condition.clone())), span));
         let sure = self.count_where(condition, source, span);
         let possible = self.count_where(possible, source, span);
         let (sure, possible) =
             (self.at_least_count(sure, n, span), self.at_least_count(possible, n, span));
-        let open = truth(Kind::Open(names.into_iter().collect()), span);
+        let open = truth(Kind::Open(names.into_iter().collect(), rows), span);
         truth(Kind::Or(vec![sure, truth(Kind::And(vec![possible, open]), span)]), span)
+    }
+
+    /// For each field of the rows the key of the first row that lacks it and stays open: of rows
+    /// right inside the judged one, told apart by one whole number.
+    fn first_open(
+        &mut self,
+        condition: &E,
+        source: &Source,
+        span: Span,
+    ) -> Arc<[(FactId, FieldId)]> {
+        let record = source.fact.rows;
+        let judged = source.scope.judged.as_ref().map(|it| it.record);
+        let it = self.schema.record(record);
+        let inside = source.fact.dates.is_none() && it.parent == judged;
+        let ([field], true) = (it.key.as_slice(), inside) else { return Arc::from([]) };
+        let key = FieldId { record, field: *field };
+        if self.schema.field(key).ty != Type::Whole {
+            return Arc::from([]);
+        }
+        let field_of = |id: FieldId, ty: Type| Arc::new(Expr { kind: Kind::Field(id), ty, span });
+        let mut all = Vec::new();
+        for id in fields_of(condition) {
+            if id.record != record || self.schema.field(id).required {
+                continue;
+            }
+            let lacks = field_of(id, self.schema.field(id).ty.clone());
+            let open = [condition.clone(), lacks].map(|it| truth(Kind::IsMissing(it), span));
+            let mut fact = source.fact.clone();
+            fact.filter =
+                Some(truth(Kind::And(fact.filter.into_iter().chain(open).collect()), span));
+            fact.statistic = Statistic::Smallest;
+            fact.value = Some(field_of(key, Type::Whole));
+            if let Kind::Fact(fact) = self.fact(fact, span).kind {
+                all.push((fact, id));
+            }
+        }
+        all.into()
     }
 }

@@ -1,6 +1,5 @@
 //! What is looked up elsewhere: since when somebody is known, the row that is referred to, rates.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diagnostic::Code;
@@ -14,6 +13,7 @@ use crate::ir::Fact;
 use crate::ir::Kind;
 use crate::ir::Lookup;
 use crate::ir::Reach;
+use crate::ir::RuleSet;
 use crate::ir::Statistic;
 use crate::ir::literal::literal;
 use crate::ir::lower::Lowering;
@@ -95,7 +95,7 @@ impl Lowering<'_> {
     }
 
     /// The record whose past tells, and what is looked for in it.
-    fn known_of(&mut self, value: &ast::Expr, scope: &Scope) -> Option<(RecordId, E)> {
+    pub fn known_of(&mut self, value: &ast::Expr, scope: &Scope) -> Option<(RecordId, E)> {
         let lineage = self.schema.lineage(scope.record);
         let named = match &value.kind {
             ast::ExprKind::Path(path) if path.len() == 1 => {
@@ -144,8 +144,6 @@ impl Lowering<'_> {
             return Some(at);
         }
         let target = refers.to;
-        let there =
-            Scope { record: target, arguments: BTreeMap::new(), many: true, ..scope.clone() };
         let Some(value) = self.own_field(target, name, span) else {
             let names = self.schema.record(target).fields.iter().map(|it| it.name.as_str());
             let help = did_you_mean(&name.text, names)
@@ -181,9 +179,10 @@ impl Lowering<'_> {
         };
         let fact = Fact {
             words: Arc::from(format!("{}.{}", relation.text, name.text)),
-            rows: there.record,
+            rows: target,
             reach: if dates.is_some() { Reach::AsOf } else { Reach::All },
             filter: None,
+            needed: Vec::new(),
             keys,
             others: None,
             statistic: Statistic::Latest,
@@ -266,4 +265,17 @@ impl Lowering<'_> {
         let wanted = truth(Kind::Or(vec![some, truth(Kind::IsMissing(from), span)]), span);
         node(Kind::Guard(wanted, product, Reason::NoRate), ty)
     }
+}
+
+/// Of what [`Lowering::known_for`] makes: who is known, and how the first day compares with which.
+pub fn known_parts<'a>(set: &RuleSet, it: &'a E) -> Option<(&'a E, Comparison, &'a E)> {
+    let Kind::Guard(given, test, Reason::NotGiven) = &it.kind else { return None };
+    let Kind::Not(missing) = &given.kind else { return None };
+    let (Kind::IsMissing(key), Kind::Compare(op, first, limit)) = (&missing.kind, &test.kind)
+    else {
+        return None;
+    };
+    let Kind::OrElse(fact, _) = &first.kind else { return None };
+    let Kind::Fact(id) = &fact.kind else { return None };
+    (set.facts[id.0].statistic == Statistic::FirstDate).then_some((key, *op, limit))
 }

@@ -28,9 +28,12 @@ impl Lowering<'_> {
                 _ => String::new(),
             },
             owner: meta(block, ast::MetaKey::Owner).join(", "),
-            status: meta(block, ast::MetaKey::Status).join(", "),
+            status: self.status(block),
+            reviewed: reviewed(block),
             tags: meta(block, ast::MetaKey::Tags),
+            see: meta(block, ast::MetaKey::See),
             channel: None,
+            mandatory: false,
             level: RecordId(0),
             outcome: error.clone(),
             condition: error,
@@ -43,7 +46,7 @@ impl Lowering<'_> {
         let Some(level) = self.level(name, block) else { return rule };
         rule.level = level;
         let valid = self.validity(block);
-        let scope = Scope { record: level, arguments: BTreeMap::new(), many: false, valid };
+        let scope = Scope { record: level, arguments: BTreeMap::new(), judged: None, valid };
         self.negated.clear();
         self.expanded = 0;
         self.rule_lines(block, &scope, &mut rule);
@@ -63,7 +66,10 @@ impl Lowering<'_> {
                     self.negated = negated;
                 }
                 ast::LineKind::Score(expr) => rule.score = self.score(expr, scope),
-                ast::LineKind::Channel { name, .. } => rule.channel = Some(name.text.clone()),
+                ast::LineKind::Channel { name, mandatory } => {
+                    rule.channel = self.channel(name).map(|_| name.text.clone());
+                    rule.mandatory = *mandatory;
+                }
                 ast::LineKind::Show(shown) => {
                     for expr in shown {
                         let words: Vec<&str> =
@@ -141,6 +147,17 @@ impl Lowering<'_> {
         }
         if all.len() == 1 { all.remove(0) } else { truth(Kind::And(all), span) }
     }
+}
+
+/// `reviewed 2026-05-01`
+fn reviewed(block: &ast::Block) -> Option<i32> {
+    block.lines.iter().find_map(|line| match &line.kind {
+        ast::LineKind::Meta { key: ast::MetaKey::Reviewed, values } => match values.as_slice() {
+            [ast::MetaValue::Date(it)] => calendar::days(it.date),
+            _ => None,
+        },
+        _ => None,
+    })
 }
 
 fn meta(block: &ast::Block, wanted: ast::MetaKey) -> Vec<String> {

@@ -247,11 +247,12 @@ pub fn may_be_missing(schema: &Schema, it: &E) -> bool {
         Kind::Field(id) => !schema.field(*id).required,
         Kind::IsMissing(_) | Kind::Established(_) => false,
         Kind::OrElse(_, right) => may_be_missing(schema, right),
-        Kind::Lookup(_) => true,
+        Kind::Lookup(_) | Kind::AtDigits(..) => true,
         Kind::Arithmetic(crate::ir::Arithmetic::Divide, left, right) => {
             !is_literal(right) || may_be_missing(schema, left)
         }
-        Kind::Hit(_) | Kind::Guard(..) | Kind::Open(_) | Kind::Fact(_) => true,
+        Kind::Hit(_) | Kind::Guard(..) | Kind::Open(..) | Kind::Fact(_) => true,
+        Kind::Judged(it) => may_be_missing(schema, it),
         _ => it.parts().into_iter().any(|it| may_be_missing(schema, it)),
     }
 }

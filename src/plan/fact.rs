@@ -118,7 +118,9 @@ impl<'a> Values<'a> {
             | Kind::And(_)
             | Kind::Or(_)
             | Kind::AtLeast(..)
-            | Kind::Open(_)
+            | Kind::Judged(_)
+            | Kind::Open(..)
+            | Kind::Total(_)
             | Kind::Hit(_) => {
                 let it = plan::translate(self.set, expr);
                 let key = format!("condition {it:?}");

@@ -211,7 +211,12 @@ impl Kernel {
             Op::Widen => row[0].as_decimal().map_or(MISSING, Value::Decimal),
             Op::Call(it) => call(*it, row).unwrap_or(MISSING),
             Op::AtDigits(digits) => on(&row[0], |it| {
-                Value::text(&it.chars().take(*digits as usize).collect::<String>())
+                let wanted = *digits as usize;
+                match it.char_indices().nth(wanted) {
+                    Some((end, _)) => Value::text(&it[..end]),
+                    None if it.chars().count() == wanted => Value::text(it),
+                    None => MISSING,
+                }
             }),
             Op::Lookup { list, column } => self.lookup(list, *column, row),
             Op::Compare(op) => self.compare(*op, &row[0], &row[1]),

@@ -80,7 +80,9 @@ impl Compiler<'_> {
             | Kind::AtLeast(..)
             | Kind::Fact(_)
             | Kind::Guard(..)
-            | Kind::Open(_)
+            | Kind::Judged(_)
+            | Kind::Open(..)
+            | Kind::Total(_)
             | Kind::Hit(_) => self.held(expr),
         }
     }

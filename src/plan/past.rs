@@ -12,6 +12,7 @@ pub mod cells;
 pub mod frame;
 pub mod group;
 pub mod keep;
+pub mod pair;
 pub mod statistic;
 pub mod store;
 pub mod sweep;

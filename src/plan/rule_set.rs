@@ -184,7 +184,7 @@ impl<'a> Compiler<'a> {
                 let parts = parts.iter().map(|it| self.truth(it)).collect();
                 self.at_least(*n, parts)
             }
-            Kind::Open(_) => self.constant(None),
+            Kind::Open(..) | Kind::Judged(_) | Kind::Total(_) => self.constant(None),
             // Or(And(test, value), And(not test, unknown))
             Kind::Guard(test, value, _) if expr.ty == crate::schema::Type::Truth => {
                 let (test, value) = (self.truth(test), self.truth(value));

@@ -13,7 +13,10 @@ use serde_json::json;
 use crate::ir::Rule;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::ir::Status;
 use crate::report::Look;
+use crate::report::decided;
+use crate::report::decided::Decided;
 use crate::report::grouped;
 use crate::run::Done;
 
@@ -27,6 +30,8 @@ pub struct Summary<'a> {
     pub out: Option<String>,
     /// What was written to it.
     pub written: u64,
+    /// With a policy: what the decisions come to, and where they went.
+    pub decided: Option<(Decided, Option<String>)>,
     pub time: Duration,
 }
 
@@ -96,8 +101,15 @@ pub fn table(it: &Summary, look: Look) -> String {
         let codes = plural(*count, "code is", "codes are");
         let _ = writeln!(text, "  `{field}`: {codes} not in the nomenclature; kept");
     }
+    let arrow = if look.unicode { "→" } else { "->" };
+    if let Some((decided, file)) = &it.decided {
+        let _ = write!(text, "\n{}", decided::table(decided));
+        if let Some(file) = file {
+            let count = plural(decided.declarations, "declaration", "declarations");
+            let _ = writeln!(text, "{arrow} {file} ({count})");
+        }
+    }
     if let Some(out) = &it.out {
-        let arrow = if look.unicode { "→" } else { "->" };
         let _ = writeln!(text, "{arrow} {out} ({})", plural(it.written, "row", "rows"));
     }
     text
@@ -158,10 +170,22 @@ fn short(title: &str, width: usize) -> String {
 
 /// `tamis.run/1`: the same for the same rules and data, but for `seconds`.
 pub fn json(it: &Summary) -> String {
+    let mut report = object(it, str::to_owned);
+    report["out"] = json!(it.out);
+    report["seconds"] = json!(it.time.as_secs_f64());
+    format!("{report:#}\n")
+}
+
+/// The same without what differs from run to run; `name` says how files are called.
+pub fn record(it: &Summary, name: impl Fn(&str) -> String) -> String {
+    format!("{:#}\n", object(it, name))
+}
+
+fn object(it: &Summary, name: impl Fn(&str) -> String) -> Json {
     let rules: Vec<Json> = it
         .counts()
         .map(|(rule, hits, undecided)| {
-            json!({"id": &*rule.id, "title": rule.title, "status": rule.status,
+            json!({"id": &*rule.id, "title": rule.title, "status": rule.status.map(Status::words),
                    "level": it.set.schema.record(rule.level).name,
                    "channel": rule.channel, "hits": hits, "undecided": undecided})
         })
@@ -172,18 +196,17 @@ pub fn json(it: &Summary) -> String {
         .iter()
         .map(|it| {
             let column = if it.column.is_empty() { Json::Null } else { json!(it.column) };
-            json!({"file": it.file, "column": column, "reason": it.reason,
+            json!({"file": name(&it.file), "column": column, "reason": it.reason,
                    "count": it.count, "first_row": it.first_row})
         })
         .collect();
     let outside: Map<String, Json> =
         of.outside.iter().map(|(field, count)| (field.clone(), json!(count))).collect();
-    let report = json!({
+    json!({
         "schema": "tamis.run/1", "rows": it.done.rows, "read": of.read, "accepted": of.accepted,
         "rejected": of.rejected, "faulty": of.faulty, "faults": faults,
         "outside_nomenclature": outside, "rules": rules, "hits": it.hits(),
-        "undecided": it.undecided(), "out": it.out, "written": it.written,
-        "seconds": it.time.as_secs_f64(),
-    });
-    format!("{report:#}\n")
+        "undecided": it.undecided(), "written": it.written,
+        "decided": it.decided.as_ref().map(|it| decided::json(&it.0)),
+    })
 }

@@ -207,7 +207,7 @@ pub fn run(
                 let sorting = SessionContext::new_with_config_rt(config, context.runtime_env());
                 let mut all = execute_stream(plan, sorting.task_ctx()).map_err(trouble)?;
                 while let Some(batch) = all.next().await {
-                    out(&lines::seen(&batch.map_err(trouble)?)?)?;
+                    out(&batch.map_err(trouble)?)?;
                 }
                 Ok(())
             }

@@ -14,15 +14,16 @@ use arrow::datatypes::Field;
 use arrow::datatypes::Schema;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
-use serde_json::Map;
-use serde_json::Value as Json;
 
-use crate::hit::Finding;
+use crate::decide;
+use crate::decide::Found;
+use crate::decide::operand;
+use crate::decide::operand::Operands;
+use crate::hit::Outcome;
 use crate::interpret::Row;
 use crate::interpret::explain;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
-use crate::run;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::trouble::Trouble;
@@ -34,6 +35,12 @@ pub const COLUMNS: [&str; 7] =
 /// The place of the rule in the rule set: lines are ordered by it, no reader sees it.
 const PLACE: &str = "tamis.place";
 
+/// What an undecided rule would score; no reader sees it either.
+const WOULD_SCORE: &str = "tamis.would_score";
+
+/// The columns that no reader sees stand last.
+const HIDDEN: usize = 2;
+
 /// Nothing before something, small before large.
 pub const ORDER: SortOptions = SortOptions { descending: false, nulls_first: true };
 
@@ -44,6 +51,8 @@ pub struct Lines {
     /// The keys of the declaration, then, at item level, of the item.
     keys: Vec<FieldId>,
     schema: SchemaRef,
+    /// With a policy: what travels for it.
+    operands: Option<Operands>,
 }
 
 /// One line to be: row and rule.
@@ -54,15 +63,17 @@ pub struct Line<'a> {
 
 impl Lines {
     pub fn new(set: &RuleSet, inner: RecordId) -> Lines {
-        let keys = run::key_fields(set, inner);
+        let keys = set.schema.key_fields(inner);
         let names = keys.iter().map(|it| set.schema.field(*it).name.as_str()).chain(COLUMNS);
         let text = |it| Field::new(it, DataType::Utf8, true);
         let mut fields: Vec<Field> = names.map(text).collect();
         fields.push(Field::new(PLACE, DataType::UInt32, false));
-        Lines { set: set.clone(), keys, schema: Arc::new(Schema::new(fields)) }
+        fields.push(Field::new(WOULD_SCORE, DataType::Utf8, true));
+        let schema = Arc::new(Schema::new(fields));
+        Lines { set: set.clone(), keys, schema, operands: operand::of(set) }
     }
 
-    /// Columns of lines, and the place of the rule last.
+    /// Columns of lines, then the place of the rule and what it would score.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -81,7 +92,7 @@ impl Lines {
     pub fn batch<'a>(&self, lines: impl Iterator<Item = Line<'a>>) -> Result<RecordBatch, Trouble> {
         let mut columns: Vec<Vec<Option<String>>> =
             vec![Vec::new(); self.keys.len() + COLUMNS.len()];
-        let mut places = Vec::new();
+        let (mut places, mut would_score) = (Vec::new(), Vec::new());
         for Line { row, rule } in lines {
             let level = self.set.schema.lineage(self.set.rules[rule.0].level);
             let (keys, others) = columns.split_at_mut(self.keys.len());
@@ -89,32 +100,45 @@ impl Lines {
                 let seen = level.contains(&id.record);
                 column.push(if seen { explain::plain_text(&row.get(*id)) } else { None });
             }
-            let finding = explain::finding(&self.set, rule, row);
-            for (column, value) in others.iter_mut().zip(self.values(rule, finding)) {
+            let values = match &self.operands {
+                Some(it) if it.rule == rule => carried(it.write(row)),
+                Some(_) | None => {
+                    let Some(found) = decide::finding(&self.set, rule, Vec::new(), row) else {
+                        return Err(Trouble::bug("a line for a row that is no hit"));
+                    };
+                    would_score.resize(places.len(), None);
+                    let open = found.outcome == Outcome::Undecided;
+                    let score = found.score.filter(|_| open);
+                    would_score.push(score.map(|it| it.to_string()));
+                    self.values(found)
+                }
+            };
+            for (column, value) in others.iter_mut().zip(values) {
                 column.push(value);
             }
             places.push(u32::try_from(rule.0).unwrap_or(u32::MAX));
         }
         let mut arrays: Vec<ArrayRef> =
             columns.into_iter().map(|it| Arc::new(StringArray::from(it)) as ArrayRef).collect();
+        would_score.resize(places.len(), None);
         arrays.push(Arc::new(UInt32Array::from(places)));
+        arrays.push(Arc::new(StringArray::from(would_score)));
         RecordBatch::try_new(self.schema.clone(), arrays)
             .map_err(|_| Trouble::bug("lines do not fit their own schema"))
     }
 
-    fn values(&self, rule: RuleId, finding: Finding) -> [Option<String>; 7] {
-        let rule = &self.set.rules[rule.0];
+    fn values(&self, found: Found) -> [Option<String>; 7] {
+        let rule = &self.set.rules[found.rule.0];
         let given = |it: String| if it.is_empty() { None } else { Some(it) };
-        let shown: Map<String, Json> =
-            finding.evidence.into_iter().map(|(name, it)| (name, Json::String(it))).collect();
+        let score = found.score.filter(|_| found.outcome == Outcome::Hit);
         [
             Some(rule.id.to_string()),
-            Some(finding.outcome.words().to_owned()),
-            finding.score.map(|it| it.to_string()),
+            Some(found.outcome.words().to_owned()),
+            score.map(|it| it.to_string()),
             rule.channel.clone(),
-            given(finding.because),
-            if shown.is_empty() { None } else { Some(Json::Object(shown).to_string()) },
-            given(finding.open.join(", ")),
+            given(found.because),
+            given(found.evidence),
+            given(found.open),
         ]
     }
 
@@ -130,16 +154,25 @@ impl Lines {
     }
 }
 
+/// The line that carries what a policy needs.
+fn carried(text: String) -> [Option<String>; 7] {
+    let mut res = [const { None }; 7];
+    if let Some(at) = COLUMNS.iter().position(|it| *it == "evidence") {
+        res[at] = Some(text);
+    }
+    res
+}
+
 /// The columns that a reader sees.
 ///
 /// Errors: none but a fault of ours.
 pub fn seen(batch: &RecordBatch) -> Result<RecordBatch, Trouble> {
-    let columns: Vec<usize> = (0..batch.num_columns().saturating_sub(1)).collect();
+    let columns: Vec<usize> = (0..batch.num_columns().saturating_sub(HIDDEN)).collect();
     batch.project(&columns).map_err(|_| Trouble::bug("lines have no columns"))
 }
 
 /// The schema of [`seen`] batches.
 pub fn seen_schema(lines: &Lines) -> SchemaRef {
     let fields = lines.schema.fields();
-    Arc::new(Schema::new(fields[..fields.len().saturating_sub(1)].to_vec()))
+    Arc::new(Schema::new(fields[..fields.len().saturating_sub(HIDDEN)].to_vec()))
 }

@@ -3,7 +3,6 @@
 pub mod held;
 pub mod pass;
 pub mod side;
-pub mod world;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -195,11 +194,11 @@ impl<'a> Together<'a> {
             // Where rows and judged rows are the same, they are gathered once.
             let passed = if opened.history.is_none() && it.rows == level {
                 judged.fields.extend(of_rows);
-                Passed::of(it, None, &mut judged.request)
+                Passed::of(set, it, None, &mut judged.request)
             } else {
                 let side = sides.entry(it.rows).or_insert_with(|| Side::new(set, it.rows));
                 side.fields.extend(of_rows);
-                Passed::of(it, Some(&mut side.request), &mut judged.request)
+                Passed::of(set, it, Some(&mut side.request), &mut judged.request)
             };
             places.push((*id, passed));
         }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::data;
 use crate::data::Around;
 use crate::data::Table;
+use crate::data::nested::Level;
+use crate::data::nested::Within;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::run::Input;
@@ -33,10 +35,11 @@ fn apart(set: &RuleSet, input: &Input, record: RecordId) -> bool {
 pub fn innermost(set: &RuleSet, rules: &[RuleId], input: &Input) -> Result<RecordId, Trouble> {
     let schema = &set.schema;
     let depth = |it: &RecordId| (schema.lineage(*it).len(), std::cmp::Reverse(it.0));
-    if input.records.is_empty() || !input.files.is_empty() {
-        return Ok(innermost_of_flat(set, input));
-    }
     let judged = rules.iter().map(|it| set.rules[it.0].level).max_by_key(depth);
+    if input.records.is_empty() || !input.files.is_empty() {
+        let flat = innermost_of_flat(set, input);
+        return Ok(innermost_within(set, input, flat, judged).unwrap_or(flat));
+    }
     let named = (0..schema.records.len()).map(RecordId).filter(|it| apart(set, input, *it));
     let whole = |it: &RecordId| schema.lineage(*it).iter().all(|it| apart(set, input, *it));
     let Some(inner) = judged.or(named.max_by_key(depth)) else { return Ok(RecordId(0)) };
@@ -56,8 +59,49 @@ pub fn innermost(set: &RuleSet, rules: &[RuleId], input: &Input) -> Result<Recor
     })
 }
 
+/// Whether rows of the record are elements of lists in rows of another.
+fn within(set: &RuleSet, input: &Input, record: RecordId) -> bool {
+    let own = input.records.get(&set.schema.record(record).name);
+    own.is_some_and(|it| it.set.within.is_some())
+}
+
+/// The record in lists of a flat extract that rules judge; where they judge none of them, the only
+/// one, so that lines have the same keys whichever rules run.
+fn innermost_within(
+    set: &RuleSet,
+    input: &Input,
+    flat: RecordId,
+    judged: Option<RecordId>,
+) -> Option<RecordId> {
+    let schema = &set.schema;
+    let inside = |it: &RecordId| {
+        let lineage = schema.lineage(*it);
+        let around = lineage.iter().take_while(|it| **it != flat);
+        lineage.contains(&flat) && *it != flat && around.copied().all(|it| within(set, input, it))
+    };
+    if let Some(it) = judged.filter(inside) {
+        return Some(it);
+    }
+    let all = (0..schema.records.len()).map(RecordId).filter(inside);
+    let below: Vec<RecordId> = all.filter(|it| schema.record(*it).parent == Some(flat)).collect();
+    match below.as_slice() {
+        [only] if schema.lineage(flat).len() == 1 => Some(*only),
+        _ => None,
+    }
+}
+
 fn innermost_of_flat(set: &RuleSet, input: &Input) -> RecordId {
     let schema = &set.schema;
+    let depth = |it: &RecordId| (schema.lineage(*it).len(), std::cmp::Reverse(it.0));
+    // Rows with lists are those of the record around the elements.
+    let holders = (0..schema.records.len())
+        .map(RecordId)
+        .filter(|it| within(set, input, *it))
+        .filter_map(|it| schema.record(it).parent)
+        .filter(|it| !apart(set, input, *it));
+    if let Some(it) = holders.max_by_key(depth) {
+        return it;
+    }
     (0..schema.records.len())
         .map(RecordId)
         .filter(|it| !schema.lineage(*it).iter().any(|it| apart(set, input, *it)))
@@ -77,6 +121,9 @@ pub fn open(
 ) -> Result<Source, Trouble> {
     let schema = &set.schema;
     let name = &schema.record(record).name;
+    if within(set, input, record) {
+        return elements(set, input, record, inner, used);
+    }
     if let Some(own) = input.records.get(name) {
         let parent = schema.record(record).parent;
         let around = match parent {
@@ -102,8 +149,52 @@ pub fn open(
             .help(format!("add `[data.NAME.{name}]` with its `path` to tamis.toml")));
     }
     let table = data::open(schema, &input.set, &input.files, flat, used, Around::All)?;
-    let merged = record != flat;
+    // Where rows of lists are judged, those around them are judged once a key.
+    let merged = record != flat || (record != inner && schema.lineage(inner).contains(&record));
     Ok(Source { table: Arc::new(table), merged, outer: None })
+}
+
+/// Rows that are elements of lists, and the table of the record around them.
+fn elements(
+    set: &RuleSet,
+    input: &Input,
+    record: RecordId,
+    inner: RecordId,
+    used: &[FieldId],
+) -> Result<Source, Trouble> {
+    let schema = &set.schema;
+    let mut levels = Vec::new();
+    let mut holder = record;
+    while within(set, input, holder) {
+        let it = schema.record(holder);
+        let own = &input.records[&it.name].set;
+        let path = own.within.iter().flat_map(|it| it.split('.')).map(str::to_owned).collect();
+        levels.push(Level { record: holder, name: it.name.clone(), set: own.clone(), path });
+        let Some(parent) = it.parent else {
+            let message = format!("`{}` stands in no other record: `within` has no row", it.name);
+            return Err(Trouble::usage(message).help(format!(
+                "name its files with `path`, or declare `record {} in …`",
+                it.name
+            )));
+        };
+        holder = parent;
+    }
+    levels.reverse();
+    let around = open(set, input, schema.record(record).parent.unwrap_or(holder), inner, used)?;
+    let own = input.records.get(&schema.record(holder).name);
+    let beside = match own {
+        Some(_) => vec![holder],
+        None => schema.lineage(holder),
+    };
+    let headers = match (own, schema.record(holder).parent) {
+        (Some(_), Some(_)) => open(set, input, holder, inner, used)?.outer,
+        _ => None,
+    };
+    let (base, files) = own.map_or((&input.set, &input.files), |it| (&it.set, &it.files));
+    let it = Within { base: base.clone(), beside, levels, around: headers };
+    let table = data::open(schema, base, files, record, used, Around::Within(&it))?;
+    let merged = record != inner && schema.lineage(inner).contains(&record);
+    Ok(Source { table: Arc::new(table), merged, outer: Some(around.table) })
 }
 
 /// Whether the data hold rows of the record at all.

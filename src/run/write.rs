@@ -1,6 +1,5 @@
 //! The lines of a run as Parquet, Arrow, CSV or JSON lines, whole or not at all.
 
-use std::fs::File;
 use std::io::BufWriter;
 use std::io::Write;
 use std::path::Path;
@@ -18,6 +17,7 @@ use serde_json::Value as Json;
 use tempfile::NamedTempFile;
 
 use crate::data::whole;
+use crate::data::whole::Stepped;
 use crate::trouble::Trouble;
 
 /// Writes beside the path under another name and renames at the end: a reader sees all of it or
@@ -32,10 +32,10 @@ pub struct Writer {
 }
 
 enum Form {
-    Csv(Box<arrow::csv::Writer<BufWriter<File>>>),
-    Parquet(Box<ArrowWriter<BufWriter<File>>>),
-    Arrow(Box<arrow::ipc::writer::FileWriter<BufWriter<File>>>),
-    JsonLines(BufWriter<File>),
+    Csv(Box<arrow::csv::Writer<BufWriter<Stepped>>>),
+    Parquet(Box<ArrowWriter<BufWriter<Stepped>>>),
+    Arrow(Box<arrow::ipc::writer::FileWriter<BufWriter<Stepped>>>),
+    JsonLines(BufWriter<Stepped>),
 }
 
 impl Writer {
@@ -49,7 +49,7 @@ impl Writer {
         let folder = folder(path);
         std::fs::create_dir_all(folder).map_err(|_| refused())?;
         let file = whole::temporary(folder).map_err(|_| refused())?;
-        let out = BufWriter::new(file.reopen().map_err(|_| refused())?);
+        let out = BufWriter::new(Stepped(file.reopen().map_err(|_| refused())?));
         let form = match ending(path).as_str() {
             "csv" => {
                 let mut it = arrow::csv::Writer::new(out);
@@ -99,9 +99,10 @@ impl Writer {
             Form::Arrow(mut it) => it.finish().is_ok(),
             Form::JsonLines(mut it) => it.flush().is_ok(),
         };
-        if !done || self.file.as_file().sync_all().is_err() {
+        if !done || whole::sync(self.file.as_file()).is_err() {
             return Err(refused(&self.path));
         }
+        whole::step();
         self.file.persist(&self.path).map_err(|_| refused(&self.path))?;
         Ok(self.written)
     }
@@ -120,6 +121,14 @@ fn ending(path: &Path) -> String {
     path.extension().map(|it| it.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
+/// Whether a path names a folder: one that is there, or has no ending. `2026.05.03` has none.
+pub fn is_folder(path: &Path) -> bool {
+    let ending = ending(path);
+    let slash = path.as_os_str().to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR]);
+    let is_number = ending.chars().all(|it| it.is_ascii_digit());
+    path.is_dir() || slash || is_number
+}
+
 /// Refuses an ending before the run, not after it.
 ///
 /// Errors: an ending that says no format.
@@ -128,7 +137,8 @@ pub fn check_ending(path: &Path) -> Result<(), Trouble> {
         "csv" | "parquet" | "arrow" | "jsonl" => Ok(()),
         _ => {
             let message = format!("{}: the ending says no format", path.display());
-            Err(Trouble::usage(message).help("write .parquet, .csv, .jsonl or .arrow"))
+            Err(Trouble::usage(message)
+                .help("write .parquet, .csv, .jsonl or .arrow; a folder has no ending"))
         }
     }
 }
@@ -144,6 +154,10 @@ fn json_lines(out: &mut impl Write, batch: &RecordBatch) -> std::io::Result<()> 
                 ("evidence", text) => {
                     let shown = text.and_then(|it| serde_json::from_str(it).ok());
                     shown.unwrap_or_else(|| Json::Object(Map::new()))
+                }
+                ("hits" | "undecided" | "suppressed" | "draws" | "steps", text) => {
+                    let all = text.and_then(|it| serde_json::from_str(it).ok());
+                    all.unwrap_or_else(|| Json::Array(Vec::new()))
                 }
                 (_, Some(text)) => Json::String(text.to_owned()),
                 (_, None) => Json::Null,

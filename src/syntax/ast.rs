@@ -1,10 +1,12 @@
 //! The tree of one file: blocks of lines, with a span on every node and every comment kept.
 //!
-//! The tree holds what is written, in one spelling: comparison words have become signs, `is` and
-//! `=` are settled where the right side tells, parentheses are in the shape of the tree.
+//! It holds what is written in one spelling: comparison words have become signs, parentheses shape.
 
 use crate::source::FileId;
 use crate::source::Span;
+pub use crate::syntax::policy::PolicyLine;
+pub use crate::syntax::test_block::TestLine;
+pub use crate::syntax::test_block::TestSubject;
 
 #[derive(Debug, Clone)]
 pub struct File {
@@ -16,7 +18,6 @@ pub struct File {
     pub suppressions: Vec<Suppression>,
 }
 
-/// A line at the margin and the indented lines below it.
 #[derive(Debug, Clone)]
 pub struct Block {
     pub head: Head,
@@ -29,7 +30,7 @@ pub struct Block {
     pub broken: bool,
 }
 
-/// `text` is without the `#` and trimmed.
+/// `text` is without the `#`, trimmed.
 #[derive(Debug, Clone)]
 pub struct Comment {
     pub text: String,
@@ -43,8 +44,7 @@ pub struct Suppression {
     pub code: String,
     pub reason: String,
     pub span: Span,
-    /// The lines it covers: its own, and the next one when it stands alone (for a comment above a
-    /// block head: the whole block).
+    /// Its own line, and the next one when it stands alone; above a head the whole block.
     pub covers: Span,
 }
 
@@ -71,6 +71,8 @@ pub struct Date {
 pub enum Head {
     /// `rule R0101 "title"`
     Rule { name: Name, title: Option<Text> },
+    /// `policy import_control`
+    Policy { name: Name },
     /// `profile peers "title"`
     Profile { name: Name, title: Option<Text> },
     /// `define cheap(ratio: percent)`
@@ -99,6 +101,8 @@ pub enum Head {
     },
     /// `record item "Goods item" in declaration`
     Record { name: Name, label: Option<Text>, parent: Option<Name> },
+    /// `test R0101 "title"`
+    Test { subject: TestSubject, title: Option<Text> },
 }
 
 #[derive(Debug, Clone)]
@@ -107,7 +111,6 @@ pub struct Formal {
     pub ty: TypeRef,
 }
 
-/// The two columns of a validity, both days included.
 #[derive(Debug, Clone)]
 pub struct Dated {
     pub from: Name,
@@ -165,7 +168,6 @@ pub enum LineKind {
     As(Body),
     Bullet(Bullet),
     // list
-    /// `column hs : code of HS, prefix key`
     Column {
         name: Name,
         ty: TypeRef,
@@ -192,15 +194,17 @@ pub enum LineKind {
     },
     Gives(Vec<Name>),
     AllowPartial,
+    Policy(PolicyLine),
+    Test(TestLine),
     // record
-    /// `key declaration_id` or `key item_number, version`
     Key(Vec<Name>),
-    /// `field hs : code of HS required formerly hs_code "Commodity code"`
+    /// `field hs : code of HS required formerly hs_code known later "Commodity code"`
     Field {
         name: Name,
         ty: TypeRef,
         required: bool,
         formerly: Option<Name>,
+        known: Option<Option<Name>>,
         label: Option<Text>,
     },
     /// `derived unit_value : value / net_mass in EUR/kg "Unit value"`
@@ -219,8 +223,7 @@ pub enum LineKind {
         to: Name,
         as_of: Option<Name>,
     },
-    /// `history event accepted_at, date accepted_date, known from accepted_at`, then
-    /// `, complete since 2019-01-01`
+    /// `history event accepted_at, date accepted_date, known from a, complete since 2019-01-01`
     History {
         event: Option<Name>,
         date: Option<Name>,
@@ -236,6 +239,7 @@ pub enum MetaKey {
     Tags,
     See,
     Note,
+    Reviewed,
 }
 
 #[derive(Debug, Clone)]
@@ -259,7 +263,7 @@ pub struct Has {
     pub most: u32,
 }
 
-/// After `when`, `unless`, `as` and a bullet: bullets follow, or one expression stands here.
+/// Bullets follow, or one expression stands here.
 #[derive(Debug, Clone)]
 pub enum Body {
     Combiner(Combiner, Span),
@@ -274,8 +278,7 @@ pub enum Combiner {
     AtLeast(u32),
 }
 
-/// `- "AEO pilot": importer_id in list aeo_pilot until 2026-06-30`; of a parameter
-/// `- 50 % since …`; of a group `- GB since … until …`.
+/// `- "AEO pilot": importer_id in list aeo_pilot until 2026-06-30`, `- 50 % since …`
 #[derive(Debug, Clone)]
 pub struct Bullet {
     /// 1 for `-`, 2 for `--`.
@@ -308,7 +311,6 @@ pub struct Expr {
 
 #[derive(Debug, Clone)]
 pub enum ExprKind {
-    /// As written: `12_000`, `0.5`.
     Number(String),
     /// `100 kg`, `50 %`, `20 EUR/kg`, `90 days`: the number as written and the unit.
     Quantity {
@@ -324,7 +326,6 @@ pub enum ExprKind {
         code: String,
     },
     Truth(bool),
-    /// `missing`, in tests and tables only.
     Missing,
     /// `origin`, `importer.risk_class`, `CN`.
     Path(Vec<Name>),
@@ -394,7 +395,6 @@ pub enum ExprKind {
     Error,
 }
 
-/// A statistic of rows.
 #[derive(Debug, Clone)]
 pub struct Aggregate {
     pub statistic: Statistic,
@@ -482,7 +482,7 @@ pub enum TestOp {
     LessOrEqual,
     Greater,
     GreaterOrEqual,
-    /// `=`, `!=`: as `Is`, `IsNot`; kept apart because the formatter keeps what it cannot settle.
+    /// `=`, `!=`: as `Is`, `IsNot`; the formatter keeps what it cannot settle.
     Equal,
     NotEqual,
     Is,

@@ -13,6 +13,7 @@ use crate::syntax::format_expr;
 use crate::syntax::format_expr::BREAK;
 use crate::syntax::format_expr::Level;
 use crate::syntax::scan;
+use crate::syntax::test_block;
 use crate::syntax::word;
 
 const WIDTH: usize = 100;
@@ -145,13 +146,15 @@ impl Writer<'_> {
         }
         self.line(0, &self.head(&block.head), block.trailing.as_ref());
         let flat = matches!(block.head, Head::Parameter { .. } | Head::Group { .. });
+        let rows = test_block::aligned(&block.lines, |it| self.expr(it).replace(BREAK, " "));
         let mut then = false;
-        for line in &block.lines {
+        for (line, row) in block.lines.iter().zip(rows) {
             then |= matches!(line.kind, LineKind::Then);
             let indent = match &line.kind {
                 LineKind::Bullet(it) => 2 + 2 * usize::from(it.depth) - if flat { 2 } else { 0 },
                 LineKind::Score(_) | LineKind::Channel { .. } if then => 4,
                 LineKind::Show(_) | LineKind::Because(_) if then => 4,
+                LineKind::Test(it) if !it.opens() => 4,
                 _ => 2,
             };
             for comment in &line.leading {
@@ -160,7 +163,8 @@ impl Writer<'_> {
             if line.blank_before {
                 self.blank();
             }
-            self.line(indent, &self.kind(&line.kind), line.trailing.as_ref());
+            let text = row.unwrap_or_else(|| self.kind(&line.kind));
+            self.line(indent, &text, line.trailing.as_ref());
         }
     }
 
@@ -211,6 +215,7 @@ impl Writer<'_> {
             Head::Rule { name, title } => {
                 format!("rule {}{}", name.text, self.text_after(" ", title.as_ref()))
             }
+            Head::Policy { name } => format!("policy {}", name.text),
             Head::Define { name, formals } if formals.is_empty() => format!("define {}", name.text),
             Head::Define { name, formals } => {
                 let one = |it: &ast::Formal| format!("{}: {}", it.name.text, ty(&it.ty));
@@ -244,6 +249,9 @@ impl Writer<'_> {
             }
             Head::Profile { name, title } => {
                 format!("profile {}{}", name.text, self.text_after(" ", title.as_ref()))
+            }
+            Head::Test { subject, title } => {
+                format!("test {}{}", subject.words(), self.text_after(" ", title.as_ref()))
             }
             Head::Record { name, label, parent } => {
                 let label = self.text_after(" ", label.as_ref());
@@ -288,6 +296,9 @@ impl Writer<'_> {
                 format!("because {}", format_expr::text(&it.raw, it.span, self.source))
             }
             LineKind::Bullet(it) => self.bullet(it),
+            LineKind::Policy(it) => {
+                it.words(&|it| self.expr(it), &|it| self.text(it), &format!(",{BREAK}"))
+            }
             _ => self.declaration(it),
         }
     }
@@ -305,11 +316,12 @@ impl Writer<'_> {
             }
             LineKind::Dated(it) => dated(Some(it)).trim_start().to_owned(),
             LineKind::Key(all) => format!("key {}", list(all, |it| it.text.clone())),
-            LineKind::Field { name, ty: it, required, formerly, label } => {
+            LineKind::Field { name, ty: it, required, formerly, known, label } => {
                 let required = if *required { " required" } else { "" };
                 let formerly = name_after(" formerly ", formerly.as_ref());
                 let label = self.text_after(" ", label.as_ref());
-                format!("field {} : {}{required}{formerly}{label}", name.text, ty(it))
+                let known = known.as_ref().map(word::known).unwrap_or_default();
+                format!("field {} : {}{required}{formerly}{known}{label}", name.text, ty(it))
             }
             LineKind::Derived { name, value, unit, label } => {
                 // Without its parentheses `(hs in EU)` would end in a unit.
@@ -370,6 +382,7 @@ impl Writer<'_> {
             }
             LineKind::Gives(all) => format!("gives {}", list(all, |it| it.text.clone())),
             LineKind::AllowPartial => "allow partial".to_owned(),
+            LineKind::Test(it) => it.words(|it| self.expr(it).replace(BREAK, " ")),
             _ => String::new(),
         }
     }

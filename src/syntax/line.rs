@@ -11,6 +11,7 @@ use crate::syntax::ast::LineKind;
 use crate::syntax::from_pest::Builder;
 use crate::syntax::from_pest::Rule;
 use crate::syntax::many::parts;
+use crate::syntax::policy;
 use crate::syntax::refusal::parse;
 use crate::syntax::scan::Logical;
 use crate::syntax::scan::first_word;
@@ -38,7 +39,7 @@ pub fn line(id: FileId, it: &Logical, diagnostics: &mut Vec<Diagnostic>) -> Opti
 fn rule_of(text: &str) -> Option<Rule> {
     Some(match first_word(text) {
         "" => Rule::bullet,
-        "owner" | "status" | "tags" | "see" | "note" => Rule::meta,
+        "owner" | "reviewed" | "status" | "tags" | "see" | "note" => Rule::meta,
         "valid" => Rule::valid,
         "for" => Rule::for_line,
         "when" => Rule::when,
@@ -65,7 +66,7 @@ fn rule_of(text: &str) -> Option<Rule> {
         "require" => Rule::require,
         "gives" => Rule::gives,
         "allow" => Rule::allow,
-        _ => return None,
+        word => return policy::rule_of(word),
     })
 }
 
@@ -74,17 +75,20 @@ fn inner_of(pair: Pair<Rule>, rule: Rule) -> Option<Pair<Rule>> {
 }
 
 impl Builder<'_> {
-    fn names(&self, pairs: &[Pair<Rule>]) -> Vec<ast::Name> {
+    pub(in crate::syntax) fn names(&self, pairs: &[Pair<Rule>]) -> Vec<ast::Name> {
         let is_name = |it: &&Pair<Rule>| matches!(it.as_rule(), Rule::word | Rule::name);
         pairs.iter().filter(is_name).map(|it| self.name(it)).collect()
     }
 
-    fn string_of(&self, pairs: &[Pair<Rule>]) -> Option<ast::Text> {
+    pub(in crate::syntax) fn string_of(&self, pairs: &[Pair<Rule>]) -> Option<ast::Text> {
         let it = pairs.iter().find(|it| it.as_rule() == Rule::string)?;
         Some(self.text(it.clone()))
     }
 
-    fn part<'i>(pairs: &[Pair<'i, Rule>], rule: Rule) -> Option<Pair<'i, Rule>> {
+    pub(in crate::syntax) fn part<'i>(
+        pairs: &[Pair<'i, Rule>],
+        rule: Rule,
+    ) -> Option<Pair<'i, Rule>> {
         pairs.iter().find(|it| it.as_rule() == rule).cloned()
     }
 
@@ -92,6 +96,9 @@ impl Builder<'_> {
         let rule = pair.as_rule();
         if rule == Rule::bullet {
             return self.bullet(pair).map(LineKind::Bullet);
+        }
+        if policy::is_line(rule) {
+            return self.policy_line(pair).map(LineKind::Policy);
         }
         let pairs = parts(pair);
         let names = self.names(&pairs);
@@ -141,6 +148,9 @@ impl Builder<'_> {
                 formerly: Self::part(&pairs, Rule::formerly)
                     .and_then(|it| inner_of(it, Rule::word))
                     .map(|it| self.name(&it)),
+                known: Self::part(&pairs, Rule::known_later)
+                    .or(Self::part(&pairs, Rule::known_when))
+                    .map(|it| inner_of(it, Rule::word).map(|it| self.name(&it))),
                 label: self.string_of(&pairs),
             },
             Rule::derived => LineKind::Derived {
@@ -229,6 +239,7 @@ impl Builder<'_> {
             "status" => ast::MetaKey::Status,
             "tags" => ast::MetaKey::Tags,
             "see" => ast::MetaKey::See,
+            "reviewed" => ast::MetaKey::Reviewed,
             _ => ast::MetaKey::Note,
         };
         let mut values = Vec::new();
@@ -344,6 +355,7 @@ impl Builder<'_> {
             Rule::rule_head => {
                 ast::Head::Rule { name: name.next()?, title: self.string_of(&pairs) }
             }
+            Rule::policy_head => ast::Head::Policy { name: name.next()? },
             Rule::profile_head => {
                 ast::Head::Profile { name: name.next()?, title: self.string_of(&pairs) }
             }
@@ -376,6 +388,7 @@ impl Builder<'_> {
                     .map(|it| self.text(it)),
                 dated: Self::part(&pairs, Rule::head_dated).and_then(|it| self.dated(it)),
             },
+            Rule::test_head => self.test_head(&pairs)?,
             _ => ast::Head::Record {
                 name: name.next()?,
                 label: self.string_of(&pairs),

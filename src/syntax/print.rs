@@ -65,6 +65,7 @@ fn head(it: &Head) -> String {
         Head::Rule { name, title } => {
             format!("rule {}{}", name.text, optional("title", title.as_ref().map(quoted)))
         }
+        Head::Policy { name } => format!("policy {}", name.text),
         Head::Define { name, formals } => {
             let all: String =
                 formals.iter().map(|it| format!(" ({} {})", it.name.text, ty(&it.ty))).collect();
@@ -92,6 +93,9 @@ fn head(it: &Head) -> String {
         }
         Head::Profile { name, title } => {
             format!("profile {}{}", name.text, optional("title", title.as_ref().map(quoted)))
+        }
+        Head::Test { subject, title } => {
+            format!("test {}{}", subject.words(), optional("title", title.as_ref().map(quoted)))
         }
         Head::Record { name, label, parent } => {
             let label = optional("label", label.as_ref().map(quoted));
@@ -159,6 +163,8 @@ fn line_kind(it: &LineKind) -> String {
         }
         LineKind::Gives(all) => format!("gives{}", names(all)),
         LineKind::AllowPartial => "allow-partial".to_owned(),
+        LineKind::Test(it) => format!("test {}", it.words(expr)),
+        LineKind::Policy(it) => it.words(&expr, &quoted, ","),
     }
 }
 
@@ -202,11 +208,12 @@ fn declaration(it: &LineKind) -> String {
         }
         LineKind::Dated(it) => format!("dated {} {}", it.from.text, it.to.text),
         LineKind::Key(all) => format!("key{}", names(all)),
-        LineKind::Field { name, ty: it, required, formerly, label } => {
+        LineKind::Field { name, ty: it, required, formerly, known, label } => {
             let required = if *required { " required" } else { "" };
             let formerly = optional("formerly", name_of(formerly.as_ref()));
             let label = optional("label", label.as_ref().map(quoted));
-            format!("field {} {}{required}{formerly}{label}", name.text, ty(it))
+            let known = known.as_ref().map(word::known).unwrap_or_default();
+            format!("field {} {}{required}{formerly}{known}{label}", name.text, ty(it))
         }
         LineKind::Derived { name, value, unit, label } => {
             let unit = optional("in", unit.as_ref().map(|it| it.text.clone()));

@@ -35,8 +35,8 @@ pub struct Scanned {
 /// Words that begin a line of a block: an open parenthesis does not swallow them.
 pub const LINE_WORDS: &[&str] = &[
     "as", "because", "channel", "column", "dated", "derived", "field", "for", "has", "history",
-    "key", "note", "owner", "refers", "score", "see", "show", "status", "tags", "then", "unless",
-    "valid", "when",
+    "key", "note", "owner", "refers", "reviewed", "score", "see", "show", "status", "tags", "then",
+    "unless", "valid", "when",
 ];
 
 pub fn scan(id: FileId, text: &str) -> Scanned {
@@ -128,6 +128,7 @@ impl Scanner {
     fn continues(&self, content: &str) -> bool {
         let Some(last) = self.lines.last() else { return false };
         let bullet = content.starts_with("- ") || content.starts_with("--");
+        let bullet = bullet || content.starts_with('|');
         let word = first_word(content);
         let signs = [')', '<', '>', '=', '+', '*', '/', '≤', '≥', '≠', '×'];
         if ["and", "or"].contains(&word) || content.starts_with(signs) {

@@ -8,14 +8,26 @@ use crate::source::Span;
 use crate::syntax::ast;
 use crate::syntax::ast::LineKind;
 use crate::syntax::line;
+use crate::syntax::policy;
 use crate::syntax::scan::Logical;
 use crate::syntax::scan::Scanned;
 use crate::syntax::scan::first_word;
+use crate::syntax::test_block;
 
-const BLOCKS: &[&str] =
-    &["choice", "codes", "define", "group", "list", "parameter", "profile", "record", "rule"];
-const LATER: &[&str] = &["policy", "test"];
-const META: &[&str] = &["owner", "status", "tags", "see", "note"];
+const BLOCKS: &[&str] = &[
+    "choice",
+    "codes",
+    "define",
+    "group",
+    "list",
+    "parameter",
+    "policy",
+    "profile",
+    "record",
+    "rule",
+    "test",
+];
+const META: &[&str] = &["owner", "status", "reviewed", "tags", "see", "note"];
 
 /// The words that may begin a line of this kind of block.
 fn line_words(block: &str) -> Vec<&'static str> {
@@ -26,6 +38,7 @@ fn line_words(block: &str) -> Vec<&'static str> {
         "define" => &["for", "as"],
         "list" => &["column", "dated"],
         "profile" => &["of", "by", "else", "window", "refresh", "require", "gives", "allow"],
+        "policy" => policy::WORDS,
         "record" => &["key", "field", "derived", "has", "refers", "history"],
         _ => &[],
     };
@@ -99,6 +112,8 @@ struct Reader {
     /// Lines of such blocks: what the scanner says about them is of no use.
     passed_over: Vec<Span>,
     suppressions: Vec<ast::Suppression>,
+    /// The line before is a row of a table.
+    headed: bool,
 }
 
 impl Reader {
@@ -111,6 +126,7 @@ impl Reader {
             skipping: false,
             passed_over: Vec::new(),
             suppressions: Vec::new(),
+            headed: false,
         }
     }
 
@@ -217,14 +233,8 @@ impl Reader {
         let word = first_word(logical.text.trim_start()).to_owned();
         let span = self.span(&logical);
         self.skipping = true;
+        self.headed = false;
         self.word = word.clone();
-        if LATER.contains(&word.as_str()) {
-            let message = format!("`{word}` blocks are not in this version yet");
-            let place = self.first_word_span(&logical, &word);
-            let it = Diagnostic::new(Code::T1109, place, message);
-            self.diagnostics.push(it.help("take the block out"));
-            return;
-        }
         if !BLOCKS.contains(&word.as_str()) {
             if logical.broken {
                 return;
@@ -290,6 +300,11 @@ impl Reader {
 
     fn line_kind(&mut self, logical: &Logical) -> Option<LineKind> {
         let text = logical.text.trim_start();
+        if self.word == "test" {
+            let line = test_block::line(self.id, logical, self.headed, &mut self.diagnostics);
+            self.headed = text.starts_with('|');
+            return line.map(LineKind::Test);
+        }
         if !text.starts_with('-') {
             let word = first_word(text);
             let words = line_words(&self.word);
@@ -347,6 +362,7 @@ fn once(kind: &LineKind) -> Option<&'static str> {
         LineKind::Refresh { .. } => "refresh",
         LineKind::Require { .. } => "require",
         LineKind::AllowPartial => "allow",
+        LineKind::Policy(it) => return it.once(),
         _ => return None,
     })
 }

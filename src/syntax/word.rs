@@ -24,6 +24,15 @@ pub fn meta_key(it: MetaKey) -> &'static str {
         MetaKey::Tags => "tags",
         MetaKey::See => "see",
         MetaKey::Note => "note",
+        MetaKey::Reviewed => "reviewed",
+    }
+}
+
+/// From when on a field is known, with a space in front.
+pub fn known(it: &Option<Name>) -> String {
+    match it {
+        None => " known later".to_owned(),
+        Some(name) => format!(" known from {}", name.text),
     }
 }
 

@@ -16,8 +16,8 @@ use tamis::probe::Files;
 
 use crate::past::Sample;
 
-pub const HEADER: &str = "declaration_id,accepted_date,accepted_at,importer_id,office,item_number,hs,\
-                      origin,value,net_mass,fraud";
+pub const HEADER: &str = "declaration_id,accepted_date,accepted_at,importer_id,office,\
+    item_number,hs,origin,value,net_mass,fraud,told_on";
 const CONTROLS: &str = "control_id,control_date,recorded_on,importer_id,result,amount";
 const OPERATORS: &str = "operator_id,registered_on,level,country";
 

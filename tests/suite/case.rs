@@ -1,10 +1,13 @@
 //! Case files: Markdown in which `## ` opens a case and fenced blocks are inputs and expectations.
 //!
-//! `tamis` rules, `csv` rows, `hits` what both engines must say, `diagnostics` what `check` must
-//! say; without that block there must be no error. Prose and blocks of other kinds are for readers.
+//! `tamis` rules, `csv` rows, `hits` what both engines must say, `decisions` the channels they lead
+//! to, `diagnostics` what `check` must say; without that block there must be no error. `why ID` is
+//! what `tamis why` says, with its form or `all` or `what-if field=value` behind the identifier.
+//! Prose and blocks of other kinds are for readers.
+//! Tests in the language pass, unless a block `tests` says what `tamis test` says of them.
 //! `schema` stands in for the schema of the suite, `csv lists/goods.csv` is a file of a list.
 //!
-//! `cargo bless` writes what is said into `hits` and `diagnostics` blocks. Read the difference.
+//! `cargo bless` writes what is said into these blocks. Read the difference.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +15,12 @@ use std::path::PathBuf;
 
 use libtest_mimic::Failed;
 use libtest_mimic::Trial;
+use tamis::probe::Asked;
 use tamis::probe::By;
+use tamis::probe::Data;
+use tamis::probe::Decided;
+use tamis::probe::Files;
+use tamis::probe::Form;
 use tamis::probe::Line;
 use tamis::probe::Project;
 use tempfile::TempDir;
@@ -193,19 +201,53 @@ fn expectations(case: &Case) -> Result<Vec<(Block, String)>, Failed> {
     if remarks.contains("error[") && !case.blocks.iter().any(|it| it.kind == "diagnostics") {
         return Err(remarks.into());
     }
+    let reported = case.blocks.iter().any(|it| it.kind == "tests" || it.kind == "diagnostics");
+    if project.has_tests() && !reported {
+        let (text, passed) = project.tests()?;
+        if !passed {
+            return Err(text.into());
+        }
+    }
     let mut res = Vec::new();
     for block in &case.blocks {
         let said = match block.kind.as_str() {
             "tamis" | "csv" | "schema" => continue,
             kind if kind.starts_with(OWN_FILE) => continue,
             "diagnostics" => remarks.clone(),
+            "tests" => project.tests()?.0,
             "hits" => hits(&project, &schema, last("csv"))?,
+            "decisions" => decisions(&project, &schema, last("csv"))?,
+            kind if kind.starts_with(WHY) => why(&project, &schema, last("csv"), kind)?,
             kind if PROSE.contains(&kind) => continue,
             unknown => return Err(format!("no block is called `{unknown}`").into()),
         };
         res.push((block.clone(), said));
     }
     Ok(res)
+}
+
+/// A block with what `tamis why` says: ` ```why 3 sentences`.
+const WHY: &str = "why ";
+
+fn why(project: &Project, schema: &str, csv: &str, kind: &str) -> Result<String, Failed> {
+    let mut words = kind.split(' ').skip(1);
+    let id = words.next().unwrap_or_default().to_owned();
+    let (what_if, all, form) = (Vec::new(), false, Form::Full);
+    let mut asked = Asked { ids: vec![id], what_if, all, turned: true, form };
+    while let Some(word) = words.next() {
+        match word {
+            "all" => asked.all = true,
+            "plain" => asked.form = Form::Plain,
+            "sentences" => asked.form = Form::Sentences,
+            "what-if" => asked.what_if.extend(words.next().map(str::to_owned)),
+            unknown => return Err(format!("`{unknown}`: not a word of `why`").into()),
+        }
+    }
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("rows.csv");
+    fs::write(&path, completed(schema, csv))?;
+    let data = Data::Files(Files { data: vec![path], ..Files::default() });
+    Ok(project.why(&data, &asked)?.concat())
 }
 
 /// A block that is a file: ` ```csv lists/goods.csv`.
@@ -234,6 +276,25 @@ fn hits(project: &Project, schema: &str, csv: &str) -> Result<String, Failed> {
     fs::write(&path, completed(schema, csv))?;
     let said = agree::agreed(project, &[path], &ALL)?;
     Ok(said.lines.iter().map(of_any_rule).collect())
+}
+
+/// What the policy decides, by every engine.
+fn decisions(project: &Project, schema: &str, csv: &str) -> Result<String, Failed> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("rows.csv");
+    fs::write(&path, completed(schema, csv))?;
+    let line = |it: &Decided| {
+        let text = |name: &str| it.get(name).map_or("", String::as_str);
+        format!("{}  {}  {}\n", text("declaration_id"), text("channel"), text("why"))
+    };
+    let said = |by: By| -> Result<String, String> {
+        Ok(project.decide(std::slice::from_ref(&path), by)?.iter().map(line).collect())
+    };
+    let wanted = said(By::Interpreter)?;
+    for by in ALL {
+        same(&format!("decisions by {by:?}"), &wanted, &said(by)?)?;
+    }
+    Ok(wanted)
 }
 
 const PLAN: By = By::DataFusion { partitions: 2, batch_size: 7, optimise: true };

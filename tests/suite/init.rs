@@ -3,7 +3,13 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
+use arrow::array::ArrayRef;
+use arrow::array::Int64Array;
+use arrow::array::RecordBatch;
+use arrow::array::StringArray;
+use arrow::ipc::writer::FileWriter;
 use libtest_mimic::Failed;
 use libtest_mimic::Trial;
 
@@ -24,6 +30,27 @@ pub fn trials() -> Vec<Trial> {
         fs::write(&file, AWKWARD)?;
         runs(&file)
     }));
+    for (name, file, bytes, told) in PLAIN {
+        trials.push(Trial::test(format!("init from {name}"), move || {
+            let folder = tempfile::tempdir()?;
+            let path = folder.path().join(file);
+            fs::write(&path, bytes)?;
+            made(&path, told)
+        }));
+    }
+    trials.push(Trial::test("init from an Arrow file", || {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("rows.arrow");
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("id", Arc::new(StringArray::from(vec!["a", "b", "c"]))),
+            ("mass", Arc::new(Int64Array::from(vec![Some(1), None, Some(3)]))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns)?;
+        let mut writer = FileWriter::try_new(fs::File::create(&path)?, &batch.schema())?;
+        writer.write(&batch)?;
+        writer.finish()?;
+        made(&path, &["key id", "field mass : whole number"])
+    }));
     trials.push(Trial::test("init never writes over a project", || {
         let folder = tempfile::tempdir()?;
         fs::write(folder.path().join("schema.tamis"), "mine")?;
@@ -34,6 +61,46 @@ pub fn trials() -> Vec<Trial> {
         Ok(())
     }));
     trials
+}
+
+/// Name, file, content, and lines of what is made.
+type Plain = (&'static str, &'static str, &'static [u8], &'static [&'static str]);
+
+const PLAIN: [Plain; 3] = [
+    (
+        "a file whose first column has gaps",
+        "gaps.csv",
+        b"ref,office,mass\n,X,1\nR1,Y,2\nR1,Y,2\n",
+        &["key office", "field ref : text \""],
+    ),
+    (
+        "a file without a complete column",
+        "holes.csv",
+        b"ref,mass\n,1\nR1,\n",
+        &["there is no key yet", "field ref : text \""],
+    ),
+    (
+        "a file that is not UTF-8",
+        "latin.csv",
+        b"id,Donn\xE9es\n1,caf\xE9\n2,th\xE9\n",
+        &["encoding = \"windows-1252\"", "field donn\u{E9}es : text"],
+    ),
+];
+
+/// Runs, and says these lines in its schema or `tamis.toml`.
+fn made(file: &Path, told: &[&str]) -> Result<(), Failed> {
+    runs(file)?;
+    let folder = tempfile::tempdir()?;
+    let file = file.canonicalize()?.display().to_string();
+    tamis(folder.path(), &["init", "made", "--from", &file])?;
+    let texts = ["schema.tamis", "tamis.toml"]
+        .iter()
+        .map(|it| fs::read_to_string(folder.path().join("made").join(it)))
+        .collect::<Result<String, _>>()?;
+    match told.iter().find(|it| !texts.contains(**it)) {
+        Some(lacking) => Err(format!("lacks {lacking}:\n{texts}").into()),
+        None => Ok(()),
+    }
 }
 
 fn runs(file: &Path) -> Result<(), Failed> {

@@ -18,6 +18,17 @@ const KEPT: &[(&str, &str)] = &[
          rule R3\n  when (a and b) or (c and d)\n\nrule R4\n  when (a * b) + c > 0\n",
     ),
     (
+        "the lines of a policy",
+        "policy p\n  for declaration\n  combine highest, capped at 100, then sum over declaration, \
+         capped at 150\n  route to red when score >= 70\n  route to green otherwise\n  \
+         override channel\n  exempt fast, cheap when trusted\n  \
+         random 2 % of green to red by office, hs at 2 digits key \"k\", halved when trusted\n  \
+         random 0.2 % of green to red key from environment KEY\n  \
+         capacity red 20 per office, day overflow to yellow, at most 2 per importer_id, \
+         order duty, score,\n      keep 10 % for random\n  \
+         undecided route to yellow when potential_score >= 70\n  together by lorry_id\n",
+    ),
+    (
         "comments below the last line of a block",
         "rule R1\n  when a\n  then\n    score 1\n    # ends the actions\n  # ends the rule\n\n\
          # begins the next\nrule R2\n  when b\n  # the last word\n\n# of the file\n",

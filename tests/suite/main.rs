@@ -4,21 +4,31 @@ mod agree;
 mod archive;
 mod bad_data;
 mod case;
+mod ci;
+mod console;
 mod exact;
 mod generate;
 mod hostile;
 mod init;
+mod judged;
 mod later;
 mod layout;
+mod mutation;
+mod nested;
 mod past;
+mod policy;
+mod policy_random;
 mod random;
 mod rational;
 mod reach;
 mod records;
 mod rows;
+mod runs;
 mod seed;
 mod tidy;
 mod typed;
+mod weakened;
+mod why;
 
 use std::process::ExitCode;
 
@@ -26,7 +36,7 @@ use libtest_mimic::Arguments;
 
 fn main() -> ExitCode {
     if std::env::args().any(|it| it == "--bless") {
-        return match case::bless() {
+        return match case::bless().and_then(|()| console::bless()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(it) => {
                 eprintln!("{it:?}");
@@ -36,21 +46,31 @@ fn main() -> ExitCode {
     }
     let mut trials = tidy::trials();
     trials.extend(case::trials());
+    trials.extend(console::trials());
     trials.extend(hostile::trials());
     trials.extend(bad_data::trials());
     trials.extend(exact::trials());
     trials.extend(init::trials());
+    trials.extend(ci::trials());
+    trials.extend(runs::trials());
     trials.extend(layout::trials());
+    trials.extend(mutation::trials());
+    trials.extend(nested::trials());
     trials.extend(reach::trials());
     trials.extend(records::trials());
     trials.extend(typed::trials());
+    trials.extend(weakened::trials());
     trials.extend(rational::trials());
     trials.extend(random::trials());
     trials.extend(past::trials());
+    trials.extend(why::trials());
     trials.extend(later::trials());
+    trials.extend(policy::trials());
+    trials.extend(policy_random::trials());
     let done = libtest_mimic::run(&Arguments::from_args(), trials);
     random::report();
     past::report();
+    why::report();
     later::report();
     done.exit_code()
 }

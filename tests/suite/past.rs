@@ -16,6 +16,7 @@ use tamis::probe::Said;
 use crate::agree::difference;
 use crate::archive::HEADER;
 use crate::archive::written;
+use crate::judged;
 use crate::seed::Random;
 
 pub const ARCHIVES: u64 = 120;
@@ -51,6 +52,7 @@ pub fn report() {
 fn schema(random: &mut Random) -> String {
     let complete = random.one(&["", ", complete since 2024-01-20"]);
     let event = random.one(&["event accepted_at, ", ""]);
+    let known = random.one(&["", " known from told_on"]);
     let event = if complete.is_empty() { "event accepted_at, " } else { event };
     format!(
         "\
@@ -75,7 +77,8 @@ record item in declaration
   field origin : country
   field value : money in EUR
   field net_mass : mass in kg
-  field fraud : truth
+  field fraud : truth{known}
+  field told_on : date
   derived unit_value : value / net_mass in EUR/kg
 
 record control
@@ -137,7 +140,8 @@ pub fn rows(random: &mut Random, name: &str, count: usize, from: usize) -> Vec<S
             let fraud = random.one(&["true", "false", "false", ""]);
             all.push(format!(
                 "{name}{at},{date},{time},{importer},{office},{item},{hs},{origin},{value},{mass},\
-                 {fraud}"
+                 {fraud},{}",
+                day(random, from)
             ));
         }
     }
@@ -171,7 +175,8 @@ fn operators(random: &mut Random) -> Vec<String> {
 
 /// A random rule set over history.
 fn rules(random: &mut Random, timed: bool) -> Vec<String> {
-    let mut all = vec![profile(random, "peers"), profile(random, "usual")];
+    let mut all =
+        vec![profile(random, "peers"), profile(random, "usual"), judged::AT_MOST.to_owned()];
     for at in 0..RULES {
         let level = random.one(&["item", "item", "declaration"]);
         let lines = 1 + random.below(3);
@@ -287,12 +292,13 @@ fn statistic(random: &mut Random, level: &str, timed: bool) -> String {
     }
 }
 
-fn quantity(random: &mut Random) -> &'static str {
+pub fn quantity(random: &mut Random) -> &'static str {
     random.one(&["any", "every", "no", "at least 2", "at most 1", "exactly 1"])
 }
 
 fn test(random: &mut Random, level: &str, timed: bool) -> String {
-    match random.below(10) {
+    match random.below(12) {
+        10 | 11 => judged::test(random, level),
         0 => {
             let what = random.one(&["importer", "importer_id", "office"]);
             let how = random.one(&["less than", "more than", "at least", "at most"]);

@@ -77,6 +77,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("records apart: a declaration without items", childless),
         Trial::test("records apart: declarations that disagree", disagree),
         Trial::test("records apart: a record that is not there", unknown),
+        Trial::test("records apart: a register that disagrees with itself", register),
     ]
 }
 
@@ -150,6 +151,13 @@ fn childless() -> Result<(), Failed> {
 fn disagree() -> Result<(), Failed> {
     let declarations = format!("{}A,,21,2026-03-10\n", DECLARATIONS[1]);
     let folder = project(&[DECLARATIONS[0], &declarations], ITEMS.as_bytes())?;
+    let (_, errors) = said(folder.path(), "apart", 3)?;
+    let told = ["declarations1.csv", "`total` differs from another row of its key", "row 2"];
+    if let Some(lacking) = told.iter().find(|it| !errors.contains(**it)) {
+        return Err(format!("lacks {lacking}: {errors}").into());
+    }
+    let toml = format!("{TOML}\n[run]\nmax-rejected = \"50 %\"\n");
+    fs::write(folder.path().join("tamis.toml"), toml)?;
     let (lines, _) = said(folder.path(), "apart", 0)?;
     for wanted in ["A,,D1,undecided", "A,1,I1,hit", "A,2,I2,undecided"] {
         if !lines.lines().any(|it| it.starts_with(wanted)) {
@@ -161,6 +169,14 @@ fn disagree() -> Result<(), Failed> {
 
 fn unknown() -> Result<(), Failed> {
     let folder = project(&DECLARATIONS, ITEMS.as_bytes())?;
+    let slip = TOML.replace("separator = \";\"", "seperator = \";\"");
+    fs::write(folder.path().join("tamis.toml"), slip)?;
+    let (_, errors) = said(folder.path(), "apart", 2)?;
+    for wanted in ["tamis.toml:12", "no key `seperator`", "did you mean `separator`"] {
+        if !errors.contains(wanted) {
+            return Err(format!("lacks {wanted}: {errors}").into());
+        }
+    }
     let toml = TOML.replace("apart.item", "apart.itme");
     fs::write(folder.path().join("tamis.toml"), toml)?;
     let (_, errors) = said(folder.path(), "apart", 2)?;
@@ -168,4 +184,35 @@ fn unknown() -> Result<(), Failed> {
         return Ok(());
     }
     Err(errors.into())
+}
+
+/// Two entries of one date: told by file and row, and what they disagree on is missing.
+fn register() -> Result<(), Failed> {
+    let folder = project(&DECLARATIONS, ITEMS.as_bytes())?;
+    let path = folder.path();
+    let record = "\nrecord customs_office\n  key office_id\n  field office_id : text required\n  \
+                  field since : date required\n  field sea : truth\n  history event since\n";
+    let refers =
+        "  history date lodged_on\n  refers place by office to customs_office as of lodged_on\n";
+    let declared = "  field lodged_on : date required\n";
+    let schema = SCHEMA.replace(declared, &format!("{declared}{refers}")) + record;
+    fs::write(path.join("schema.tamis"), schema)?;
+    fs::write(path.join("rules.tamis"), "rule D1\n  for each declaration\n  when place.sea\n")?;
+    let offices = "office_id,since,sea\nFR1,2020-01-01,false\nFR1,2024-01-01,true\n\
+                   FR2,2024-01-01,true\nFR1,2024-01-01,false\n";
+    fs::write(path.join("offices.csv"), offices)?;
+    let toml = format!("{TOML}[data.apart.customs_office]\npath = \"offices.csv\"\n");
+    fs::write(path.join("tamis.toml"), &toml)?;
+    let (_, errors) = said(path, "apart", 3)?;
+    for wanted in ["offices.csv", "`sea` differs from another row of its key, 1 times", "row 4"] {
+        if !errors.contains(wanted) {
+            return Err(format!("lacks {wanted}: {errors}").into());
+        }
+    }
+    fs::write(path.join("tamis.toml"), format!("{toml}[run]\nmax-rejected = \"50%\"\n"))?;
+    let (lines, _) = said(path, "apart", 0)?;
+    if lines.lines().filter(|it| it.contains("D1,undecided")).count() != 3 {
+        return Err(lines.into());
+    }
+    Ok(())
 }

@@ -1,10 +1,12 @@
 //! A schema and `tamis.toml` from what a file holds.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
 use crate::data::survey::Guess;
 use crate::data::survey::Seen;
+use crate::data::survey::Survey;
 use crate::report::grouped;
 
 /// Values that a comment names.
@@ -103,6 +105,13 @@ fn key<'a>(columns: &'a [Column]) -> Option<&'a Column<'a>> {
     columns.iter().find(|it| it.seen.is_key)
 }
 
+/// Of the complete columns the one that tells most rows apart.
+fn complete<'a>(columns: &'a [Column]) -> Option<&'a Column<'a>> {
+    let apart = |it: &&Column| it.seen.values.as_ref().map_or(usize::MAX, BTreeSet::len);
+    let complete = columns.iter().filter(|it| it.seen.missing == 0 && 0 < it.seen.rows);
+    complete.rev().max_by_key(apart)
+}
+
 fn history<'a>(columns: &'a [Column]) -> Option<&'a Column<'a>> {
     columns.iter().find(|it| it.seen.guess == Guess::Date && it.seen.missing == 0)
 }
@@ -120,9 +129,13 @@ pub fn schema(columns: &[Column], file: &Path) -> String {
             "# Add `file \"hs.csv\"` to have codes checked.\ncodes HS levels 2, 4, 6, 8, 10\n\n";
     }
     text += "record declaration \"Declaration\"\n";
-    let chosen = key(columns).or(columns.first());
+    let chosen = key(columns).or(complete(columns));
     if key(columns).is_none() {
         text += "  # No column has another value in every row: choose the key, or add one.\n";
+    }
+    if chosen.is_none() {
+        text +=
+            "  # None is complete either, so there is no key yet: lines of a run name no row.\n";
     }
     if let Some(it) = chosen {
         let _ = writeln!(text, "  key {}", it.field);
@@ -213,7 +226,8 @@ fn hint(seen: &Seen) -> Option<&'static str> {
     }
 }
 
-pub fn manifest(columns: &[Column], file: &str, separator: u8) -> String {
+pub fn manifest(columns: &[Column], file: &str, seen: &Survey) -> String {
+    let separator = seen.separator;
     let mut text = format!(
         "# Where rules, schema and data are. `tamis help project` has more.\n\n[project]\n\
          name  = \"targeting\"\nrules = [\"rules/**/*.tamis\"]\n\n[schema]\n\
@@ -228,6 +242,10 @@ pub fn manifest(columns: &[Column], file: &str, separator: u8) -> String {
     }
     if separator != b',' {
         let _ = writeln!(text, "separator = {}", quoted(&char::from(separator).to_string()));
+    }
+    if let Some(it) = seen.encoding {
+        let name = quoted(&it.name().to_lowercase());
+        let _ = writeln!(text, "# The file is not UTF-8: is it this?\nencoding = {name}");
     }
     let renamed: Vec<&Column> = columns.iter().filter(|it| it.field != it.seen.name).collect();
     if !renamed.is_empty() {

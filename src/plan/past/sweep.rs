@@ -7,6 +7,7 @@ use crate::plan::past::cells::Cells;
 use crate::plan::past::cells::NONE;
 use crate::plan::past::frame::Frame;
 use crate::plan::past::group::Sorted;
+use crate::plan::past::pair::Held;
 use crate::plan::past::statistic::Answer;
 use crate::plan::past::statistic::Members;
 use crate::plan::past::statistic::State;
@@ -27,6 +28,8 @@ pub struct Places<'a> {
     pub instants: Option<(usize, usize)>,
     /// Columns of the judged rows without which there is no value, besides its keys.
     pub needed: Vec<usize>,
+    /// A condition that each judged row asks of each row of its group.
+    pub held: Option<Held<'a>>,
 }
 
 /// Both sides of a pass, sorted by group and by the time of the fact.
@@ -228,7 +231,8 @@ fn one_group(places: &Places, sides: &Sides, group: usize, scratch: &mut Scratch
         days: places.days.map(|it| cells(it.0)),
     };
     let known_axis = places.known_axis();
-    if known_axis != Axis::None && known_axis != axis(places.fact) {
+    let crossed = known_axis != Axis::None && known_axis != axis(places.fact);
+    if crossed || places.held.is_some() {
         apart(places, sides, &scratch.rows, judged, out);
         return;
     }
@@ -387,7 +391,8 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Known along another axis than it happened: each judged row looks at all the rows.
+/// Known along another axis than it happened, or compared with it: each judged row looks at all
+/// the rows.
 fn apart(places: &Places, sides: &Sides, rows: &[u32], judged: &[u32], out: &mut Out) {
     let cell = |frame: &Frame, at: Option<usize>, row: u32| {
         at.map_or(0, |at| as_long(frame.cells[at].get(row as usize)))
@@ -419,7 +424,11 @@ fn apart(places: &Places, sides: &Sides, rows: &[u32], judged: &[u32], out: &mut
                     .map_or(i64::MIN, |at| places.known_at(sides.rows.cells[at].get(*it as usize)));
                 let theirs = places.others.map(|at| sides.rows.cells[at.0].get(*it as usize));
                 let reached = time.is_none() || (window.low <= happened && happened < window.high);
-                reached && known <= now && (ours.is_none() || theirs != ours)
+                let holds = |held: &Held| held.holds(sides.rows, *it, sides.judged, *row);
+                reached
+                    && known <= now
+                    && (ours.is_none() || theirs != ours)
+                    && places.held.as_ref().is_none_or(holds)
             })
             .collect();
         let cells = |at: usize| &sides.rows.cells[at];

@@ -13,6 +13,8 @@ use crate::plan::past::frame::Request;
 use crate::plan::past::frame::Words;
 use crate::plan::past::group::Groups;
 use crate::plan::past::group::Sorted;
+use crate::plan::past::pair::Condition;
+use crate::plan::past::pair::Held;
 use crate::plan::past::store::Judged;
 use crate::plan::past::store::Store;
 use crate::plan::past::sweep;
@@ -34,18 +36,36 @@ pub struct Passed {
     pub days: Option<(usize, usize)>,
     instants: Option<(usize, usize)>,
     needed: Vec<usize>,
+    held: Option<Compared>,
+}
+
+/// A condition on both sides, and the columns of what it needs of each.
+struct Compared {
+    condition: Condition,
+    theirs: Vec<usize>,
+    ours: Vec<usize>,
 }
 
 impl Passed {
     /// `rows` is nothing where rows and judged rows share their columns.
-    pub fn of<'a>(fact: &Fact, rows: Option<&mut Request<'a>>, judged: &mut Request<'a>) -> Passed {
+    pub fn of<'a>(
+        set: &RuleSet,
+        fact: &Fact,
+        rows: Option<&mut Request<'a>>,
+        judged: &mut Request<'a>,
+    ) -> Passed {
         let form = |(theirs, ours): &(E, E)| theirs.ty.form().max(ours.ty.form());
         let ours = |judged: &mut Request, it: &(E, E)| judged.column(&it.1, form(it));
         let keys: Vec<usize> = fact.keys.iter().map(|it| ours(judged, it)).collect();
         let others = fact.others.as_ref().map(|it| ours(judged, it));
         let days = fact.dates.as_ref().map(|it| ours(judged, it));
         let instants = fact.instants.as_ref().map(|it| ours(judged, it));
-        let needed = others.into_iter().chain(days).chain(instants).collect();
+        let exact = |it: &E, side: &mut Request<'a>| side.column(it, Form::Exact);
+        let own: Vec<usize> = fact.needed.iter().map(|it| exact(it, judged)).collect();
+        let needed = others.into_iter().chain(days).chain(instants).chain(own).collect();
+        let condition = fact.filter.as_ref().and_then(|it| Condition::of(set, it));
+        let of_ours = |it: &Condition| it.ours.iter().map(|it| exact(it, judged)).collect();
+        let compared: Option<Vec<usize>> = condition.as_ref().map(of_ours);
         let rows = rows.unwrap_or(judged);
         let theirs = |rows: &mut Request, it: &(E, E)| rows.column(&it.0, form(it));
         let of_value = match fact.statistic {
@@ -53,7 +73,8 @@ impl Passed {
             _ => Form::Exact,
         };
         let mut plain = |it: &Option<E>, form| it.as_ref().map(|it| rows.column(it, form));
-        let filter = plain(&fact.filter, Form::Exact);
+        let alone = fact.filter.clone().filter(|_| condition.is_none());
+        let filter = plain(&alone, Form::Exact);
         let value = plain(&fact.value, of_value);
         let weight = plain(&fact.weight, Form::Exact);
         let known = plain(&fact.known_from, Form::Exact);
@@ -69,6 +90,10 @@ impl Passed {
             days: fact.dates.as_ref().map(|it| theirs(rows, it)).zip(days),
             instants: fact.instants.as_ref().map(|it| theirs(rows, it)).zip(instants),
             needed,
+            held: condition.zip(compared).map(|(condition, ours)| {
+                let theirs = condition.theirs.iter().map(|it| exact(it, rows)).collect();
+                Compared { condition, theirs, ours }
+            }),
         }
     }
 }
@@ -147,6 +172,12 @@ pub fn passes<'a>(
                     days: it.days,
                     instants: it.instants,
                     needed: it.needed.clone(),
+                    held: it.held.as_ref().map(|it| Held {
+                        condition: &it.condition,
+                        theirs: &it.theirs,
+                        ours: &it.ours,
+                        words: &gathered.words.all,
+                    }),
                 };
                 let found = sweep::sweep(&places, &sides, threads);
                 let known = Judged {

@@ -23,7 +23,6 @@ use crate::plan::past::frame::Words;
 use crate::plan::past::keep;
 use crate::plan::past::keep::Keep;
 use crate::plan::past::keep::Seen;
-use crate::run;
 use crate::run::Input;
 use crate::run::Opened;
 use crate::run::Options;
@@ -64,7 +63,7 @@ pub fn replaced_by(set: &RuleSet, opened: &Opened, record: RecordId) -> Vec<Fiel
     if opened.history.is_none() || !set.schema.lineage(opened.inner).contains(&outermost) {
         return Vec::new();
     }
-    run::key_fields(set, outermost)
+    set.schema.key_fields(outermost)
 }
 
 /// A stored field as an expression.
@@ -122,6 +121,7 @@ impl<'a> Side<'a> {
 
     fn open(&self, work: &Work, (input, first): (&Input, u64)) -> Result<Source, Trouble> {
         let source = self.source(work.set, work.opened, input)?;
+        work.opened.beside(work.set, self.record, first, &source.table);
         source.table.prepare()?;
         // Rows that are merged may disagree on the day: all of them are read.
         let days = self.days.filter(|_| !source.merged);

@@ -1,4 +1,4 @@
-//! Every row that facts look at, for the interpreter: the definition holds them all.
+//! Every row that facts look at, for the interpreter.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -10,7 +10,8 @@ use crate::ir::RuleSet;
 use crate::run;
 use crate::run::Opened;
 use crate::run::Options;
-use crate::run::past::side;
+use crate::run::past::side::inputs;
+use crate::run::past::side::replaced_by;
 use crate::run::source;
 use crate::run::source::Source;
 use crate::schema::RecordId;
@@ -26,11 +27,12 @@ pub fn world(set: &RuleSet, opened: &Opened, options: &Options) -> Result<World,
     let records: BTreeSet<RecordId> = facts.iter().map(|it| set.facts[it.0].rows).collect();
     let used = run::fields_in(facts.iter().flat_map(|it| set.facts[it.0].of_rows()));
     for record in records {
-        let key = side::replaced_by(set, opened, record);
+        let key = replaced_by(set, opened, record);
         let mut seen: BTreeSet<Vec<Value>> = BTreeSet::new();
         let mut rows: Vec<Row> = Vec::new();
-        for (input, _) in side::inputs(set, opened, record)? {
+        for (input, first) in inputs(set, opened, record)? {
             let source = source::open(set, input, record, opened.inner, &used)?;
+            opened.beside(set, record, first, &source.table);
             let own = rows_of(set, &source, record, options)?;
             let of = |row: &Row| key.iter().map(|it| row.get(*it)).collect::<Vec<_>>();
             let before = seen.clone();
@@ -50,7 +52,7 @@ fn rows_of(
 ) -> Result<Vec<Row>, Trouble> {
     source.table.prepare()?;
     let columns = row::columns(set, &source.table.arrow);
-    let keys = run::key_fields(set, record);
+    let keys = set.schema.key_fields(record);
     let mut all: Vec<Row> = Vec::new();
     let mut places: BTreeMap<Vec<Value>, usize> = BTreeMap::new();
     for batch in source.table.read(options.batch_size) {

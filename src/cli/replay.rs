@@ -1,0 +1,220 @@
+//! `tamis replay`
+
+use std::path::PathBuf;
+
+use serde_json::Value as Json;
+use serde_json::json;
+
+use crate::cli::Context;
+use crate::cli::check;
+use crate::cli::output;
+use crate::cli::output::Output;
+use crate::cli::run as cli_run;
+use crate::cli::run::recorded;
+use crate::cli::scope;
+use crate::cli::verify;
+use crate::cli::verify::Form;
+use crate::decide::secret::Secrets;
+use crate::ir::RuleId;
+use crate::ir::RuleSet;
+use crate::run;
+use crate::run::Done;
+use crate::run::Engine;
+use crate::run::Options;
+use crate::run::decisions;
+use crate::run::manifest;
+use crate::run::manifest::Manifest;
+use crate::run::replay;
+use crate::run::replay::Difference;
+use crate::run::replay::Said;
+use crate::run::replay::What;
+use crate::trouble::Exit;
+use crate::trouble::Trouble;
+
+pub const EXAMPLES: &str = "\
+Examples:
+  tamis replay out               every declaration, by the interpreter: slow, the definition
+  tamis replay out 10681065      one declaration
+  tamis replay out --output json
+
+Rules and data are read where the run read them, or in the project of -C. What is not found again
+as it was is named first, as `tamis verify` does.";
+
+#[derive(clap::Args)]
+pub struct Replay {
+    /// The folder of a run
+    run: PathBuf,
+    /// The key of one declaration; all of them when none is named
+    declaration: Option<String>,
+    /// table or json; FORMAT=FILE writes a file. May be repeated
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = verify::form)]
+    #[arg(env = "TAMIS_OUTPUT", hide_env = true)]
+    output: Vec<Output<Form>>,
+}
+
+/// Hits and undecided.
+type Counts = (u64, u64);
+
+/// What was compared, and what came out otherwise.
+struct Compared {
+    lines: usize,
+    differences: Vec<Difference>,
+    /// Of rules: identifier, hits and undecided as recorded, and as replayed.
+    counts: Vec<(String, Counts, Counts)>,
+}
+
+pub fn replay(it: &Replay, context: &Context) -> Result<Exit, Trouble> {
+    let outputs = output::destinations(&it.output, Form::Table)?;
+    let manifest = manifest::read(&it.run)?;
+    let root = verify::root(&manifest, context);
+    let inputs = verify::inputs(&manifest, &root);
+    let request = verify::request(&manifest, &root);
+    let scope = match cli_run::ready(scope::load_request(context, &request)?, context)? {
+        Ok(scope) => scope,
+        Err(exit) => return Ok(exit),
+    };
+    let set = &scope.project.rule_set;
+    let asked = &manifest.run.options;
+    let project = scope.project.manifest.as_ref();
+    let input = verify::data_of(&asked.data, project, &root)?;
+    let history = match asked.history.as_slice() {
+        [] => None,
+        named => Some(verify::data_of(named, project, &root)?),
+    };
+    let rules = rules(set, &manifest)?;
+    // What one place is given depends on all who ask for it: one declaration is not decided on.
+    let (whole, judging) = match it.declaration {
+        None => run::decide::prepared(set, &rules),
+        Some(_) => (set.clone(), rules),
+    };
+    let mut opened = run::open(&whole, &judging, &input, history.as_ref(), true)?;
+    opened.only = it.declaration.clone();
+    let mut again = Said::new(What::Lines);
+    let only = it.declaration.as_deref();
+    let options = Options {
+        engine: Engine::Interpreter,
+        max_rejected: manifest.facts.max_rejected,
+        ..cli_run::usual()
+    };
+    let receive: run::Receiver = &mut |batch| again.add(batch, only);
+    let (done, decisions) = match &whole.policy {
+        Some(policy) if only.is_none() => {
+            let (done, all) =
+                opened.decide(&whole, &Secrets::of(policy)?, Some(receive), &options)?;
+            let mut again = Said::new(What::Decisions);
+            let schema = decisions::schema(&whole, policy);
+            again.add(&decisions::batch(&whole, policy, &schema, &all)?, None)?;
+            (done, Some(again))
+        }
+        _ => (opened.run(&whole, Some(receive), &options)?, None),
+    };
+    let hits = replay::read(&it.run.join(recorded::HITS), What::Lines, only)?;
+    let mut compared = compared(&manifest, &hits, &again, &done, set, only.is_some());
+    if let Some(again) = decisions {
+        let path = it.run.join(recorded::DECISIONS);
+        let recorded = replay::read(&path, What::Decisions, None)?;
+        compared.differences.extend(recorded.differences(&again));
+    }
+    for Output { format, file } in &outputs {
+        let text = match format {
+            Form::Table => table(&inputs, &compared),
+            Form::Json => json(&manifest, &inputs, &compared),
+        };
+        output::deliver(&text, file.as_deref())?;
+    }
+    let same = compared.differences.is_empty() && compared.counts.is_empty();
+    context.terminal.note(&format!(
+        "Replayed {} of run {}: {}",
+        check::counted(compared.lines, "line"),
+        verify::short(&manifest),
+        if same { "all as recorded" } else { "not as recorded" },
+    ));
+    Ok(if same && inputs.is_empty() { Exit::Ok } else { Exit::Findings })
+}
+
+/// The rules of the run.
+///
+/// Errors: one that is no longer there.
+pub fn rules(set: &RuleSet, manifest: &Manifest) -> Result<Vec<RuleId>, Trouble> {
+    let find = |it: &manifest::Rule| {
+        let found = set.rules.iter().position(|rule| *rule.id == *it.id).map(RuleId);
+        found.ok_or_else(|| {
+            Trouble::data(format!("rule {} of the run is no longer there", it.id))
+                .help("`tamis verify` names what has changed; check out the rules of that time")
+        })
+    };
+    manifest.run.rules.iter().map(find).collect()
+}
+
+fn compared(
+    manifest: &Manifest,
+    recorded: &Said,
+    again: &Said,
+    done: &Done,
+    set: &RuleSet,
+    is_one: bool,
+) -> Compared {
+    let mut differences = recorded.differences(again);
+    let limit = manifest.run.options.limit.and_then(|it| usize::try_from(it).ok());
+    // What the limit cut off was never recorded.
+    if limit.is_some_and(|it| is_one || it == recorded.count()) {
+        differences.retain(|it| it.recorded != "no hit");
+    }
+    let mut counts = Vec::new();
+    for (at, rule) in set.rules.iter().enumerate().filter(|_| !is_one) {
+        let Some(then) = manifest.run.rules.iter().find(|it| *it.id == *rule.id) else { continue };
+        let (then, now) = ((then.hits, then.undecided), done.counts[at]);
+        if then != now {
+            counts.push((rule.id.to_string(), then, now));
+        }
+    }
+    Compared { lines: recorded.count(), differences, counts }
+}
+
+fn table(inputs: &[crate::run::verify::Difference], compared: &Compared) -> String {
+    let mut text = String::new();
+    for it in inputs {
+        text += &format!("{} since the run: {}\n", it.what.word(), it.path);
+    }
+    for it in &compared.differences {
+        let of = if it.rule.is_empty() { "decision" } else { &it.rule };
+        text += &format!("{}  {of}: ", it.keys);
+        text += &match it.columns.as_slice() {
+            [] => format!("recorded {}, replayed {}\n", it.recorded, it.replayed),
+            columns => format!("{} in both; differs in {}\n", it.recorded, columns.join(", ")),
+        };
+    }
+    for (rule, then, now) in &compared.counts {
+        text += &format!(
+            "{rule}: recorded {} hits and {} undecided, replayed {} and {}\n",
+            then.0, then.1, now.0, now.1
+        );
+    }
+    text
+}
+
+fn json(
+    manifest: &Manifest,
+    inputs: &[crate::run::verify::Difference],
+    compared: &Compared,
+) -> String {
+    let input = |it: &crate::run::verify::Difference| {
+        let (what, of) = (it.what.word(), &it.of);
+        json!({"what": what, "of": of, "path": it.path})
+    };
+    let line = |it: &Difference| {
+        json!({"keys": it.keys, "rule": it.rule, "recorded": it.recorded,
+               "replayed": it.replayed, "columns": it.columns})
+    };
+    let count = |it: &(String, Counts, Counts)| {
+        let both = |it: Counts| json!({"hits": it.0, "undecided": it.1});
+        json!({"rule": it.0, "recorded": both(it.1), "replayed": both(it.2)})
+    };
+    let report = json!({
+        "schema": "tamis.replay/1", "run_id": manifest.run_id, "lines": compared.lines,
+        "inputs": inputs.iter().map(input).collect::<Vec<Json>>(),
+        "differences": compared.differences.iter().map(line).collect::<Vec<Json>>(),
+        "counts": compared.counts.iter().map(count).collect::<Vec<Json>>(),
+    });
+    format!("{report:#}\n")
+}

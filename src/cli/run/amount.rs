@@ -1,0 +1,46 @@
+//! Amounts as flags and `[run]` write them.
+
+use crate::trouble::Trouble;
+use crate::value::Decimal;
+
+/// What sorting may hold when nobody says otherwise.
+pub const MEMORY_LIMIT: usize = 1 << 30;
+/// Below this the engine's sort cannot work.
+const MEMORY_FLOOR: usize = 150 << 20;
+
+/// `8 GiB`, `500 MiB`, `2 GB`
+pub fn bytes(text: &str) -> Result<usize, Trouble> {
+    let refused = || {
+        Trouble::usage(format!("--memory-limit {text}: not an amount of memory"))
+            .help("write `8 GiB` or `500 MiB`")
+    };
+    let digits = text.trim().trim_end_matches(|it: char| it.is_alphabetic() || it == ' ');
+    let unit = text.trim()[digits.len()..].trim().to_ascii_lowercase();
+    let unit = match unit.as_str() {
+        "gib" | "g" => 1 << 30,
+        "mib" | "m" => 1 << 20,
+        "gb" => 1_000_000_000,
+        "mb" => 1_000_000,
+        _ => return Err(refused()),
+    };
+    let amount: usize = digits.parse().map_err(|_| refused())?;
+    let bytes = amount.checked_mul(unit).ok_or_else(refused)?;
+    if bytes < MEMORY_FLOOR {
+        return Err(Trouble::usage(format!("--memory-limit {text}: too little"))
+            .help("150 MiB is the least that works"));
+    }
+    Ok(bytes)
+}
+
+/// `0.1%` in millionths.
+pub fn share(text: &str) -> Result<u64, Trouble> {
+    let digits = text.trim().strip_suffix('%').map(str::trim);
+    let parsed = digits
+        .and_then(Decimal::parse)
+        .and_then(|it| it.with_scale(4))
+        .and_then(|it| u64::try_from(it.unscaled).ok())
+        .filter(|it| *it <= 1_000_000);
+    parsed.ok_or_else(|| {
+        Trouble::usage(format!("--max-rejected {text}: not a percentage")).help("write `0.1%`")
+    })
+}

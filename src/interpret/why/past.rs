@@ -1,0 +1,237 @@
+//! The past rows that the facts of a few judged rows look at: by fact and key, equal rows once.
+//!
+//! Only what a fact needs of a row is kept, and only rows of the keys that are asked about.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use crate::interpret::Row;
+use crate::interpret::eval;
+use crate::interpret::history;
+use crate::interpret::why::change;
+use crate::interpret::why::change::Change;
+use crate::ir::E;
+use crate::ir::Fact;
+use crate::ir::FactId;
+use crate::ir::Kind;
+use crate::ir::Reach;
+use crate::ir::RuleSet;
+use crate::ir::many::fields_of;
+use crate::schema::FieldId;
+use crate::schema::RecordId;
+use crate::value::Value;
+use crate::value::text::Form;
+
+type Key = Vec<Value>;
+
+/// What was gathered, by fact.
+#[derive(Debug, Clone, Default)]
+pub struct Past {
+    facts: BTreeMap<FactId, BTreeMap<Key, Vec<(Row, usize)>>>,
+}
+
+impl Past {
+    /// The rows of a key, each with how often it stands there.
+    pub fn rows(&self, id: FactId, key: &[Value]) -> impl Iterator<Item = (&Row, usize)> {
+        let rows = self.facts.get(&id).and_then(|it| it.get(key));
+        rows.into_iter().flatten().map(|it| (&it.0, it.1))
+    }
+
+    /// The rows of every key.
+    pub fn all(&self, id: FactId) -> impl Iterator<Item = (&Row, usize)> {
+        let keys = self.facts.get(&id).into_iter().flat_map(BTreeMap::values);
+        keys.flatten().map(|it| (&it.0, it.1))
+    }
+
+    /// With the facts of another reading in place of the same ones here.
+    pub fn with(&self, other: Past) -> Past {
+        let mut res = self.clone();
+        res.facts.extend(other.facts);
+        res
+    }
+
+    /// Rows of the declaration itself after the changes, under the keys that they have then.
+    pub fn changed(&self, set: &RuleSet, changes: &[Change]) -> Past {
+        let mut res = self.clone();
+        for (id, keys) in &mut res.facts {
+            let fact = &set.facts[id.0];
+            if !of_own(fact) {
+                continue;
+            }
+            let mut moved: BTreeMap<Key, Vec<(Row, usize)>> = BTreeMap::new();
+            for (row, times) in keys.values().flatten() {
+                let row = change::applied(&set.schema, row, fact.rows, changes);
+                if let Some(key) = key_of(set, fact, &row, false) {
+                    moved.entry(key).or_default().push((row, *times));
+                }
+            }
+            *keys = moved;
+        }
+        res
+    }
+}
+
+/// Gathers rows for the facts of judged rows.
+#[derive(Debug, Clone)]
+pub struct Gathering<'a> {
+    set: &'a RuleSet,
+    wanted: BTreeMap<FactId, Wanted>,
+}
+
+#[derive(Debug, Clone)]
+struct Wanted {
+    fields: Vec<FieldId>,
+    keys: BTreeSet<Key>,
+    found: BTreeMap<Key, BTreeMap<Key, usize>>,
+}
+
+/// A row can only be looked at when this field is one of these texts, or begins with one of them.
+#[derive(Debug, Clone)]
+pub struct Clue {
+    pub field: FieldId,
+    /// The length of what is compared; all of it when there is none.
+    pub digits: Option<u32>,
+    /// In this form.
+    pub form: Form,
+    pub texts: BTreeSet<String>,
+}
+
+impl<'a> Gathering<'a> {
+    pub fn new(set: &'a RuleSet, facts: &BTreeSet<FactId>, judged: &[Row]) -> Gathering<'a> {
+        let wanted = |id: &FactId| {
+            let fact = &set.facts[id.0];
+            let keys = judged.iter().filter_map(|it| key_of(set, fact, it, true)).collect();
+            (*id, Wanted { fields: fields(set, fact), keys, found: BTreeMap::new() })
+        };
+        Gathering { set, wanted: facts.iter().map(wanted).collect() }
+    }
+
+    fn of(&self, record: RecordId) -> impl Iterator<Item = (&FactId, &Wanted)> {
+        self.wanted.iter().filter(move |it| self.set.facts[it.0.0].rows == record)
+    }
+
+    /// By which rows of a record can be told from those that no fact looks at; nothing when every
+    /// row may count.
+    pub fn clues(&self, record: RecordId) -> Option<Vec<Clue>> {
+        self.of(record).map(|(id, wanted)| clue(&self.set.facts[id.0], wanted)).collect()
+    }
+
+    /// Whether a fact looks at this row of a record.
+    pub fn wants(&self, record: RecordId, row: &Row) -> bool {
+        self.of(record).any(|(id, wanted)| {
+            let key = key_of(self.set, &self.set.facts[id.0], row, false);
+            key.is_some_and(|it| wanted.keys.contains(&it))
+        })
+    }
+
+    pub fn add(&mut self, record: RecordId, row: &Row) {
+        for (id, wanted) in &mut self.wanted {
+            let fact = &self.set.facts[id.0];
+            if fact.rows != record {
+                continue;
+            }
+            let Some(key) = key_of(self.set, fact, row, false) else { continue };
+            if wanted.keys.contains(&key) {
+                let values = wanted.fields.iter().map(|it| row.get(*it)).collect();
+                *wanted.found.entry(key).or_default().entry(values).or_default() += 1;
+            }
+        }
+    }
+
+    /// What another reader gathered for the same question.
+    pub fn merge(&mut self, other: Gathering<'a>) {
+        for (id, theirs) in other.wanted {
+            let Some(ours) = self.wanted.get_mut(&id) else { continue };
+            for (key, rows) in theirs.found {
+                let found = ours.found.entry(key).or_default();
+                for (row, times) in rows {
+                    *found.entry(row).or_default() += times;
+                }
+            }
+        }
+    }
+
+    pub fn finish(self) -> Past {
+        let row = |fields: &[FieldId], values: Key| {
+            let mut row = Row::default();
+            for (field, value) in fields.iter().zip(values) {
+                row.set(*field, value);
+            }
+            row
+        };
+        let fact = |(id, it): (FactId, Wanted)| {
+            let rows = |(key, found): (Key, BTreeMap<Key, usize>)| {
+                let rows = found.into_iter().map(|(values, n)| (row(&it.fields, values), n));
+                (key, rows.collect())
+            };
+            (id, it.found.into_iter().map(rows).collect())
+        };
+        Past { facts: self.wanted.into_iter().map(fact).collect() }
+    }
+}
+
+/// Whether rows of the judged row's own declaration may count.
+pub fn of_own(fact: &Fact) -> bool {
+    match fact.reach {
+        Reach::All | Reach::SameDay => true,
+        Reach::Days(_) | Reach::Time(_) | Reach::Before | Reach::AsOf => false,
+    }
+}
+
+/// What is kept of a row: where single rows matter, their keys too.
+fn fields(set: &RuleSet, fact: &Fact) -> Vec<FieldId> {
+    let mut all: Vec<FieldId> = fact.of_rows().into_iter().flat_map(fields_of).collect();
+    if of_own(fact) || fact.filter.as_ref().is_some_and(has_established) {
+        all.extend(set.schema.key_fields(fact.rows));
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// Quantifiers ask what is possible; nothing else does inside rows.
+fn has_established(it: &E) -> bool {
+    matches!(it.kind, Kind::Established(_)) || it.parts().into_iter().any(has_established)
+}
+
+/// The key in the eyes of the judged row, or of another one; nothing when a part is missing.
+pub fn key_of(set: &RuleSet, fact: &Fact, row: &Row, judged: bool) -> Option<Key> {
+    let part = |(theirs, ours): &(E, E)| {
+        let form = theirs.ty.form().max(ours.ty.form());
+        let value = eval(set, if judged { ours } else { theirs }, row);
+        if value.is_missing() {
+            return None;
+        }
+        let value = value.as_decimal().map_or(value, Value::Decimal);
+        Some(history::formed(value, form))
+    };
+    fact.keys.iter().map(part).collect()
+}
+
+fn clue(fact: &Fact, wanted: &Wanted) -> Option<Clue> {
+    let form = |it: &(E, E)| it.0.ty.form().max(it.1.ty.form());
+    let plain = |it: &E| match &it.kind {
+        Kind::Field(id) => Some((*id, None)),
+        Kind::AtDigits(inner, digits) => match &inner.kind {
+            Kind::Field(id) => Some((*id, Some(*digits))),
+            _ => None,
+        },
+        _ => None,
+    };
+    let textual = fact.keys.iter().enumerate().filter(|it| it.1.0.ty.is_textual());
+    let found = textual.filter_map(|(at, it)| plain(&it.0).map(|found| (at, found, form(it))));
+    let (at, (field, digits), form) = match found.min_by_key(|it| it.2) {
+        Some(it) => it,
+        // Nothing is asked for: no row is.
+        None if wanted.keys.is_empty() => {
+            let field = wanted.fields.first().copied()?;
+            return Some(Clue { field, digits: None, form: Form::Exact, texts: BTreeSet::new() });
+        }
+        None => return None,
+    };
+    let texts = wanted.keys.iter().filter_map(|key| match &key[at] {
+        Value::Text(it) => Some(it.to_string()),
+        _ => None,
+    });
+    Some(Clue { field, digits, form, texts: texts.collect() })
+}

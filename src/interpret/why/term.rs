@@ -1,0 +1,116 @@
+//! The named values of a test: fields, derived values, parameters, statistics, lookups.
+
+use crate::interpret::Row;
+use crate::interpret::eval;
+use crate::interpret::explain;
+use crate::interpret::why::Bench;
+use crate::interpret::why::Term;
+use crate::ir::E;
+use crate::ir::FactId;
+use crate::ir::Kind;
+use crate::ir::Reach;
+use crate::ir::Statistic;
+use crate::value::Value;
+
+impl Bench<'_> {
+    /// As written, in one line.
+    pub fn words(&self, it: &E) -> String {
+        self.sources.slice(it.span).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The named values of an expression, each once; what has a name is not looked into.
+    pub fn terms(&self, it: &E, row: &Row) -> Vec<Term> {
+        let mut res: Vec<Term> = Vec::new();
+        for leaf in leaves(it) {
+            let term = self.term(leaf, row);
+            if !res.iter().any(|it| it.name == term.name) {
+                res.push(term);
+            }
+        }
+        res
+    }
+
+    fn term(&self, it: &E, row: &Row) -> Term {
+        let value = eval(self.set, it, row);
+        let (name, label) = self.name(it);
+        Term {
+            name,
+            label,
+            text: explain::words(self.set, &value, it, row),
+            missing: match value {
+                Value::Missing(reason) => Some(reason),
+                _ => None,
+            },
+            parts: match &it.kind {
+                Kind::Named(_, inner) => self.terms(inner, row),
+                _ => Vec::new(),
+            },
+        }
+    }
+
+    /// A fact as it is written here: rules that ask for the same share it.
+    pub fn fact_words(&self, id: FactId, it: &E) -> String {
+        let fact = &self.set.facts[id.0];
+        match fact.statistic {
+            Statistic::FirstDate if fact.reach == Reach::Before => "first past row".to_owned(),
+            Statistic::Latest => fact.words.to_string(),
+            _ => self.words(it),
+        }
+    }
+
+    /// The name of a value, and what the schema calls it.
+    pub fn name(&self, it: &E) -> (String, String) {
+        let schema = &self.set.schema;
+        match &it.kind {
+            Kind::Field(id) => {
+                let field = schema.field(*id);
+                (field.name.clone(), field.label.clone())
+            }
+            Kind::Named(name, _) => {
+                let words = self.words(it);
+                // With the arguments of the definition, where it has some.
+                let with_arguments = words.starts_with(&**name) && words.contains('(');
+                (if with_arguments { words } else { name.to_string() }, String::new())
+            }
+            Kind::Parameter(at, _) => (self.set.parameters[*at].name.to_string(), String::new()),
+            Kind::Fact(id) => (self.fact_words(*id, it), String::new()),
+            _ => (self.words(it), String::new()),
+        }
+    }
+}
+
+/// The expressions that have a name of their own, in the order in which they are written. Dates at
+/// which lists and parameters are read are understood.
+pub fn leaves(it: &E) -> Vec<&E> {
+    match &it.kind {
+        Kind::Field(_)
+        | Kind::Named(..)
+        | Kind::Parameter(..)
+        | Kind::Fact(_)
+        | Kind::Lookup(_)
+        | Kind::Total(_)
+        | Kind::Hit(_) => vec![it],
+        Kind::InGroup(inner, ..) | Kind::Judged(inner) => leaves(inner),
+        Kind::InList(inner) => leaves(&inner.key),
+        Kind::Literal(_)
+        | Kind::Negate(_)
+        | Kind::Arithmetic(..)
+        | Kind::Widen(_)
+        | Kind::Call(..)
+        | Kind::OrElse(..)
+        | Kind::AtDigits(..)
+        | Kind::Compare(..)
+        | Kind::Member(..)
+        | Kind::OneOf(..)
+        | Kind::Under(..)
+        | Kind::TextTest(..)
+        | Kind::IsMissing(_)
+        | Kind::Established(_)
+        | Kind::Not(_)
+        | Kind::And(_)
+        | Kind::Or(_)
+        | Kind::AtLeast(..)
+        | Kind::Guard(..)
+        | Kind::Open(..) => it.parts().into_iter().flat_map(leaves).collect(),
+    }
+}

@@ -1,0 +1,99 @@
+//! Fields that are known only after the declaration is accepted: results of controls.
+
+use std::sync::Arc;
+
+use crate::diagnostic::Code;
+use crate::diagnostic::Diagnostic;
+use crate::ir::E;
+use crate::ir::Expr;
+use crate::ir::Fact;
+use crate::ir::Kind;
+use crate::ir::Reach;
+use crate::ir::Rule;
+use crate::ir::lower::Lowering;
+use crate::ir::many::Source;
+use crate::ir::many::fields_of;
+use crate::schema::FieldId;
+use crate::schema::Known;
+use crate::schema::Type;
+use crate::source::Span;
+
+impl Lowering<'_> {
+    /// The fact, its rows counted from when on the results that it reads are known.
+    pub fn fact_of(&mut self, mut fact: Fact, source: &Source, span: Span) -> E {
+        let read = [&fact.filter, &fact.value, &fact.weight].into_iter().flatten();
+        let mut from: Vec<FieldId> =
+            read.flat_map(fields_of).filter_map(|it| self.known_from(it)).collect();
+        from.sort();
+        from.dedup();
+        if let [_, other, ..] = from.as_slice() {
+            let name = &self.schema.field(*other).name;
+            let message = format!("results that are known at two times, one from `{name}` on");
+            let it = Diagnostic::new(Code::T5107, span, message);
+            self.push(it.help("ask for one of them at a time"));
+            return self.error(span);
+        }
+        if let ([from], Some(_)) = (from.as_slice(), &fact.dates) {
+            let ty = self.schema.field(*from).ty.clone();
+            if ty == Type::DateTime {
+                fact.instants.clone_from(&source.instants);
+            }
+            fact.known_from = Some(Arc::new(Expr { kind: Kind::Field(*from), ty, span }));
+        }
+        self.fact(fact, span)
+    }
+
+    fn known_from(&self, id: FieldId) -> Option<FieldId> {
+        match self.schema.field(id).known {
+            Some(Known::From(field)) => Some(FieldId { field, ..id }),
+            Some(Known::Later) | None => None,
+        }
+    }
+
+    /// T5107: a condition or score that reads what nobody knows when the declaration is accepted.
+    /// What is shown and said may: the rule does not depend on it.
+    pub fn known_too_late(&mut self, rule: &Rule) {
+        let mut found: Vec<(Span, FieldId)> = Vec::new();
+        for it in std::iter::once(&rule.outcome).chain(&rule.score) {
+            self.results_in(it, &mut found);
+        }
+        found.sort();
+        found.dedup_by_key(|it| it.0);
+        for (span, field) in found {
+            let name = &self.schema.field(field).name;
+            let record = &self.schema.record(field.record).name;
+            let message = format!("`{name}` is not known when the declaration is accepted");
+            let help = format!("ask for results of the past: `… over past {record}s …`");
+            self.push(Diagnostic::new(Code::T5107, span, message).help(help));
+        }
+    }
+
+    fn results_in(&self, it: &E, found: &mut Vec<(Span, FieldId)>) {
+        let late = |it: &E| {
+            let mut all = fields_of(it).into_iter();
+            all.find(|it| self.schema.field(*it).known.is_some())
+        };
+        match &it.kind {
+            Kind::Field(_) => found.extend(late(it).map(|field| (it.span, field))),
+            // What a derived field reads is written in the schema: the rule only names it.
+            Kind::Named(_, inner) if inner.span.file != it.span.file => {
+                let mut inside = Vec::new();
+                self.results_in(inner, &mut inside);
+                found.extend(inside.into_iter().map(|(_, field)| (it.span, field)));
+            }
+            Kind::Fact(id) => {
+                let fact = &self.facts[id.0];
+                let own = fact.judged().into_iter().find_map(late);
+                let field = own.or_else(|| match (&fact.dates, fact.reach) {
+                    (None, _) => fact.of_rows().into_iter().find_map(late),
+                    (Some(_), Reach::SameDay) if fact.known_from.is_none() => {
+                        fact.of_rows().into_iter().find_map(late)
+                    }
+                    _ => None,
+                });
+                found.extend(field.map(|field| (it.span, field)));
+            }
+            _ => it.parts().into_iter().for_each(|it| self.results_in(it, found)),
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! A few declarations of a data set: their rows, the past rows that rules look at, and why.
+//!
+//! Nothing else of the data is kept: rows are told apart while they are read.
+
+pub mod gather;
+pub mod what_if;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow::array::Array;
+use arrow::array::AsArray;
+use arrow::record_batch::RecordBatch;
+
+use crate::data::Table;
+use crate::data::scan::Scan;
+use crate::decide;
+use crate::decide::Decision;
+use crate::decide::secret::Secrets;
+use crate::diagnostic::similar;
+use crate::hit::Outcome;
+use crate::interpret;
+use crate::interpret::Row;
+use crate::interpret::explain;
+use crate::interpret::row;
+use crate::interpret::why::Answer;
+use crate::interpret::why::Bench;
+use crate::interpret::why::change;
+use crate::interpret::why::change::Change;
+use crate::interpret::why::flip::Together;
+use crate::ir::FactId;
+use crate::ir::RuleId;
+use crate::ir::RuleSet;
+use crate::run;
+use crate::run::Opened;
+use crate::run::Options;
+use crate::run::one::gather::gather;
+use crate::run::one::what_if::WhatIf;
+use crate::schema::RecordId;
+use crate::source::Sources;
+use crate::trouble::Trouble;
+use crate::value::Value;
+
+/// What is asked.
+pub struct Question<'a> {
+    pub ids: &'a [String],
+    pub rules: &'a [RuleId],
+    pub what_if: &'a [WhatIf],
+    /// Of the draws, where the policy is asked for what it decides.
+    pub secrets: Option<&'a Secrets>,
+    /// Say what would turn the answers of these outcomes.
+    pub flips: &'a [Outcome],
+}
+
+/// A declaration, and its rows that rules judge: the outermost first, then by key.
+#[derive(Debug, Clone)]
+pub struct Declaration {
+    pub id: String,
+    pub rows: Vec<Judged>,
+    /// What is supposed of it.
+    pub changes: Vec<Change>,
+    /// What the policy makes of it, its neighbours aside.
+    pub decision: Option<Decision>,
+}
+
+/// A row of a level, and what its rules say of it.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    pub level: RecordId,
+    pub row: Row,
+    pub answers: Vec<Answer>,
+    /// What the same rules said before a what-if; empty without one.
+    pub before: Vec<Outcome>,
+}
+
+/// Every answer about these declarations, in the order of the question.
+///
+/// Errors: data that cannot be read, and declarations that they do not hold.
+pub fn explain(
+    set: &RuleSet,
+    sources: &Sources,
+    opened: &Opened,
+    question: &Question,
+    options: &Options,
+) -> Result<Vec<Declaration>, Trouble> {
+    let mut all = find(set, opened, question, options)?;
+    let facts: BTreeSet<FactId> = set.facts_of(&opened.rules, true).into_iter().collect();
+    for it in &mut all {
+        it.changes = what_if::changes(set, question.what_if, it)?;
+    }
+    let mut asked: Vec<Row> = all.iter().flat_map(|it| &it.rows).map(|it| it.row.clone()).collect();
+    for it in all.iter().filter(|it| !it.changes.is_empty()) {
+        let changed = |row: &Judged| change::applied(&set.schema, &row.row, row.level, &it.changes);
+        asked.extend(it.rows.iter().map(changed));
+    }
+    let mut past = gather(set, opened, &facts, &asked, options)?;
+    for it in &mut all {
+        if it.changes.is_empty() {
+            continue;
+        }
+        let bench = Bench { set, sources, past: &past };
+        for judged in &mut it.rows {
+            let row = bench.informed(&judged.row, &facts, &[]);
+            let rules = at_level(set, question.rules, judged.level);
+            judged.before = rules.map(|rule| interpret::outcome(set, rule, &row)).collect();
+            judged.row = change::applied(&set.schema, &judged.row, judged.level, &it.changes);
+        }
+        past = past.changed(set, &it.changes);
+    }
+    let bench = Bench { set, sources, past: &past };
+    for judged in all.iter_mut().flat_map(|it| &mut it.rows) {
+        judged.row = bench.informed(&judged.row, &facts, &[]);
+        let rules = at_level(set, question.rules, judged.level);
+        judged.answers = rules.map(|rule| bench.answer(rule, &judged.row)).collect();
+    }
+    if let Some(secrets) = question.secrets {
+        all.iter_mut().for_each(|it| it.decision = decide(set, secrets, it));
+    }
+    if !question.flips.is_empty() {
+        turn(&mut all, &bench, opened, question, options)?;
+    }
+    Ok(all)
+}
+
+/// The findings in the order of a run's lines: by key, then by rule.
+fn decide(set: &RuleSet, secrets: &Secrets, it: &Declaration) -> Option<Decision> {
+    let level = set.policy.as_ref()?.level;
+    let own = it.rows.iter().find(|row| row.level == level)?;
+    let text = |row: &Row, record: RecordId| -> Vec<String> {
+        let keys = set.schema.key_fields(record);
+        keys.into_iter().filter_map(|id| explain::plain_text(&row.get(id))).collect()
+    };
+    let keys = text(&own.row, level);
+    let mut found = Vec::new();
+    for judged in &it.rows {
+        let item: Vec<String> =
+            text(&judged.row, judged.level).into_iter().skip(keys.len()).collect();
+        for answer in &judged.answers {
+            found.extend(decide::finding(set, answer.rule, item.clone(), &judged.row));
+        }
+    }
+    decide::alone(set, secrets, keys, &own.row, found)
+}
+
+fn at_level<'a>(
+    set: &'a RuleSet,
+    rules: &'a [RuleId],
+    level: RecordId,
+) -> impl Iterator<Item = RuleId> + 'a {
+    rules.iter().copied().filter(move |it| set.rules[it.0].level == level)
+}
+
+/// Adds what would turn each answer. Past rows of keys that a change brings up are read as well.
+fn turn(
+    all: &mut [Declaration],
+    bench: &Bench,
+    opened: &Opened,
+    question: &Question,
+    options: &Options,
+) -> Result<(), Trouble> {
+    let set = bench.set;
+    let mut facts = BTreeSet::new();
+    let mut asked: Vec<Row> = Vec::new();
+    let mut ways: Vec<Vec<Together>> = Vec::new();
+    for judged in all.iter().flat_map(|it| &it.rows) {
+        for answer in judged.answers.iter().filter(|it| question.flips.contains(&it.outcome)) {
+            let found = bench.ways(answer.rule, &judged.row);
+            for way in &found {
+                let plain: Vec<Change> = way.iter().map(|it| it.change.clone()).collect();
+                let moved = bench.moved(answer.rule, &plain);
+                if !moved.is_empty() {
+                    facts.extend(moved);
+                    asked.push(change::applied(&set.schema, &judged.row, judged.level, &plain));
+                }
+            }
+            ways.push(found);
+        }
+    }
+    let more;
+    let bench = if asked.is_empty() {
+        Bench { set, sources: bench.sources, past: bench.past }
+    } else {
+        asked.extend(all.iter().flat_map(|it| &it.rows).map(|it| it.row.clone()));
+        let gathered = gather(set, opened, &facts, &asked, options)?;
+        let changes = all.iter().flat_map(|it| it.changes.clone()).collect::<Vec<_>>();
+        let gathered = if changes.is_empty() { gathered } else { gathered.changed(set, &changes) };
+        more = bench.past.with(gathered);
+        Bench { set, sources: bench.sources, past: &more }
+    };
+    let mut ways = ways.into_iter();
+    for judged in all.iter_mut().flat_map(|it| &mut it.rows) {
+        let row = &judged.row;
+        for answer in judged.answers.iter_mut().filter(|it| question.flips.contains(&it.outcome)) {
+            let found = ways.next().unwrap_or_default();
+            answer.flips = bench.flips(answer.rule, row, &found);
+        }
+    }
+    Ok(())
+}
+
+/// Reads a table side by side, each reader into a place of its own.
+pub fn each<T: Send>(
+    table: &Arc<Table>,
+    options: &Options,
+    start: impl Fn() -> T + Sync,
+    add: impl Fn(&mut T, &RecordBatch) -> Result<(), Trouble> + Sync,
+) -> Result<Vec<T>, Trouble> {
+    table.prepare()?;
+    let scan = Arc::new(Scan::new(table, options.batch_size, true));
+    let parts = options.threads.max(1);
+    let read = |part: usize| -> Result<T, Trouble> {
+        let mut own = start();
+        for batch in scan.clone().batches(part, parts) {
+            add(&mut own, &batch?)?;
+        }
+        Ok(own)
+    };
+    std::thread::scope(|scope| {
+        let read = &read;
+        let readers: Vec<_> = (0..parts).map(|part| scope.spawn(move || read(part))).collect();
+        let join = |it: std::thread::ScopedJoinHandle<'_, Result<T, Trouble>>| {
+            it.join().map_err(|_| Trouble::bug("a reader stopped"))?
+        };
+        readers.into_iter().map(join).collect()
+    })
+}
+
+/// The rows of the declarations, merged at outer levels as a run does it.
+fn find(
+    set: &RuleSet,
+    opened: &Opened,
+    question: &Question,
+    options: &Options,
+) -> Result<Vec<Declaration>, Trouble> {
+    let schema = &set.schema;
+    let lineage = schema.lineage(opened.inner);
+    let outermost = lineage.last().copied().unwrap_or(opened.inner);
+    let wanted: BTreeSet<&str> = question.ids.iter().map(String::as_str).collect();
+    let mut rows: BTreeMap<(String, usize, Vec<Value>, usize), Judged> = BTreeMap::new();
+    let own: Option<Arc<Table>> = opened.outer.as_ref().map(|it| Arc::new(it.again()));
+    for (table, is_outer) in [(Some(&opened.table), false), (own.as_ref(), true)] {
+        let Some(table) = table else { continue };
+        let mut found: Vec<Row> = Vec::new();
+        let columns = row::columns(set, &table.arrow);
+        let id = Id::new(set, outermost, table);
+        for part in each(table, options, Vec::new, |rows: &mut Vec<Row>, batch| {
+            for at in (0..batch.num_rows()).filter(|at| id.may_be(batch, *at, &wanted)) {
+                rows.push(row::row(set, &columns, batch, at));
+            }
+            Ok(())
+        })? {
+            found.extend(part);
+        }
+        found.retain(|it| wanted.contains(id_of(set, outermost, it).as_str()));
+        // In an order that files and readers have no say in.
+        found.sort_by_cached_key(|it| format!("{it:?}"));
+        for (number, row) in found.into_iter().enumerate() {
+            let id = id_of(set, outermost, &row);
+            for (depth, level) in lineage.iter().rev().enumerate() {
+                let inner = *level == opened.inner;
+                if inner && is_outer || own.is_some() && !inner && !is_outer {
+                    continue;
+                }
+                let key: Vec<Value> =
+                    schema.key_fields(*level).into_iter().map(|it| row.get(it)).collect();
+                let number = if inner { number } else { 0 };
+                let place = (id.clone(), depth, key, number);
+                rows.entry(place)
+                    .and_modify(|known| run::agree(set, *level, &mut known.row, &row))
+                    .or_insert_with(|| Judged {
+                        level: *level,
+                        row: row.clone(),
+                        answers: Vec::new(),
+                        before: Vec::new(),
+                    });
+            }
+        }
+    }
+    let mut res: Vec<Declaration> = question
+        .ids
+        .iter()
+        .map(|id| Declaration {
+            id: id.clone(),
+            rows: Vec::new(),
+            changes: Vec::new(),
+            decision: None,
+        })
+        .collect();
+    for ((id, ..), judged) in rows {
+        for it in res.iter_mut().filter(|it| it.id == id) {
+            it.rows.push(judged.clone());
+        }
+    }
+    match res.iter().find(|it| it.rows.is_empty()) {
+        Some(it) => Err(unknown(set, opened, outermost, &it.id, options)),
+        None => Ok(res),
+    }
+}
+
+/// How the identifier of a declaration is found in a batch.
+struct Id {
+    /// The column, where the key is one text.
+    column: Option<usize>,
+}
+
+impl Id {
+    fn new(set: &RuleSet, outermost: RecordId, table: &Table) -> Id {
+        let fields = set.schema.key_fields(outermost);
+        let column = match fields.as_slice() {
+            [only] if set.schema.field(*only).ty.is_textual() => {
+                table.arrow.index_of(&row::column_name(&set.schema, *only)).ok()
+            }
+            _ => None,
+        };
+        Id { column }
+    }
+
+    fn may_be(&self, batch: &RecordBatch, at: usize, wanted: &BTreeSet<&str>) -> bool {
+        let Some(column) = self.column else { return true };
+        let text = batch.column(column).as_string::<i32>();
+        text.is_valid(at) && wanted.contains(text.value(at))
+    }
+}
+
+/// The keys of the outermost record as one text: `10681065`.
+fn id_of(set: &RuleSet, outermost: RecordId, row: &Row) -> String {
+    let keys = set.schema.key_fields(outermost);
+    keys.into_iter().map(|it| row.get(it).to_string()).collect::<Vec<_>>().join("/")
+}
+
+fn unknown(
+    set: &RuleSet,
+    opened: &Opened,
+    outermost: RecordId,
+    id: &str,
+    options: &Options,
+) -> Trouble {
+    let name = &set.schema.record(outermost).name;
+    let table = Arc::new(opened.table.again());
+    let columns = row::columns(set, &table.arrow);
+    let begins: String = id.chars().take(2).collect();
+    let known = each(&table, options, BTreeSet::new, |known, batch| {
+        for at in 0..batch.num_rows() {
+            let other = id_of(set, outermost, &row::row(set, &columns, batch, at));
+            if other.starts_with(&begins) && other.len().abs_diff(id.len()) <= 1 {
+                known.insert(other);
+            }
+        }
+        Ok(())
+    });
+    let known: BTreeSet<String> = known.into_iter().flatten().flatten().collect();
+    let near = similar(id, known.iter().map(String::as_str));
+    let trouble = Trouble::usage(format!("the data hold no {name} `{id}`"));
+    trouble.help(match near.as_slice() {
+        [] => "name the data set that holds it, and the key as the data have it".to_owned(),
+        near => format!("did you mean {}?", near.join(", ")),
+    })
+}

@@ -1,0 +1,177 @@
+//! The lines of a run, once as they were written and once as they are found again.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::path::Path;
+
+use arrow::array::Array;
+use arrow::array::AsArray;
+use arrow::datatypes::DataType;
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::hit::Outcome;
+use crate::run::decisions;
+use crate::run::lines;
+use crate::trouble::Trouble;
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    Lines,
+    Decisions,
+}
+
+/// Lines by what they are about: the keys of the row, and the rule; decisions by their keys.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Said {
+    what: What,
+    lines: BTreeMap<(Vec<String>, String), Vec<Words>>,
+    count: usize,
+}
+
+/// By the columns after the keys.
+type Words = Vec<Option<String>>;
+
+impl What {
+    fn columns(self) -> &'static [&'static str] {
+        match self {
+            What::Lines => &lines::COLUMNS,
+            What::Decisions => &decisions::COLUMNS,
+        }
+    }
+
+    /// The column that says it in a word: the outcome, the channel.
+    fn word(self) -> usize {
+        match self {
+            What::Lines => 1,
+            What::Decisions => 0,
+        }
+    }
+}
+
+/// One thing said differently.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// `10681065`, `D1/3`
+    pub keys: String,
+    /// Empty for a decision.
+    pub rule: String,
+    /// `hit, undecided`: of several rows with one key, all.
+    pub recorded: String,
+    pub replayed: String,
+    /// Where only words differ: in which columns.
+    pub columns: Vec<&'static str>,
+}
+
+impl Said {
+    pub fn new(what: What) -> Said {
+        Said { what, lines: BTreeMap::new(), count: 0 }
+    }
+
+    /// Takes in lines of the declaration that is asked for, or all.
+    ///
+    /// Errors: a batch that holds no lines.
+    pub fn add(&mut self, batch: &RecordBatch, only: Option<&str>) -> Result<(), Trouble> {
+        let (schema, columns) = (batch.schema(), self.what.columns());
+        let is_text = schema.fields().iter().all(|it| *it.data_type() == DataType::Utf8);
+        let names: Vec<&str> = schema.fields().iter().map(|it| it.name().as_str()).collect();
+        if !is_text || !names.ends_with(columns) {
+            return Err(Trouble::data("an output of the run has other columns than it should"));
+        }
+        let keys = names.len() - columns.len();
+        for row in 0..batch.num_rows() {
+            let text = |at: usize| {
+                let column = batch.column(at).as_string::<i32>();
+                column.is_valid(row).then(|| column.value(row).to_owned())
+            };
+            let key: Vec<String> = (0..keys).map(|at| text(at).unwrap_or_default()).collect();
+            if only.is_some_and(|it| key.first().is_none_or(|key| key != it)) {
+                continue;
+            }
+            let words: Words = (keys..batch.num_columns()).map(text).collect();
+            let rule = match self.what {
+                What::Lines => words[0].clone().unwrap_or_default(),
+                What::Decisions => String::new(),
+            };
+            self.lines.entry((key, rule)).or_default().push(words);
+            self.count += 1;
+        }
+        Ok(())
+    }
+
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// What a column holds of the first line.
+    pub fn first(&self, column: &str) -> Option<&str> {
+        let at = self.what.columns().iter().position(|it| *it == column)?;
+        self.lines.values().next()?.first()?.get(at)?.as_deref()
+    }
+
+    /// In the order of keys and rules.
+    pub fn differences(&self, replayed: &Said) -> Vec<Difference> {
+        let all: BTreeSet<_> = self.lines.keys().chain(replayed.lines.keys()).collect();
+        let none = Vec::new();
+        let mut res = Vec::new();
+        for about in all {
+            let one = self.lines.get(about).unwrap_or(&none);
+            let other = replayed.lines.get(about).unwrap_or(&none);
+            if one == other {
+                continue;
+            }
+            let columns = match one.len() == other.len() && self.said(one) == self.said(other) {
+                true => self.differing(one, other),
+                false => Vec::new(),
+            };
+            let keys: Vec<&str> =
+                about.0.iter().map(String::as_str).filter(|it| !it.is_empty()).collect();
+            res.push(Difference {
+                keys: keys.join("/"),
+                rule: about.1.clone(),
+                recorded: self.said(one),
+                replayed: self.said(other),
+                columns,
+            });
+        }
+        res
+    }
+
+    fn said(&self, lines: &[Words]) -> String {
+        if lines.is_empty() {
+            return match self.what {
+                What::Lines => Outcome::NoHit.words().to_owned(),
+                What::Decisions => "nothing".to_owned(),
+            };
+        }
+        let word = |it: &Words| it.get(self.what.word()).cloned().flatten().unwrap_or_default();
+        lines.iter().map(word).collect::<Vec<_>>().join(", ")
+    }
+
+    fn differing(&self, one: &[Words], other: &[Words]) -> Vec<&'static str> {
+        let differs = |at: usize| one.iter().zip(other).any(|(a, b)| a.get(at) != b.get(at));
+        let columns = self.what.columns();
+        (0..columns.len()).filter(|at| differs(*at)).map(|at| columns[at]).collect()
+    }
+}
+
+/// Of a file of hits, or of decisions.
+///
+/// Errors: a file that cannot be read as such.
+pub fn read(path: &Path, what: What, only: Option<&str>) -> Result<Said, Trouble> {
+    let refused = || {
+        Trouble::data(format!("{}: cannot be read as what a run wrote", path.display()))
+            .help("`tamis verify` says whether it is as it was written")
+    };
+    let file = File::open(path).map_err(|_| refused())?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .and_then(|it| it.build())
+        .map_err(|_| refused())?;
+    let mut said = Said::new(what);
+    for batch in reader {
+        said.add(&batch.map_err(|_| refused())?, only)?;
+    }
+    Ok(said)
+}
