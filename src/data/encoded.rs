@@ -55,7 +55,8 @@ fn is_whole(it: &ColumnChunkMetaData) -> bool {
     it.dictionary_page_offset().is_some() && it.page_encoding_stats_mask().is_some_and(only)
 }
 
-/// The same footer, by which the marked columns are read by dictionary; `None` where they cannot be.
+/// The same footer, by which the marked columns are read by dictionary; `None` where they cannot
+/// be.
 pub fn footer(plain: &ArrowReaderMetadata, marked: &[bool]) -> Option<ArrowReaderMetadata> {
     let field = |(at, it): (usize, &Arc<Field>)| match marked.get(at) {
         Some(true) => Arc::new(Field::new(it.name(), data_type(), it.is_nullable())),

@@ -24,8 +24,8 @@ use tamis::probe::Line;
 use tamis::probe::Project;
 use tamis::probe::Said;
 
-use crate::generate;
 use crate::archive;
+use crate::generate;
 use crate::past;
 use crate::rows;
 use crate::seed::Random;

@@ -1,0 +1,126 @@
+//! Portions of files as canonical batches: what does not fit is counted, what cannot be judged left
+//! out.
+
+use std::sync::Arc;
+
+use arrow::array::Array;
+use arrow::array::UInt64Array;
+use arrow::record_batch::RecordBatch;
+
+use crate::data::Converted;
+use crate::data::ROW_BITS;
+use crate::data::Table;
+use crate::data::columnar;
+use crate::data::convert::Cell;
+use crate::data::encoded::Memory;
+use crate::data::scan;
+use crate::data::tally;
+use crate::data::tally::Batch;
+use crate::data::text;
+use crate::trouble::Trouble;
+
+impl Table {
+    /// A portion of a file as a canonical batch.
+    ///
+    /// Errors: columns that cannot be converted at all.
+    pub fn canonical(
+        &self,
+        number: usize,
+        raw: &scan::Raw,
+        memory: &mut Memory,
+    ) -> Result<RecordBatch, Trouble> {
+        let file = &self.files[number];
+        let (columns, ragged) = match &raw.rows {
+            scan::RawRows::Text(records) => text::columns(file, &self.fields, records),
+            scan::RawRows::Columns(batch) => {
+                let encoded = &self.encoded;
+                let columns = columnar::columns(file, &self.fields, encoded, batch, memory)?;
+                (columns, vec![false; batch.num_rows()])
+            }
+        };
+        self.batch(number, raw, columns, &ragged)
+    }
+
+    /// Counts what does not fit and leaves out rows that are rejected. Ragged rows are rejected
+    /// whole.
+    fn batch(
+        &self,
+        number: usize,
+        raw: &scan::Raw,
+        columns: Vec<Converted>,
+        ragged: &[bool],
+    ) -> Result<RecordBatch, Trouble> {
+        let file = &self.files[number];
+        let rows = ragged.len();
+        let mut tally = Batch { read: rows as u64, ..Batch::default() };
+        let mut rejected: Vec<bool> = ragged.to_vec();
+        let mut faulty = rejected.clone();
+        for (row, _) in rejected.iter().enumerate().filter(|it| *it.1) {
+            tally.faults.push((String::new(), "ragged row", raw.row_of_file(row)));
+        }
+        let mut arrays = Vec::with_capacity(columns.len());
+        for (field, Converted { array, faults }) in self.fields.iter().zip(columns) {
+            let mut blame = |row: usize, reason: &'static str| {
+                if field.told {
+                    tally.faults.push((field.name.clone(), reason, raw.row_of_file(row)));
+                    faulty[row] = true;
+                }
+                rejected[row] |= field.needed;
+            };
+            let mut at_fault = vec![false; if field.needed { rows } else { 0 }];
+            for (row, cell) in faults {
+                let reason = match cell {
+                    Cell::Given | Cell::Missing => continue,
+                    Cell::NotReadable => "not readable",
+                    Cell::OutOfRange => "out of range",
+                };
+                blame(row, reason);
+                if let Some(it) = at_fault.get_mut(row) {
+                    *it = true;
+                }
+            }
+            if field.needed && 0 < array.null_count() {
+                for row in (0..rows).filter(|it| array.is_null(*it)) {
+                    if !at_fault[row] && !ragged[row] {
+                        blame(row, "missing");
+                    }
+                }
+            }
+            if let Some(known) = &field.known {
+                let outside = tally::outside(known, &array);
+                if 0 < outside {
+                    *tally.outside.entry(field.name.clone()).or_default() += outside;
+                }
+            }
+            arrays.push(array);
+        }
+        if let Some(outer) = &self.outer
+            && let Some(headers) = outer.headers.get()
+        {
+            let key = outer.keys.join(", ");
+            for row in headers.fill(&self.arrow, &outer.keys, &mut arrays)? {
+                let place = raw.row_of_file(row);
+                tally.faults.push((key.clone(), "no outer record of this key", place));
+                faulty[row] = true;
+            }
+        }
+        tally.faulty = faulty.iter().filter(|it| **it).count() as u64;
+        tally.rejected = rejected.iter().filter(|it| **it).count() as u64;
+        let some_rejected = 0 < tally.rejected;
+        self.tally.add(&file.shown, tally);
+        if let Some(base) = self.numbered {
+            let start = ((base + number as u64) << ROW_BITS) + raw.first;
+            let numbers = (0..rows as u64).map(|it| start + it);
+            arrays.push(Arc::new(UInt64Array::from_iter_values(numbers)));
+        }
+        let options = arrow::record_batch::RecordBatchOptions::new().with_row_count(Some(rows));
+        let broken = |_| Trouble::bug("a batch does not fit its own schema");
+        let batch = RecordBatch::try_new_with_options(self.arrow.clone(), arrays, &options)
+            .map_err(broken)?;
+        if !some_rejected {
+            return Ok(batch);
+        }
+        let keep: arrow::array::BooleanArray = rejected.iter().map(|it| Some(!it)).collect();
+        arrow::compute::filter_record_batch(&batch, &keep).map_err(broken)
+    }
+}
