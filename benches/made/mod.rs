@@ -145,8 +145,11 @@ pub fn project(folder: &Path, text: &str) -> Result<()> {
     fs::copy(format!("{PROJECT}/nomenclature/hs.csv"), folder.join("nomenclature/hs.csv"))?;
     fs::copy(format!("{PROJECT}/schema.tamis"), folder.join("schema.tamis"))?;
     let toml = fs::read_to_string(format!("{PROJECT}/tamis.toml"))?;
-    let rules = "rules = [\"*/**/*.tamis\", \"shared.tamis\"]";
-    fs::write(folder.join("tamis.toml"), toml.replace(rules, "rules = [\"rules.tamis\"]"))?;
+    let own = |line: &str| match line.starts_with("rules ") {
+        true => "rules = [\"rules.tamis\"]\n".to_owned(),
+        false => format!("{line}\n"),
+    };
+    fs::write(folder.join("tamis.toml"), toml.lines().map(own).collect::<String>())?;
     Ok(())
 }
 
