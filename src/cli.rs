@@ -287,7 +287,7 @@ impl Context {
 }
 
 /// An absolute path as seen from the current folder.
-fn from_here(path: &Path) -> PathBuf {
+pub fn from_here(path: &Path) -> PathBuf {
     let Ok(here) = std::env::current_dir().and_then(|it| it.canonicalize()) else {
         return path.to_path_buf();
     };

@@ -33,6 +33,7 @@ const FILES: &[(&str, &[u8])] = &[
     ("tamis.toml", include_bytes!("../../rules/tamis.toml")),
     ("schema.tamis", include_bytes!("../../rules/schema.tamis")),
     ("shared.tamis", include_bytes!("../../rules/shared.tamis")),
+    ("policy.tamis", include_bytes!("../../rules/policy.tamis")),
     ("nomenclature/hs.csv", include_bytes!("../../rules/nomenclature/hs.csv")),
     ("lists/agreements.csv", include_bytes!("../../rules/lists/agreements.csv")),
     ("lists/courier_offices.csv", include_bytes!("../../rules/lists/courier_offices.csv")),

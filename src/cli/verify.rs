@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::Value as Json;
 use serde_json::json;
 
+use crate::cli;
 use crate::cli::Context;
 use crate::cli::check;
 use crate::cli::output;
@@ -117,7 +118,8 @@ pub fn inputs(manifest: &Manifest, root: &Path) -> Vec<Difference> {
 pub fn root(manifest: &Manifest, context: &Context) -> PathBuf {
     let dir = &context.global.dir;
     if dir == Path::new(".") {
-        return PathBuf::from(&manifest.facts.folder);
+        let seen = cli::from_here(Path::new(&manifest.facts.folder));
+        return if seen.as_os_str().is_empty() { dir.clone() } else { seen };
     }
     let found = data::manifest::discover(dir).and_then(|it| Some(it.parent()?.to_path_buf()));
     let found = found.unwrap_or_else(|| dir.clone());
