@@ -10,6 +10,7 @@ pub mod fmt;
 pub mod init;
 pub mod ls;
 pub mod output;
+#[cfg(feature = "engine")]
 pub mod progress;
 #[cfg(feature = "engine")]
 pub mod replay;
@@ -80,6 +81,7 @@ pub struct Global {
     #[arg(env = "TAMIS_COLOR", hide_env = true)]
     color: When,
     /// Progress, on stderr
+    #[cfg(feature = "engine")]
     #[arg(long, value_name = "HOW", global = true, default_value = "auto")]
     #[arg(env = "TAMIS_PROGRESS", hide_env = true)]
     progress: progress::Mode,
