@@ -11,6 +11,8 @@ use crate::cli::output;
 use crate::cli::output::Output;
 use crate::cli::scope;
 use crate::ir::RuleSet;
+use crate::ir::cases::Subject;
+use crate::ir::cases::Test;
 use crate::project::Project;
 use crate::report::diagnostics;
 use crate::report::diagnostics::Checked;
@@ -106,17 +108,21 @@ struct Item {
     tags: Vec<String>,
     /// Rows of a list, values of a parameter.
     entries: Option<usize>,
+    /// Cases of the tests of a rule or profile.
+    tests: Option<usize>,
     /// `rules/R0101.tamis:3`
     place: String,
 }
 
-const COLUMNS: [&str; 11] = [
-    "kind", "name", "title", "owner", "status", "from", "to", "channel", "tags", "entries", "place",
+const COLUMNS: [&str; 12] = [
+    "kind", "name", "title", "owner", "status", "from", "to", "channel", "tags", "entries",
+    "tests", "place",
 ];
 
 impl Item {
-    fn cells(&self) -> [String; 11] {
+    fn cells(&self) -> [String; 12] {
         let given = |it: &Option<String>| it.clone().unwrap_or_default();
+        let number = |it: Option<usize>| it.map(|it| it.to_string()).unwrap_or_default();
         [
             self.kind.word().to_owned(),
             self.name.clone(),
@@ -127,7 +133,8 @@ impl Item {
             given(&self.to),
             self.channel.clone(),
             self.tags.join(", "),
-            self.entries.map(|it| it.to_string()).unwrap_or_default(),
+            number(self.entries),
+            number(self.tests),
             self.place.clone(),
         ]
     }
@@ -138,7 +145,7 @@ impl Item {
             "kind": self.kind.word(), "name": self.name, "title": given(&self.title),
             "owner": self.owner, "status": given(&self.status), "from": self.from, "to": self.to,
             "channel": given(&self.channel), "tags": self.tags, "entries": self.entries,
-            "place": self.place,
+            "tests": self.tests, "place": self.place,
         })
     }
 
@@ -210,6 +217,7 @@ fn blank(kind: Kind, name: String, place: String) -> Item {
         channel: String::new(),
         tags: Vec::new(),
         entries: None,
+        tests: None,
         place,
     }
 }
@@ -226,6 +234,7 @@ fn item(project: &Project, block: &ast::Block) -> Option<Item> {
     let mut item = blank(kind, name.text.clone(), place(project, block.span));
     item.title = title.map(|it| it.text.clone()).unwrap_or_default();
     item.entries = entries(&project.rule_set, kind, &name.text);
+    item.tests = tests(&project.rule_set, kind, &name.text);
     for line in &block.lines {
         match &line.kind {
             LineKind::Meta { key: MetaKey::Owner, values } => item.owner.extend(words(values)),
@@ -266,9 +275,18 @@ fn entries(set: &RuleSet, kind: Kind, name: &str) -> Option<usize> {
     }
 }
 
+fn tests(set: &RuleSet, kind: Kind, name: &str) -> Option<usize> {
+    let tested = |it: &&Test| match &it.subject {
+        Subject::Rule(id) => kind == Kind::Rules && &*set.rules[id.0].id == name,
+        Subject::Profile(it) => kind == Kind::Profiles && &**it == name,
+    };
+    let tests = || set.tests.iter().filter(tested).map(|it| it.cases.len()).sum();
+    matches!(kind, Kind::Rules | Kind::Profiles).then(tests)
+}
+
 /// Columns that nothing fills are left out.
 fn table(items: &[Item]) -> String {
-    let rows: Vec<[String; 11]> = items.iter().map(Item::cells).collect();
+    let rows: Vec<[String; 12]> = items.iter().map(Item::cells).collect();
     let shown: Vec<usize> = (0..COLUMNS.len())
         .filter(|at| *at < 2 || rows.iter().any(|it| !it[*at].is_empty()))
         .collect();

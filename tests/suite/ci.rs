@@ -403,7 +403,7 @@ fn examples() -> Result<(), Failed> {
             commands += 1;
         }
     }
-    if commands == 6 { Ok(()) } else { Err(format!("{commands} commands").into()) }
+    if commands == 9 { Ok(()) } else { Err(format!("{commands} commands").into()) }
 }
 
 fn ls() -> Result<(), Failed> {
@@ -446,6 +446,13 @@ fn ls() -> Result<(), Failed> {
         let all = json["items"].as_array().into_iter().flatten();
         all.filter(|it| it["kind"] == kind).count()
     };
+    let all = json["items"].as_array().into_iter().flatten();
+    let untested =
+        all.filter(|it| it["kind"] == "rule" && it["tests"].as_u64().is_none_or(|it| it < 3));
+    let untested: Vec<_> = untested.map(|it| &it["name"]).collect();
+    if !untested.is_empty() {
+        return Err(format!("fewer than three tests: {untested:?}").into());
+    }
     if kinds("rule") < 54 || kinds("list") == 0 || kinds("parameter") == 0 {
         return Err(format!("{json}").into());
     }
