@@ -121,6 +121,12 @@ pub fn load(spec: &ListSpec) -> (Option<List>, Vec<Diagnostic>) {
         }
     };
     let mut diagnostics = Vec::new();
+    if spec.columns.is_empty() {
+        let message = format!("list `{}` declares no column", spec.name);
+        let name = header.first().map_or("code", String::as_str);
+        let help = format!("say by what it is found: `column {name} : text, key`");
+        return (None, vec![Diagnostic::new(Code::T9002, spec.span, message).help(help)]);
+    }
     let Some(places) = places(spec, &header, &mut diagnostics) else {
         return (None, diagnostics);
     };

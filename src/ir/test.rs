@@ -269,7 +269,9 @@ impl Lowering<'_> {
     ) -> E {
         let Some(list) = self.find_list(name) else { return self.error(span) };
         let key = self.lists[list].key.first().copied().unwrap_or(0);
-        let ty = self.lists[list].columns[key].ty.clone();
+        // A list without columns is told where it stands.
+        let column = self.lists[list].columns.get(key);
+        let Some(ty) = column.map(|it| it.ty.clone()) else { return self.error(span) };
         let wanted = literal(Value::Missing(crate::value::Reason::NotGiven), ty, left.span);
         if let Some(problem) = typing::comparable(&self.schema, &left, &wanted) {
             let help = format!("the key of list `{}` is {}", name.text, wanted.ty.words());

@@ -315,10 +315,12 @@ fn past_turns(seed: u64) -> Result<(), Failed> {
         all.extend(turns(&said)?);
     }
     let step = (all.len() / TRIED).max(1);
-    let today = it.today.clone();
+    let (today, history) = (it.today.clone(), it.history.clone());
     for turn in all.iter().step_by(step) {
         it.today.clone_from(&today);
+        it.history.clone_from(&history);
         changed(archive::HEADER, &mut it.today, turn)?;
+        changed(archive::HEADER, &mut it.history, turn)?;
         for by in [By::Interpreter, PLAN] {
             if !holds(&past::said(&it, by)?, turn) {
                 let why = told(turn, by);
