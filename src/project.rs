@@ -61,6 +61,13 @@ pub struct Project {
     pub schema_found: bool,
 }
 
+impl Project {
+    /// Every file it was read from.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.consulted.iter().map(|it| it.path.clone()).collect()
+    }
+}
+
 /// Reads and checks a project. Faults in rules are diagnostics of it; a missing or unreadable
 /// `tamis.toml` is trouble.
 pub fn load(request: &Request) -> Result<Project, Trouble> {

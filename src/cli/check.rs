@@ -114,6 +114,7 @@ pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
     let mut scope = scope::load(context, &it.paths)?;
     demanded(&mut scope, it.as_of.unwrap_or_else(today));
     let Scope { project, files, .. } = &scope;
+    output::apart(&output::files(&outputs), &project.paths())?;
     let time = started.elapsed();
     let report = report(project, files);
     for Output { format, file } in &outputs {

@@ -164,6 +164,7 @@ pub fn ls(it: &Ls, context: &Context) -> Result<Exit, Trouble> {
     let outputs = output::destinations(&it.output, Form::Table)?;
     let scope = scope::load(context, &[])?;
     let project = &scope.project;
+    output::apart(&output::files(&outputs), &project.paths())?;
     let errors: Vec<_> = project.diagnostics.iter().filter(|it| it.is_error()).cloned().collect();
     if !errors.is_empty() {
         // Half a list would be taken for a whole one.

@@ -98,6 +98,45 @@ pub fn destinations<T: Copy>(asked: &[Output<T>], usual: T) -> Result<Vec<Output
     Ok(asked.to_vec())
 }
 
+/// Refuses files that would be written over what is read, or twice, or into what else is written.
+/// Devices and pipes may be named as often as one likes.
+///
+/// Errors: the first such file.
+pub fn apart(written: &[&Path], read: &[PathBuf]) -> Result<(), Trouble> {
+    let refused = |path: &Path, why: &str| {
+        Err(Trouble::usage(format!("{}: {why}", path.display())).help("name another file"))
+    };
+    let read: Vec<PathBuf> = read.iter().map(|it| place(it)).collect();
+    let mut taken: Vec<PathBuf> = Vec::new();
+    for path in written.iter().filter(|it| !is_device(it)) {
+        let place = place(path);
+        if read.iter().any(|it| place.starts_with(it)) {
+            return refused(path, "is read here, and would be written over");
+        }
+        if taken.iter().any(|it| place.starts_with(it) || it.starts_with(&place)) {
+            return refused(path, "is written already by another output");
+        }
+        taken.push(place);
+    }
+    Ok(())
+}
+
+/// The files of outputs.
+pub fn files<T>(outputs: &[Output<T>]) -> Vec<&Path> {
+    outputs.iter().filter_map(|it| it.file.as_deref()).collect()
+}
+
+/// Where a path leads, whether something stands there or not.
+fn place(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = || Some(folder.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(beside).unwrap_or_else(|| path.to_path_buf())
+}
+
+fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir())
+}
+
 /// What the command is for, on stdout.
 ///
 /// Errors: a full disk, and [`gone`] when the reader has left.

@@ -66,6 +66,7 @@ struct Compared {
 pub fn replay(it: &Replay, context: &Context) -> Result<Exit, Trouble> {
     let outputs = output::destinations(&it.output, Form::Table)?;
     let manifest = manifest::read(&it.run)?;
+    output::apart(&output::files(&outputs), std::slice::from_ref(&it.run))?;
     let root = verify::root(&manifest, context);
     let inputs = verify::inputs(&manifest, &root);
     let request = verify::request(&manifest, &root);

@@ -190,6 +190,13 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     let started = Instant::now();
     let (whole, judging) = run::decide::prepared(set, &rules);
     let opened = run::open(&whole, &judging, &input, history.as_ref(), evidence)?;
+    let written: Vec<&Path> = out
+        .as_deref()
+        .into_iter()
+        .chain(it.decisions.as_deref())
+        .chain(output::files(&outputs))
+        .collect();
+    output::apart(&written, &read(project, &opened))?;
     let limit = it.limit.unwrap_or(usize::MAX);
     let asked = Asked {
         project,
@@ -240,6 +247,14 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     context.terminal.note(&summary::headline(&summary));
     let failed = it.fail_on_hits && 0 < summary.hits();
     Ok(if failed { Exit::Findings } else { Exit::Ok })
+}
+
+/// Every file that a run reads.
+pub fn read(project: &Project, opened: &Opened) -> Vec<PathBuf> {
+    let data = [Some(&opened.input), opened.history.as_ref()];
+    let mut res: Vec<PathBuf> = data.into_iter().flatten().flat_map(recorded::files).collect();
+    res.extend(project.paths());
+    res
 }
 
 /// A run, as it was asked for.

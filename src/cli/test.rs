@@ -130,6 +130,7 @@ fn once(it: &Test, context: &Context, outputs: &[Output<Form>]) -> Result<Exit, 
     let started = Instant::now();
     let scope = scope::load(context, &it.rules)?;
     let project = &scope.project;
+    output::apart(&output::files(outputs), &project.paths())?;
     if 0 < diagnostics::count(&project.diagnostics).0 || 0 < scope.elsewhere {
         let checked = check::checked(project, &scope.files);
         let look = context.terminal.stderr;

@@ -68,6 +68,7 @@ pub fn form(text: &str) -> Result<Output<Form>, String> {
 pub fn verify(it: &Verify, context: &Context) -> Result<Exit, Trouble> {
     let outputs = output::destinations(&it.output, Form::Table)?;
     let manifest = manifest::read(&it.run)?;
+    output::apart(&output::files(&outputs), std::slice::from_ref(&it.run))?;
     let root = root(&manifest, context);
     let mut found = verify::outputs(&it.run, &manifest)?;
     found.extend(inputs(&manifest, &root));

@@ -10,6 +10,7 @@ use crate::cli::progress::Progress;
 use crate::cli::replay;
 use crate::cli::run::chosen;
 use crate::cli::run::in_effect;
+use crate::cli::run::read as run_files;
 use crate::cli::run::ready;
 use crate::cli::run::recorded::DECISIONS;
 use crate::cli::run::recorded::HITS;
@@ -146,6 +147,9 @@ pub fn why(it: &Why, context: &Context) -> Result<Exit, Trouble> {
         None => (project.rule_set.clone(), place.rules.clone()),
     };
     let opened = run::open(&set, &asked, &place.input, place.history.as_ref(), true)?;
+    let mut read = run_files(project, &opened);
+    read.extend(it.run.clone());
+    output::apart(&output::files(&outputs), &read)?;
     let parse = |text: &String| what_if::parse(&set, opened.inner, text);
     let what_if = it.what_if.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     let all = it.all || !it.rule.is_empty();
