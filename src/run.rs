@@ -94,8 +94,6 @@ pub struct Opened {
     /// Whether what was found is explained; without it rows are only counted.
     pub evidence: bool,
     besides: Besides,
-    /// The declaration whose rows alone are judged: by the interpreter only.
-    pub only: Option<String>,
 }
 
 /// Files, and how they are read; or those of each record.
@@ -150,6 +148,10 @@ pub fn input(manifest: Option<&Manifest>, named: &[String]) -> Result<Input, Tro
     if let Some(missing) = files.iter().find(|it| !it.exists()) {
         let known: Vec<&str> =
             manifest.iter().flat_map(|it| it.data.keys()).map(String::as_str).collect();
+        if known.iter().any(|it| missing.as_os_str() == *it) {
+            let message = format!("`{}` is a data set, and more is named", missing.display());
+            return Err(Trouble::usage(message).help("name one data set, or files alone"));
+        }
         let message = format!("`{}` is neither a data set nor a file", missing.display());
         let help = format!("data sets of this project: {}", known.join(", "));
         return Err(Trouble::usage(message).help(help));
@@ -172,10 +174,23 @@ pub fn open(
     history: Option<&Input>,
     evidence: bool,
 ) -> Result<Opened, Trouble> {
+    known_records(set, input)?;
+    let inner = source::innermost(set, rules, input)?;
+    open_at(set, rules, inner, input, history, evidence)
+}
+
+/// The same, with a row of this record or of one around it whatever the rules judge.
+pub fn open_at(
+    set: &RuleSet,
+    rules: &[RuleId],
+    inner: RecordId,
+    input: &Input,
+    history: Option<&Input>,
+    evidence: bool,
+) -> Result<Opened, Trouble> {
     for given in [Some(input), history].into_iter().flatten() {
         known_records(set, given)?;
     }
-    let inner = source::innermost(set, rules, input)?;
     let lineage = set.schema.lineage(inner);
     if let Some(other) = rules.iter().find(|it| !lineage.contains(&set.rules[it.0].level)) {
         let rule = &set.rules[other.0];
@@ -196,7 +211,6 @@ pub fn open(
         history: history.cloned(),
         evidence,
         besides: Besides::default(),
-        only: None,
     })
 }
 
@@ -227,10 +241,10 @@ impl Opened {
         res
     }
 
-    /// Whether the row is of the declaration that is asked for.
-    fn judges(&self, set: &RuleSet, row: &interpret::Row) -> bool {
-        let key = || set.schema.key_fields(self.inner).first().map(|it| row.get(*it).to_string());
-        self.only.as_ref().is_none_or(|it| key().as_ref() == Some(it))
+    /// How many keys tell declarations apart.
+    pub fn keys(&self, set: &RuleSet) -> usize {
+        let outermost = set.schema.lineage(self.inner).last().copied().unwrap_or(self.inner);
+        set.schema.key_fields(outermost).len()
     }
 
     /// Judges every row by every rule. What `out` was given holds only if this ends well.
@@ -338,9 +352,6 @@ fn interpreted(
             let batch = batch?;
             for at in 0..batch.num_rows() {
                 let row = row::row(set, &columns, &batch, at);
-                if !opened.judges(set, &row) {
-                    continue;
-                }
                 for (level, rules) in &levels {
                     if *level == opened.inner {
                         if !is_outer {

@@ -1,5 +1,6 @@
 //! `tamis replay`
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use serde_json::Value as Json;
@@ -14,20 +15,26 @@ use crate::cli::run::recorded;
 use crate::cli::scope;
 use crate::cli::verify;
 use crate::cli::verify::Form;
+use crate::decide::Decision;
 use crate::decide::secret::Secrets;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::run;
 use crate::run::Done;
 use crate::run::Engine;
+use crate::run::Opened;
 use crate::run::Options;
 use crate::run::decisions;
 use crate::run::manifest;
 use crate::run::manifest::Manifest;
+use crate::run::one;
+use crate::run::one::Question;
 use crate::run::replay;
 use crate::run::replay::Difference;
+use crate::run::replay::Only;
 use crate::run::replay::Said;
 use crate::run::replay::What;
+use crate::source::Sources;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
 
@@ -83,39 +90,20 @@ pub fn replay(it: &Replay, context: &Context) -> Result<Exit, Trouble> {
         named => Some(verify::data_of(named, project, &root)?),
     };
     let rules = rules(set, &manifest)?;
-    // What one place is given depends on all who ask for it: one declaration is not decided on.
-    let (whole, judging) = match it.declaration {
-        None => run::decide::prepared(set, &rules),
-        Some(_) => (set.clone(), rules),
+    let (whole, judging) = run::decide::prepared(set, &rules);
+    let secrets = whole.policy.as_ref().map(Secrets::of).transpose()?;
+    let opened = run::open(&whole, &judging, &input, history.as_ref(), true)?;
+    let asked = Asked {
+        set: &whole,
+        sources: &scope.project.sources,
+        rules: &rules,
+        opened: &opened,
+        secrets: secrets.as_ref(),
     };
-    let mut opened = run::open(&whole, &judging, &input, history.as_ref(), true)?;
-    opened.only = it.declaration.clone();
-    let mut again = Said::new(What::Lines);
-    let only = it.declaration.as_deref();
-    let options = Options {
-        engine: Engine::Interpreter,
-        max_rejected: manifest.facts.max_rejected,
-        ..cli_run::usual()
+    let compared = match &it.declaration {
+        Some(id) => asked.one(&it.run, &manifest, id)?,
+        None => asked.all(&it.run, &manifest)?,
     };
-    let receive: run::Receiver = &mut |batch| again.add(batch, only);
-    let (done, decisions) = match &whole.policy {
-        Some(policy) if only.is_none() => {
-            let (done, all) =
-                opened.decide(&whole, &Secrets::of(policy)?, Some(receive), &options)?;
-            let mut again = Said::new(What::Decisions);
-            let schema = decisions::schema(&whole, policy);
-            again.add(&decisions::batch(&whole, policy, &schema, &all)?, None)?;
-            (done, Some(again))
-        }
-        _ => (opened.run(&whole, Some(receive), &options)?, None),
-    };
-    let hits = replay::read(&it.run.join(recorded::HITS), What::Lines, only)?;
-    let mut compared = compared(&manifest, &hits, &again, &done, set, only.is_some());
-    if let Some(again) = decisions {
-        let path = it.run.join(recorded::DECISIONS);
-        let recorded = replay::read(&path, What::Decisions, None)?;
-        compared.differences.extend(recorded.differences(&again));
-    }
     for Output { format, file } in &outputs {
         let text = match format {
             Form::Table => table(&inputs, &compared),
@@ -133,6 +121,81 @@ pub fn replay(it: &Replay, context: &Context) -> Result<Exit, Trouble> {
     Ok(if same && inputs.is_empty() { Exit::Ok } else { Exit::Findings })
 }
 
+/// What is asked again: the rules of a run over its data.
+struct Asked<'a> {
+    set: &'a RuleSet,
+    sources: &'a Sources,
+    rules: &'a [RuleId],
+    opened: &'a Opened,
+    /// Where the run has a policy.
+    secrets: Option<&'a Secrets>,
+}
+
+impl Asked<'_> {
+    fn all(&self, run: &Path, manifest: &Manifest) -> Result<Compared, Trouble> {
+        let mut again = Said::new(What::Lines);
+        let options = Options {
+            engine: Engine::Interpreter,
+            max_rejected: manifest.facts.max_rejected,
+            ..cli_run::usual()
+        };
+        let receive: run::Receiver = &mut |batch| again.add(batch, None);
+        let (done, decisions) = match self.secrets {
+            Some(secrets) => {
+                let (done, all) =
+                    self.opened.decide(self.set, secrets, Some(receive), &options)?;
+                (done, self.decisions(&all)?)
+            }
+            None => (self.opened.run(self.set, Some(receive), &options)?, None),
+        };
+        let hits = replay::read(&run.join(recorded::HITS), What::Lines, None)?;
+        let mut res = compared(manifest, &hits, &again, false);
+        res.counts = counts(manifest, &done, self.set);
+        if let Some(again) = decisions {
+            let recorded = replay::read(&run.join(recorded::DECISIONS), What::Decisions, None)?;
+            res.differences.extend(recorded.differences(&again));
+        }
+        Ok(res)
+    }
+
+    /// One declaration. Which place it gets depends on all who ask for one: that is not replayed.
+    fn one(&self, run: &Path, manifest: &Manifest, id: &str) -> Result<Compared, Trouble> {
+        let ids = [id.to_owned()];
+        let question = Question {
+            ids: &ids,
+            rules: self.rules,
+            what_if: &[],
+            secrets: self.secrets,
+            flips: &[],
+        };
+        let options = cli_run::usual();
+        let found = one::explain(self.set, self.sources, self.opened, &question, &options)?;
+        let only = Only { id, keys: self.opened.keys(self.set) };
+        let mut again = Said::new(What::Lines);
+        for it in &found {
+            again.add_lines(self.set, self.opened.inner, it)?;
+        }
+        let hits = replay::read(&run.join(recorded::HITS), What::Lines, Some(only))?;
+        let mut res = compared(manifest, &hits, &again, true);
+        let decided: Vec<Decision> = found.into_iter().filter_map(|it| it.decision).collect();
+        if let Some(mut again) = self.decisions(&decided)? {
+            let path = run.join(recorded::DECISIONS);
+            let recorded = replay::read(&path, What::Decisions, Some(only))?;
+            again.take_places(&recorded);
+            res.differences.extend(recorded.differences(&again));
+        }
+        Ok(res)
+    }
+
+    fn decisions(&self, all: &[Decision]) -> Result<Option<Said>, Trouble> {
+        let Some(policy) = &self.set.policy else { return Ok(None) };
+        let mut again = Said::new(What::Decisions);
+        let schema = decisions::schema(self.set, policy);
+        again.add(&decisions::batch(self.set, policy, &schema, all)?, None)?;
+        Ok(Some(again))
+    }
+}
+
 /// The rules of the run.
 ///
 /// Errors: one that is no longer there.
@@ -147,29 +210,27 @@ pub fn rules(set: &RuleSet, manifest: &Manifest) -> Result<Vec<RuleId>, Trouble>
     manifest.run.rules.iter().map(find).collect()
 }
 
-fn compared(
-    manifest: &Manifest,
-    recorded: &Said,
-    again: &Said,
-    done: &Done,
-    set: &RuleSet,
-    is_one: bool,
-) -> Compared {
+fn compared(manifest: &Manifest, recorded: &Said, again: &Said, is_one: bool) -> Compared {
     let mut differences = recorded.differences(again);
     let limit = manifest.run.options.limit.and_then(|it| usize::try_from(it).ok());
     // What the limit cut off was never recorded.
     if limit.is_some_and(|it| is_one || it == recorded.count()) {
         differences.retain(|it| it.recorded != "no hit");
     }
-    let mut counts = Vec::new();
-    for (at, rule) in set.rules.iter().enumerate().filter(|_| !is_one) {
+    Compared { lines: recorded.count(), differences, counts: Vec::new() }
+}
+
+/// Rules that hit more or fewer rows than in the run.
+fn counts(manifest: &Manifest, done: &Done, set: &RuleSet) -> Vec<(String, Counts, Counts)> {
+    let mut res = Vec::new();
+    for (at, rule) in set.rules.iter().enumerate() {
         let Some(then) = manifest.run.rules.iter().find(|it| *it.id == *rule.id) else { continue };
         let (then, now) = ((then.hits, then.undecided), done.counts[at]);
         if then != now {
-            counts.push((rule.id.to_string(), then, now));
+            res.push((rule.id.to_string(), then, now));
         }
     }
-    Compared { lines: recorded.count(), differences, counts }
+    res
 }
 
 fn table(inputs: &[crate::run::verify::Difference], compared: &Compared) -> String {

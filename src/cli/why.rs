@@ -32,9 +32,6 @@ use crate::report::why::text;
 use crate::report::why::text::Marks;
 use crate::run;
 use crate::run::Input;
-use crate::run::Opened;
-use crate::run::lines;
-use crate::run::lines::Lines;
 use crate::run::manifest;
 use crate::run::one;
 use crate::run::one::Declaration;
@@ -43,8 +40,11 @@ use crate::run::one::what_if;
 use crate::run::pace::Step;
 use crate::run::replay as said;
 use crate::run::replay::Difference;
+use crate::run::replay::Only;
 use crate::run::replay::Said;
 use crate::run::replay::What;
+use crate::run::source;
+use crate::schema::RecordId;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
 
@@ -127,6 +127,8 @@ struct Place {
     whole: bool,
     input: Input,
     history: Option<Input>,
+    /// Of a run: the record that its lines have the keys of.
+    lines: Option<RecordId>,
 }
 
 pub fn why(it: &Why, context: &Context) -> Result<Exit, Trouble> {
@@ -146,7 +148,9 @@ pub fn why(it: &Why, context: &Context) -> Result<Exit, Trouble> {
         Some(_) => run::decide::prepared(&project.rule_set, &place.rules),
         None => (project.rule_set.clone(), place.rules.clone()),
     };
-    let opened = run::open(&set, &asked, &place.input, place.history.as_ref(), true)?;
+    let inner = innermost(&set, &asked, &place.input)?;
+    let history = place.history.as_ref();
+    let opened = run::open_at(&set, &asked, inner, &place.input, history, true)?;
     let mut read = run_files(project, &opened);
     read.extend(it.run.clone());
     output::apart(&output::files(&outputs), &read)?;
@@ -174,9 +178,12 @@ pub fn why(it: &Why, context: &Context) -> Result<Exit, Trouble> {
     let found = one::explain(&set, &project.sources, &opened, &question, &options)?;
     drop(progress);
     let Some(declaration) = found.first() else { return Ok(Exit::Ok) };
-    let recorded = match &it.run {
-        Some(run) if what_if.is_empty() => Some(recorded(it, run, &set, &opened, declaration)?),
-        Some(_) | None => None,
+    let recorded = match (&it.run, place.lines) {
+        (Some(run), Some(lines)) if what_if.is_empty() => {
+            let only = Only { id: &declaration.id, keys: opened.keys(&set) };
+            Some(recorded(it, run, &set, lines, declaration, only)?)
+        }
+        _ => None,
     };
     let told = Told {
         set: &set,
@@ -203,6 +210,15 @@ pub fn why(it: &Why, context: &Context) -> Result<Exit, Trouble> {
     Ok(if same { Exit::Ok } else { Exit::Findings })
 }
 
+/// The level at which all rules of the project read the data, where the data have it: items and
+/// their fields can be named whichever rules are asked.
+fn innermost(set: &RuleSet, asked: &[RuleId], input: &Input) -> Result<RecordId, Trouble> {
+    let every: Vec<RuleId> = (0..set.rules.len()).map(RuleId).collect();
+    let own = source::innermost(set, asked, input)?;
+    let wide = source::innermost(set, &every, input).unwrap_or(own);
+    Ok(if set.schema.lineage(wide).contains(&own) { wide } else { own })
+}
+
 /// The rules and data that are named, or those of the project.
 fn of_project(it: &Why, context: &Context) -> Result<Result<Place, Exit>, Trouble> {
     let scope = match ready(scope::load(context, &it.rules)?, context)? {
@@ -219,7 +235,7 @@ fn of_project(it: &Why, context: &Context) -> Result<Result<Place, Exit>, Troubl
         [] => None,
         named => Some(run::input(manifest, named)?),
     };
-    Ok(Ok(Place { rules, whole: it.rule.is_empty(), input, history, scope }))
+    Ok(Ok(Place { rules, whole: it.rule.is_empty(), input, history, lines: None, scope }))
 }
 
 /// The rules and data of a run, where it read them.
@@ -242,11 +258,14 @@ fn of_run(it: &Why, run: &Path, context: &Context) -> Result<Result<Place, Exit>
         [] => None,
         named => Some(verify::data_of(named, project, &root)?),
     };
+    let of_run = replay::rules(set, &manifest)?;
+    let (whole, judging) = run::decide::prepared(set, &of_run);
+    let lines = Some(source::innermost(&whole, &judging, &input)?);
     let rules = match it.rule.as_slice() {
-        [] => replay::rules(set, &manifest)?,
+        [] => of_run,
         named => chosen(set, named)?,
     };
-    Ok(Ok(Place { rules, whole: it.rule.is_empty(), input, history, scope }))
+    Ok(Ok(Place { rules, whole: it.rule.is_empty(), input, history, lines, scope }))
 }
 
 /// What the run has on record, and where that is not what is found now.
@@ -254,18 +273,14 @@ fn recorded(
     it: &Why,
     run: &Path,
     set: &RuleSet,
-    opened: &Opened,
+    lines: RecordId,
     declaration: &Declaration,
+    only: Only,
 ) -> Result<Recorded, Trouble> {
-    let id = Some(declaration.id.as_str());
-    let lines = Lines::new(set, opened.inner);
+    let only = Some(only);
     let mut again = Said::new(What::Lines);
-    for judged in &declaration.rows {
-        let told = judged.answers.iter().filter(|it| it.outcome != Outcome::NoHit);
-        let told = told.map(|it| lines::Line { row: &judged.row, rule: it.rule });
-        again.add(&lines::seen(&lines.batch(told)?)?, id)?;
-    }
-    let hits = said::read(&run.join(HITS), What::Lines, id)?;
+    again.add_lines(set, lines, declaration)?;
+    let hits = said::read(&run.join(HITS), What::Lines, only)?;
     let mut res = Recorded::default();
     for found in hits.differences(&again) {
         if it.rule.is_empty() || it.rule.contains(&found.rule) {
@@ -275,7 +290,7 @@ fn recorded(
     }
     let path = run.join(DECISIONS);
     if path.is_file() {
-        let all = said::read(&path, What::Decisions, id)?;
+        let all = said::read(&path, What::Decisions, only)?;
         res.channel = all.first("channel").map(str::to_owned);
         res.steps = all.first("why").map(str::to_owned);
     }
@@ -317,7 +332,8 @@ fn left_out(told: &Told, context: &Context) {
     let counts = told.counts();
     let others = counts.rules - counts.hits - counts.undecided;
     if !told.all && 0 < others {
-        let text = format!("note: {others} answers are no hit: `--all` or `--rule ID` shows them");
+        let answers = if others == 1 { "1 answer is" } else { &format!("{others} answers are") };
+        let text = format!("note: {answers} no hit: `--all` or `--rule ID` shows them");
         context.terminal.note(&text);
     }
 }

@@ -25,6 +25,7 @@ use crate::interpret::why::change::Flip;
 use crate::interpret::why::note::Note;
 use crate::interpret::why::past::Past;
 use crate::interpret::why::past::key_of;
+use crate::ir::E;
 use crate::ir::FactId;
 use crate::ir::Kind;
 use crate::ir::RuleId;
@@ -143,7 +144,7 @@ impl Bench<'_> {
         let mut res = BTreeSet::new();
         for id in self.set.facts_of(&[rule], false) {
             let judged = self.set.facts[id.0].judged();
-            let has = |it: &crate::ir::E| {
+            let has = |it: &E| {
                 let fields = fields_of(it);
                 changes.iter().any(|change| fields.contains(&change.field))
             };
@@ -156,7 +157,7 @@ impl Bench<'_> {
 
     fn depends(&self, id: FactId, changes: &[Change]) -> bool {
         let fact = &self.set.facts[id.0];
-        let has = |it: &crate::ir::E| {
+        let has = |it: &E| {
             let fields = fields_of(it);
             changes.iter().any(|change| fields.contains(&change.field))
         };
@@ -169,21 +170,26 @@ impl Bench<'_> {
         interpret::outcome(self.set, rule, &self.changed(rule, row, changes))
     }
 
-    /// The rule line by line, for a row that knows its facts.
-    pub fn answer(&self, rule: RuleId, row: &Row) -> Answer {
+    /// When the rule is in force, where it says so.
+    fn valid(&self, rule: RuleId) -> Option<&E> {
         let it = &self.set.rules[rule.0];
-        let period = match &it.outcome.kind {
+        match &it.outcome.kind {
             Kind::And(parts) if !std::sync::Arc::ptr_eq(&it.outcome, &it.condition) => {
                 parts.first().filter(|part| !std::sync::Arc::ptr_eq(part, &it.condition))
             }
             _ => None,
-        };
+        }
+    }
+
+    /// The rule line by line, for a row that knows its facts.
+    pub fn answer(&self, rule: RuleId, row: &Row) -> Answer {
+        let it = &self.set.rules[rule.0];
         let exception =
             |it: &crate::ir::Exception| (it.name.clone(), self.line(&it.condition, row));
         Answer {
             rule,
             outcome: interpret::outcome(self.set, rule, row),
-            valid: period.map(|it| self.line(it, row)),
+            valid: self.valid(rule).map(|it| self.line(it, row)),
             condition: self.line(&it.condition, row),
             exceptions: it.exceptions.iter().map(exception).collect(),
             finding: explain::finding(self.set, rule, row),

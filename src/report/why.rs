@@ -7,13 +7,19 @@ pub mod text;
 use crate::decide::Weight;
 use crate::decide::words;
 use crate::hit::Outcome;
+use crate::interpret::Row;
+use crate::interpret::explain;
 use crate::interpret::why::Answer;
+use crate::interpret::why::change::Change;
 use crate::interpret::why::note::Note;
 use crate::ir::RuleSet;
+use crate::ir::literal::literal;
 use crate::run::one::Declaration;
 use crate::run::one::Judged;
 use crate::schema::RecordId;
+use crate::source::FileId;
 use crate::source::Sources;
+use crate::source::Span;
 
 /// Answers, and which of them are told.
 pub struct Told<'a> {
@@ -76,6 +82,29 @@ impl Told<'_> {
     /// `item 2`
     pub fn name(&self, it: &Judged) -> String {
         format!("{} {}", self.set.schema.record(it.level).name, self.key(it)).trim().to_owned()
+    }
+
+    /// The row of a change, as `--what-if` names it in words: `item 2, document 1: `.
+    pub fn at(&self, it: &Change) -> String {
+        let schema = &self.set.schema;
+        let mut at = it.keys.iter();
+        let mut rows = Vec::new();
+        for record in schema.lineage(it.field.record).into_iter().rev() {
+            let record = schema.record(record);
+            let key: Vec<String> =
+                at.by_ref().take(record.key.len()).map(ToString::to_string).collect();
+            if record.parent.is_some() && !key.is_empty() {
+                rows.push(format!("{} {}", record.name, key.join("/")));
+            }
+        }
+        if rows.is_empty() { String::new() } else { format!("{}: ", rows.join(", ")) }
+    }
+
+    /// What a change puts there, with its unit.
+    pub fn value(&self, it: &Change) -> String {
+        let span = Span::file(FileId(0));
+        let typed = literal(it.value.clone(), self.set.schema.field(it.field).ty.clone(), span);
+        explain::words(self.set, &it.value, &typed, &Row::default())
     }
 
     /// What the policy makes of it, step by step; empty without a policy.

@@ -86,8 +86,12 @@ pub fn explain(
 ) -> Result<Vec<Declaration>, Trouble> {
     let mut all = find(set, opened, question, options)?;
     let facts: BTreeSet<FactId> = set.facts_of(&opened.rules, true).into_iter().collect();
+    let lineage = set.schema.lineage(opened.inner);
+    let (own, within): (Vec<_>, Vec<_>) =
+        question.what_if.iter().partition(|it| lineage.contains(&it.field.record));
     for it in &mut all {
-        it.changes = what_if::changes(set, question.what_if, it)?;
+        let rows: Vec<_> = it.rows.iter().map(|it| (it.level, &it.row)).collect();
+        it.changes = what_if::changes(&set.schema, &own, &rows)?;
     }
     let mut asked: Vec<Row> = all.iter().flat_map(|it| &it.rows).map(|it| it.row.clone()).collect();
     for it in all.iter().filter(|it| !it.changes.is_empty()) {
@@ -95,6 +99,10 @@ pub fn explain(
         asked.extend(it.rows.iter().map(changed));
     }
     let mut past = gather(set, opened, &facts, &asked, options)?;
+    for it in &mut all {
+        let rows = past.within(set, |row| id_of(set, outermost(set, opened), row) == it.id);
+        it.changes.extend(what_if::changes(&set.schema, &within, &rows)?);
+    }
     for it in &mut all {
         if it.changes.is_empty() {
             continue;
@@ -235,7 +243,7 @@ fn find(
 ) -> Result<Vec<Declaration>, Trouble> {
     let schema = &set.schema;
     let lineage = schema.lineage(opened.inner);
-    let outermost = lineage.last().copied().unwrap_or(opened.inner);
+    let outermost = outermost(set, opened);
     let wanted: BTreeSet<&str> = question.ids.iter().map(String::as_str).collect();
     let mut rows: BTreeMap<(String, usize, Vec<Value>, usize), Judged> = BTreeMap::new();
     let own: Option<Arc<Table>> = opened.outer.as_ref().map(|it| Arc::new(it.again()));
@@ -296,6 +304,10 @@ fn find(
         Some(it) => Err(unknown(set, opened, outermost, &it.id, options)),
         None => Ok(res),
     }
+}
+
+fn outermost(set: &RuleSet, opened: &Opened) -> RecordId {
+    set.schema.lineage(opened.inner).last().copied().unwrap_or(opened.inner)
 }
 
 /// How the identifier of a declaration is found in a batch.

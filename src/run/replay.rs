@@ -12,8 +12,13 @@ use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::hit::Outcome;
+use crate::ir::RuleSet;
 use crate::run::decisions;
 use crate::run::lines;
+use crate::run::lines::Line;
+use crate::run::lines::Lines;
+use crate::run::one::Declaration;
+use crate::schema::RecordId;
 use crate::trouble::Trouble;
 
 /// What is compared.
@@ -30,6 +35,16 @@ pub struct Said {
     lines: BTreeMap<(Vec<String>, String), Vec<Words>>,
     count: usize,
 }
+
+/// The declaration that alone is asked for: its keys joined by `/`, and how many they are.
+#[derive(Debug, Clone, Copy)]
+pub struct Only<'a> {
+    pub id: &'a str,
+    pub keys: usize,
+}
+
+/// Columns of decisions in which others who ask for the same places have a say.
+const OF_OTHERS: [&str; 5] = ["channel", "reason", "rank", "steps", "why"];
 
 /// By the columns after the keys.
 type Words = Vec<Option<String>>;
@@ -73,7 +88,7 @@ impl Said {
     /// Takes in lines of the declaration that is asked for, or all.
     ///
     /// Errors: a batch that holds no lines.
-    pub fn add(&mut self, batch: &RecordBatch, only: Option<&str>) -> Result<(), Trouble> {
+    pub fn add(&mut self, batch: &RecordBatch, only: Option<Only>) -> Result<(), Trouble> {
         let (schema, columns) = (batch.schema(), self.what.columns());
         let is_text = schema.fields().iter().all(|it| *it.data_type() == DataType::Utf8);
         let names: Vec<&str> = schema.fields().iter().map(|it| it.name().as_str()).collect();
@@ -87,7 +102,7 @@ impl Said {
                 column.is_valid(row).then(|| column.value(row).to_owned())
             };
             let key: Vec<String> = (0..keys).map(|at| text(at).unwrap_or_default()).collect();
-            if only.is_some_and(|it| key.first().is_none_or(|key| key != it)) {
+            if only.is_some_and(|it| key[..it.keys.min(keys)].join("/") != it.id) {
                 continue;
             }
             let words: Words = (keys..batch.num_columns()).map(text).collect();
@@ -101,6 +116,22 @@ impl Said {
         Ok(())
     }
 
+    /// Takes in what is found of a declaration, as a run would write it.
+    pub fn add_lines(
+        &mut self,
+        set: &RuleSet,
+        inner: RecordId,
+        it: &Declaration,
+    ) -> Result<(), Trouble> {
+        let lines = Lines::new(set, inner);
+        for judged in &it.rows {
+            let told = judged.answers.iter().filter(|it| it.outcome != Outcome::NoHit);
+            let told = told.map(|it| Line { row: &judged.row, rule: it.rule });
+            self.add(&lines::seen(&lines.batch(told)?)?, None)?;
+        }
+        Ok(())
+    }
+
     pub fn count(&self) -> usize {
         self.count
     }
@@ -109,6 +140,20 @@ impl Said {
     pub fn first(&self, column: &str) -> Option<&str> {
         let at = self.what.columns().iter().position(|it| *it == column)?;
         self.lines.values().next()?.first()?.get(at)?.as_deref()
+    }
+
+    /// Takes over what a declaration alone cannot tell of its decision.
+    pub fn take_places(&mut self, recorded: &Said) {
+        let columns = self.what.columns();
+        let taken = (0..columns.len()).filter(|at| OF_OTHERS.contains(&columns[*at]));
+        for at in taken {
+            for (about, lines) in &mut self.lines {
+                let theirs = recorded.lines.get(about).into_iter().flatten();
+                for (line, theirs) in lines.iter_mut().zip(theirs) {
+                    line[at].clone_from(&theirs[at]);
+                }
+            }
+        }
     }
 
     /// In the order of keys and rules.
@@ -160,7 +205,7 @@ impl Said {
 /// Of a file of hits, or of decisions.
 ///
 /// Errors: a file that cannot be read as such.
-pub fn read(path: &Path, what: What, only: Option<&str>) -> Result<Said, Trouble> {
+pub fn read(path: &Path, what: What, only: Option<Only>) -> Result<Said, Trouble> {
     let refused = || {
         Trouble::data(format!("{}: cannot be read as what a run wrote", path.display()))
             .help("`tamis verify` says whether it is as it was written")
@@ -171,7 +216,7 @@ pub fn read(path: &Path, what: What, only: Option<&str>) -> Result<Said, Trouble
         .map_err(|_| refused())?;
     let mut said = Said::new(what);
     for batch in reader {
-        said.add(&batch.map_err(|_| refused())?, only)?;
+        said.add(&batch.map_err(|_| refused())?, only).map_err(|_| refused())?;
     }
     Ok(said)
 }

@@ -215,8 +215,11 @@ impl Bench<'_> {
                 both.into_iter().filter(|it| *it != now && holds(it)).collect()
             }
             Type::Text(_) | Type::Code(_) | Type::Choice(_) | Type::Country | Type::Currency => {
-                let all = pool::texts(self.set, test, id, at.row);
-                all.into_iter().filter(|it| holds(it)).take(2).collect()
+                let all = pool::texts(self.set, test, id, at.row).into_iter().map(|it| match it {
+                    Value::Text(text) => Value::text(&self.as_written(test, &text)),
+                    other => other,
+                });
+                all.filter(|it| holds(it)).take(2).collect()
             }
             ty => {
                 let Some((from, range, value)) = line_of(ty, &now) else { return Vec::new() };
@@ -275,7 +278,7 @@ impl Bench<'_> {
         let not = if wanted { "" } else { "not " };
         match &test.kind {
             Kind::Member(it, words) if is(it) => {
-                let all = words.join(", ");
+                let all = self.all_as_written(test, words);
                 let one = if words.len() == 1 { "" } else { "one of " };
                 Some(format!("is {not}{one}{all}"))
             }

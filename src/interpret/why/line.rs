@@ -14,6 +14,7 @@ use crate::interpret::why::note::quantifier;
 use crate::ir::Comparison;
 use crate::ir::E;
 use crate::ir::Kind;
+use crate::ir::RuleId;
 use crate::schema::Type;
 
 impl Bench<'_> {
@@ -27,7 +28,7 @@ impl Bench<'_> {
             Kind::Or(all) if !one_phrase(all) => (Shape::Any, parts(all)),
             Kind::AtLeast(n, all) => (Shape::AtLeast(*n), parts(all)),
             Kind::Named(_, inner) => (Shape::Named, vec![self.line(inner, row)]),
-            Kind::Hit(rule) => (Shape::Hit, vec![self.line(&self.set.rules[rule.0].outcome, row)]),
+            Kind::Hit(rule) => (Shape::Hit, self.of_rule(*rule, row)),
             Kind::Not(inner) => match &inner.kind {
                 Kind::Or(all) if inner.span == it.span && !one_phrase(all) => {
                     (Shape::None, parts(all))
@@ -47,16 +48,50 @@ impl Bench<'_> {
                 }
                 _ => self.words(it),
             };
+        let truth = truth(&eval(self.set, it, row));
+        let sentence = match &it.kind {
+            Kind::Hit(rule) => self.hit_sentence(*rule, truth),
+            _ => String::new(),
+        };
         Line {
             words,
             shape,
-            truth: truth(&eval(self.set, it, row)),
+            truth,
             said: String::new(),
-            sentence: String::new(),
+            sentence,
             terms: Vec::new(),
             notes: Vec::new(),
             parts,
         }
+    }
+
+    /// What makes another rule hit: when it is in force, its condition, and no exception.
+    fn of_rule(&self, rule: RuleId, row: &Row) -> Vec<Line> {
+        let it = &self.set.rules[rule.0];
+        let mut parts: Vec<Line> = self.valid(rule).map(|it| self.line(it, row)).into_iter().collect();
+        let condition = self.line(&it.condition, row);
+        match condition.shape {
+            Shape::All => parts.extend(condition.parts),
+            _ => parts.push(condition),
+        }
+        for exception in &it.exceptions {
+            let inner = self.line(&exception.condition, row);
+            parts.push(Line {
+                words: match exception.name.is_empty() {
+                    true => "unless".to_owned(),
+                    false => format!("unless \"{}\"", exception.name),
+                },
+                shape: Shape::Not,
+                // An exception that is not established excepts nothing.
+                truth: Some(inner.truth != Some(true)),
+                said: String::new(),
+                sentence: String::new(),
+                terms: Vec::new(),
+                notes: Vec::new(),
+                parts: vec![inner],
+            });
+        }
+        parts
     }
 
     fn test(&self, it: &E, row: &Row) -> Line {
@@ -88,9 +123,14 @@ impl Bench<'_> {
 
     /// A period that goes without saying: `accepted_date >= 2026-01-01`.
     fn test_words(&self, it: &E) -> String {
+        if let Kind::And(parts) = &it.kind
+            && parts.iter().all(|part| is_period(part, it))
+        {
+            return parts.iter().map(|it| self.test_words(it)).collect::<Vec<_>>().join(", ");
+        }
         let Kind::Compare(op, left, right) = &it.kind else { return self.words(it) };
         let Kind::Literal(limit) = &right.kind else { return self.words(it) };
-        if left.span != it.span || right.span != it.span {
+        if !is_period(it, it) {
             return self.words(it);
         }
         let sign = match op {
@@ -115,9 +155,21 @@ impl Bench<'_> {
             Some(_) => "≠",
             None => "?",
         };
-        let text = |value, it| explain::words(self.set, value, it, row);
-        format!("{} {sign} {}", text(&a, left), text(&b, right))
+        format!("{} {sign} {}", self.side(left, right, row), self.side(right, left, row))
     }
+
+    /// A side of a comparison: in percent where the other one is.
+    pub fn side(&self, it: &E, other: &E, row: &Row) -> String {
+        let percent = |it: &E| matches!(&it.ty, Type::Number(it) if it.percent);
+        let typed = if percent(other) && it.ty.is_numeric() { other } else { it };
+        explain::words(self.set, &eval(self.set, it, row), typed, row)
+    }
+}
+
+/// A comparison that the dates of `whole` stand for.
+fn is_period(it: &E, whole: &E) -> bool {
+    let same = |it: &E| it.span == whole.span;
+    matches!(&it.kind, Kind::Compare(_, left, right) if same(it) && same(left) && same(right))
 }
 
 /// Without the negations that belong to the phrase: `is not`, `no item has`.

@@ -147,18 +147,27 @@ impl Bench<'_> {
         if equal && *op != Comparison::Equal {
             notes.push(Note::AtLimit);
         }
-        for (side, other) in [(&a, right), (&b, left)] {
-            notes.extend(self.share(side, other, row));
+        for (side, value, other) in [(left, &a, right), (right, &b, left)] {
+            notes.extend(self.share(side, value, other, row));
         }
     }
 
-    /// How much a side is of the one statistic on the other side.
-    fn share(&self, side: &Value, other: &E, row: &Row) -> Option<Note> {
-        let told = leaves(other).into_iter().find(|it| match &it.kind {
+    /// How much a value of the declaration is of the one statistic that it is compared with.
+    fn share(&self, it: &E, side: &Value, other: &E, row: &Row) -> Option<Note> {
+        let statistic = |it: &E| match &it.kind {
             Kind::Fact(_) => true,
             Kind::Named(name, _) => name.contains('.'),
             _ => false,
-        })?;
+        };
+        let own = leaves(it);
+        let is_own = |it: &E| matches!(it.kind, Kind::Field(_) | Kind::Named(..)) && !statistic(it);
+        if own.is_empty() || !own.into_iter().all(is_own) {
+            return None;
+        }
+        let [told] = leaves(other)[..] else { return None };
+        if !statistic(told) {
+            return None;
+        }
         let dimension = |it: &E| crate::ir::typing::number(&it.ty).dimension;
         if !told.ty.is_numeric() || dimension(told) != dimension(other) {
             return None;

@@ -43,6 +43,13 @@ impl Past {
         keys.flatten().map(|it| (&it.0, it.1))
     }
 
+    /// The rows within declarations, and their records.
+    pub fn within(&self, set: &RuleSet, of: impl Fn(&Row) -> bool) -> Vec<(RecordId, &Row)> {
+        let facts = self.facts.keys().filter(|it| of_own(&set.facts[it.0]));
+        let rows = facts.flat_map(|id| self.all(*id).map(|it| (set.facts[id.0].rows, it.0)));
+        rows.filter(|it| of(it.1)).collect()
+    }
+
     /// With the facts of another reading in place of the same ones here.
     pub fn with(&self, other: Past) -> Past {
         let mut res = self.clone();

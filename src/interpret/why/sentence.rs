@@ -12,6 +12,7 @@ use crate::interpret::why::term::leaves;
 use crate::ir::E;
 use crate::ir::Kind;
 use crate::ir::Matching;
+use crate::ir::RuleId;
 use crate::ir::TextTest;
 use crate::schema::Type;
 use crate::value::Reason;
@@ -19,8 +20,8 @@ use crate::value::Value;
 
 impl Bench<'_> {
     /// `The commodity code 851713 is under 8517.`: what is so, whatever the rule asks.
-    pub fn sentence(&self, it: &E, row: &Row) -> String {
-        let it = within_phrase(it);
+    pub fn sentence(&self, whole: &E, row: &Row) -> String {
+        let it = within_phrase(whole);
         let so = truth(&eval(self.set, it, row));
         if so.is_none() {
             return self.open(it, row);
@@ -35,7 +36,7 @@ impl Bench<'_> {
             }
             Kind::Member(it, words) => {
                 let one = if words.len() == 1 { "" } else { "one of " };
-                format!("{} {is} {one}{}", self.thing(it, row), words.join(", "))
+                format!("{} {is} {one}{}", self.thing(it, row), self.all_as_written(whole, words))
             }
             Kind::OneOf(it, values) => {
                 let all: Vec<String> = values.iter().map(ToString::to_string).collect();
@@ -65,9 +66,24 @@ impl Bench<'_> {
             Kind::IsMissing(it) if so == Some(true) => format!("{} is missing", self.label(it)),
             Kind::IsMissing(it) => format!("{} is given", self.label(it)),
             Kind::Field(_) => format!("{} is {}", self.label(it), yes(so)),
-            _ => format!("“{}” is {}", self.words(it), yes(so)),
+            // The words hold the negation too.
+            _ => format!("“{}” is {}", self.words(whole), yes(truth(&eval(self.set, whole, row)))),
         };
         capital(&text)
+    }
+
+    /// What another rule says.
+    pub fn hit_sentence(&self, rule: RuleId, hits: Option<bool>) -> String {
+        let it = &self.set.rules[rule.0];
+        let says = match hits {
+            Some(true) => "selects it",
+            Some(false) => "does not select it",
+            None => "cannot decide",
+        };
+        match it.title.is_empty() {
+            true => format!("Rule {} {says}.", it.id),
+            false => format!("“{}” ({}) {says}.", it.title, it.id),
+        }
     }
 
     fn relation(&self, left: &E, right: &E, row: &Row) -> String {
@@ -81,7 +97,9 @@ impl Bench<'_> {
             Some(Ordering::Greater) if !left.ty.is_textual() => "is more than",
             Some(_) | None => "is not the same as",
         };
-        capital(&format!("{} {how} {}", self.thing(left, row), self.thing(right, row)))
+        let (left, right) =
+            (self.named(left, self.side(left, right, row)), self.named(right, self.side(right, left, row)));
+        capital(&format!("{left} {how} {right}"))
     }
 
     /// What is not known, each by its label and reason.
@@ -109,6 +127,13 @@ impl Bench<'_> {
                 }
             }
         }
+        if let (Kind::Fact(id), Reason::NotGiven) = (&it.kind, reason) {
+            for part in self.set.facts[id.0].needed() {
+                if let Value::Missing(reason) = eval(self.set, part, row) {
+                    self.lacking(part, reason, row, all);
+                }
+            }
+        }
         if before == all.len() {
             let why = match reason {
                 Reason::NotGiven => "is missing".to_owned(),
@@ -120,7 +145,10 @@ impl Bench<'_> {
 
     /// A label with its value; a literal alone.
     fn thing(&self, it: &E, row: &Row) -> String {
-        let text = explain::words_of(self.set, it, row);
+        self.named(it, explain::words_of(self.set, it, row))
+    }
+
+    fn named(&self, it: &E, text: String) -> String {
         match &it.kind {
             Kind::Literal(_) => text,
             _ => format!("{} {text}", self.label(it)),

@@ -1,5 +1,7 @@
 //! The named values of a test: fields, derived values, parameters, statistics, lookups.
 
+use std::sync::Arc;
+
 use crate::interpret::Row;
 use crate::interpret::eval;
 use crate::interpret::explain;
@@ -16,6 +18,20 @@ impl Bench<'_> {
     /// As written, in one line.
     pub fn words(&self, it: &E) -> String {
         self.sources.slice(it.span).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// A text of a test as the rule has it: comparing folds `N853` to `n853`.
+    pub fn as_written(&self, test: &E, text: &str) -> String {
+        let words = self.words(test);
+        let (lower, wanted) = (words.to_ascii_lowercase(), text.to_ascii_lowercase());
+        match lower.find(&wanted) {
+            Some(at) => words[at..at + text.len()].to_owned(),
+            None => text.to_owned(),
+        }
+    }
+
+    pub fn all_as_written(&self, test: &E, all: &[Arc<str>]) -> String {
+        all.iter().map(|it| self.as_written(test, it)).collect::<Vec<_>>().join(", ")
     }
 
     /// The named values of an expression, each once; what has a name is not looked into.
@@ -42,7 +58,8 @@ impl Bench<'_> {
                 _ => None,
             },
             parts: match &it.kind {
-                Kind::Named(_, inner) => self.terms(inner, row),
+                // The groups of a profile are told of as such.
+                Kind::Named(name, inner) if !name.contains('.') => self.terms(inner, row),
                 _ => Vec::new(),
             },
         }

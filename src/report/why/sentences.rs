@@ -9,6 +9,7 @@ use crate::interpret::why::note::Note;
 use crate::report::why::Told;
 use crate::report::why::note;
 use crate::report::why::period;
+use crate::report::why::some_of;
 
 pub fn sentences(told: &Told) -> String {
     let mut out = String::new();
@@ -83,9 +84,11 @@ fn change(told: &Told, it: &Proposed) -> String {
     let field = told.set.schema.field(it.change.field);
     let rest = it.words.strip_prefix(field.name.as_str()).unwrap_or_default();
     let rest = rest.replace(">=", "is at least").replace("<=", "is at most").replace(" = ", " is ");
+    let at = told.at(&it.change);
+    let of = if at.is_empty() { at } else { format!(" of {}", at.trim_end_matches(": ")) };
     match field.label.is_empty() {
-        true => format!("{}{rest}", field.name.replace('_', " ")),
-        false => format!("“{}”{rest}", field.label),
+        true => format!("{}{of}{rest}", field.name.replace('_', " ")),
+        false => format!("“{}”{of}{rest}", field.label),
     }
 }
 
@@ -100,9 +103,10 @@ fn line(it: &Line, depth: usize, out: &mut String) {
         Shape::All => Some("All of this has to be so".to_owned()),
         Shape::Any => Some("One of this has to be so".to_owned()),
         Shape::None => Some("None of this may be so".to_owned()),
-        Shape::Not => Some("This must not be so".to_owned()),
+        Shape::Not => Some("This may not be so".to_owned()),
         Shape::AtLeast(n) => Some(format!("At least {n} of this have to be so")),
-        Shape::Named | Shape::Hit => Some(it.words.replace('_', " ")),
+        Shape::Named => Some(it.words.replace('_', " ")),
+        Shape::Hit => Some(it.sentence.trim_end_matches('.').to_owned()),
     };
     let deeper = usize::from(head.is_some());
     if let Some(head) = head {
@@ -111,7 +115,10 @@ fn line(it: &Line, depth: usize, out: &mut String) {
             Some(false) => "no",
             None => "not known",
         };
-        *out += &format!("{indent}- {head} ({answer}):\n");
+        // Of another rule it is said what it says.
+        let answer =
+            if it.shape == Shape::Hit { String::new() } else { format!(" ({answer})") };
+        *out += &format!("{indent}- {head}{answer}:\n");
     }
     it.parts.iter().for_each(|it| line(it, depth + deeper, out));
 }
@@ -139,6 +146,14 @@ fn said(it: &Line) -> Vec<String> {
             let rows =
                 if *rows == 1 { "1 past row".to_owned() } else { format!("{rows} past rows") };
             format!("{rows}, {}", period(first.as_ref(), last.as_ref()))
+        }
+        Note::Rows { record, passed, failed, unknown } => {
+            let kinds = [("so for", passed), ("not so for", failed), ("not known for", unknown)];
+            let some = kinds.into_iter().filter(|it| !it.1.is_empty());
+            let record = record.replace('_', " ");
+            let said = some.map(|(word, keys)| format!("{word} {record} {}", some_of(keys)));
+            let said = said.collect::<Vec<_>>().join("; ");
+            if said.is_empty() { format!("there is no {record}") } else { said }
         }
         other => note(other),
     };

@@ -89,8 +89,8 @@ impl Page<'_> {
             return;
         }
         for it in &self.told.declaration.changes {
-            let field = &schema.field(it.field).name;
-            self.line(1, &format!("what if: {field} = {}", it.value));
+            let (field, value) = (&schema.field(it.field).name, self.told.value(it));
+            self.line(1, &format!("what if: {}{field} = {value}", self.told.at(it)));
         }
         let turned: Vec<String> = self
             .told
@@ -225,22 +225,11 @@ impl Page<'_> {
             } else {
                 format!(" (now {})", it.before)
             };
-            format!("{}{}{now}", self.at(&it.change), it.words)
+            format!("{}{}{now}", self.told.at(&it.change), it.words)
         };
         let all: Vec<String> = it.changes.iter().map(change).collect();
         let text = format!("{} if {}", it.after.words(), all.join(" and "));
         self.line(2, &text);
-    }
-
-    /// Of another row than the judged one: `item 2: `.
-    fn at(&self, it: &crate::interpret::why::change::Change) -> String {
-        let record = self.told.set.schema.record(it.field.record);
-        let own = it.keys.len().saturating_sub(record.key.len());
-        let key: Vec<String> = it.keys[own..].iter().map(ToString::to_string).collect();
-        match record.parent {
-            Some(_) if !key.is_empty() => format!("{} {}: ", record.name, key.join("/")),
-            _ => String::new(),
-        }
     }
 }
 

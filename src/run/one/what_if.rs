@@ -10,11 +10,11 @@ use crate::data::convert::Reading;
 use crate::data::convert::data_type;
 use crate::data::text;
 use crate::diagnostic::did_you_mean;
+use crate::interpret::Row;
 use crate::interpret::row;
 use crate::interpret::why::change;
 use crate::interpret::why::change::Change;
 use crate::ir::RuleSet;
-use crate::run::one::Declaration;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::schema::Schema;
@@ -22,15 +22,17 @@ use crate::schema::Type;
 use crate::trouble::Trouble;
 use crate::value::Value;
 
-/// A field, the key of its row where only one is meant, and its value.
+/// A field, the keys of the rows that are meant, and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WhatIf {
     pub field: FieldId,
-    pub key: Option<String>,
+    /// Of its record or of one around it.
+    pub keys: Vec<(RecordId, String)>,
     pub value: Value,
 }
 
-/// `net_mass=3`, `net_mass=3 kg`, `item.2.net_mass=3`, `origin=` for no value.
+/// `net_mass=3`, `net_mass=3 kg`, `item.2.net_mass=3`, `item.2.document.1.kind=N380`, `origin=` for
+/// no value.
 ///
 /// Errors: an unknown field, and a value that it cannot hold.
 pub fn parse(set: &RuleSet, inner: RecordId, text: &str) -> Result<WhatIf, Trouble> {
@@ -40,28 +42,44 @@ pub fn parse(set: &RuleSet, inner: RecordId, text: &str) -> Result<WhatIf, Troub
     let Some((place, value)) = text.split_once('=') else {
         return refused("no value", "write `--what-if field=value`".to_owned());
     };
-    let parts: Vec<&str> = place.trim().split('.').collect();
-    let (record, key, name) = match parts.as_slice() {
-        [name] => (None, None, *name),
-        [record, name] => (Some(*record), None, *name),
-        [record, key, name] => (Some(*record), Some((*key).to_owned()), *name),
-        _ => {
-            let help = "write `field`, `record.field` or `item.2.field`".to_owned();
-            return refused("not a field", help);
-        }
-    };
     let schema = &set.schema;
     let lineage = schema.lineage(inner);
-    let records =
-        lineage.iter().filter(|it| record.is_none_or(|name| schema.record(**it).name == name));
-    let Some(field) = records.into_iter().find_map(|it| schema.find_field(*it, name)) else {
-        let names = lineage.iter().flat_map(|it| &schema.record(*it).fields);
+    let record_of = |name: &str| {
+        schema.records.iter().position(|it| it.name == name).map(RecordId)
+    };
+    let mut parts: Vec<&str> = place.trim().split('.').map(str::trim).collect();
+    let name = parts.pop().unwrap_or_default();
+    let (mut within, mut keys) = (None, Vec::new());
+    let mut parts = parts.into_iter().peekable();
+    while let Some(part) = parts.next() {
+        let Some(record) = record_of(part) else {
+            let near = did_you_mean(part, schema.records.iter().map(|it| it.name.as_str()));
+            let help = "write `field`, `record.field` or `item.2.field`".to_owned();
+            return refused(&format!("no record is called `{part}`"), near.unwrap_or(help));
+        };
+        within = Some(record);
+        if let Some(key) = parts.next_if(|it| record_of(it).is_none()) {
+            keys.push((record, key.to_owned()));
+        }
+    }
+    let records = match within {
+        Some(record) => vec![record],
+        None => lineage,
+    };
+    let Some(field) = records.iter().find_map(|it| schema.find_field(*it, name)) else {
+        let names = records.iter().flat_map(|it| &schema.record(*it).fields);
         let near = did_you_mean(name, names.map(|it| it.name.as_str()));
         return refused(
             &format!("no stored field is called `{name}`"),
             near.unwrap_or_else(|| "name a field of the schema; derived ones follow".to_owned()),
         );
     };
+    let around = schema.lineage(field.record);
+    if let Some((other, _)) = keys.iter().find(|it| !around.contains(&it.0)) {
+        let (other, record) = (&schema.record(*other).name, &schema.record(field.record).name);
+        let help = "name only records around the field".to_owned();
+        return refused(&format!("{record} is not within {other}"), help);
+    }
     if schema.record(field.record).key.contains(&field.field) {
         return refused("a key is not changed", "name another field".to_owned());
     }
@@ -72,7 +90,7 @@ pub fn parse(set: &RuleSet, inner: RecordId, text: &str) -> Result<WhatIf, Troub
     if value.is_missing() && schema.field(field).required {
         return refused("this field is required", "give it a value".to_owned());
     }
-    Ok(WhatIf { field, key, value })
+    Ok(WhatIf { field, keys, value })
 }
 
 /// As a data file would be read, with or without the unit; codes with their points.
@@ -99,34 +117,56 @@ fn read(schema: &Schema, id: FieldId, text: &str) -> Option<Value> {
     row::single(schema, id, &batch)
 }
 
-/// What the suppositions change in a declaration.
+/// What the suppositions change, `rows` being the declaration's own and those within it.
 ///
-/// Errors: a row that it does not have.
+/// Errors: a row that is not there, and one field that is supposed to hold two things.
 pub fn changes(
-    set: &RuleSet,
-    all: &[WhatIf],
-    declaration: &Declaration,
+    schema: &Schema,
+    all: &[&WhatIf],
+    rows: &[(RecordId, &Row)],
 ) -> Result<Vec<Change>, Trouble> {
-    let schema = &set.schema;
     let mut res: Vec<Change> = Vec::new();
     for it in all {
         let record = it.field.record;
-        let before = res.len();
-        for judged in declaration.rows.iter().filter(|row| row.level == record) {
-            let Some(keys) = change::keys(schema, &judged.row, record) else { continue };
-            let own = keys.len() - schema.record(record).key.len();
-            let key = keys[own..].iter().map(ToString::to_string).collect::<Vec<_>>().join("/");
-            if it.key.as_ref().is_some_and(|wanted| *wanted != key) {
-                continue;
-            }
-            res.push(Change { field: it.field, keys, value: it.value.clone() });
+        let of_record = rows.iter().filter(|row| row.0 == record);
+        let mut rows: Vec<Vec<Value>> =
+            of_record.filter_map(|row| change::keys(schema, row.1, record)).collect();
+        rows.sort();
+        rows.dedup();
+        let meant = |keys: &&Vec<Value>| {
+            it.keys.iter().all(|(record, wanted)| *wanted == own_key(schema, *record, keys))
+        };
+        let found: Vec<&Vec<Value>> = rows.iter().filter(meant).collect();
+        let name = &schema.record(record).name;
+        if found.is_empty() && rows.is_empty() {
+            let message = format!("--what-if: no {name} of the declaration is looked at");
+            let help = "leave out `--rule`, or name a rule that asks for it";
+            return Err(Trouble::usage(message).help(help));
         }
-        if res.len() == before {
-            let name = &schema.record(record).name;
-            let key = it.key.as_deref().unwrap_or_default();
-            let message = format!("--what-if: the declaration has no {name} `{key}`");
-            return Err(Trouble::usage(message).help("name it by its key: `item.2.net_mass=3`"));
+        if found.is_empty() {
+            let wanted: Vec<&str> = it.keys.iter().map(|it| it.1.as_str()).collect();
+            let mut known: Vec<String> =
+                rows.iter().map(|it| own_key(schema, record, it)).collect();
+            known.dedup();
+            let message =
+                format!("--what-if: the declaration has no {name} `{}`", wanted.join("."));
+            return Err(Trouble::usage(message).help(format!("it has {name} {}", known.join(", "))));
+        }
+        for keys in found {
+            if res.iter().any(|known| known.field == it.field && known.keys == *keys) {
+                let field = &schema.field(it.field).name;
+                let message = format!("--what-if: two values for `{field}` of one row");
+                return Err(Trouble::usage(message).help("suppose one of them at a time"));
+            }
+            res.push(Change { field: it.field, keys: keys.clone(), value: it.value.clone() });
         }
     }
     Ok(res)
+}
+
+/// Of the keys of a row, those of this record around it: `2`.
+fn own_key(schema: &Schema, record: RecordId, keys: &[Value]) -> String {
+    let last = schema.key_fields(record).len();
+    let first = last - schema.record(record).key.len();
+    keys[first..last].iter().map(ToString::to_string).collect::<Vec<_>>().join("/")
 }
