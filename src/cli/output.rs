@@ -128,9 +128,9 @@ pub fn files<T>(outputs: &[Output<T>]) -> Vec<&Path> {
 
 /// Where a path leads, whether something stands there or not.
 fn place(path: &Path) -> PathBuf {
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let beside = || Some(folder.canonicalize().ok()?.join(path.file_name()?));
-    path.canonicalize().ok().or_else(beside).unwrap_or_else(|| path.to_path_buf())
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let known = |it: &Path| Some(it.canonicalize().ok()?.join(path.strip_prefix(it).ok()?));
+    path.ancestors().find_map(known).unwrap_or_else(|| path.clone())
 }
 
 fn is_device(path: &Path) -> bool {

@@ -142,8 +142,7 @@ impl Asked<'_> {
         let receive: run::Receiver = &mut |batch| again.add(batch, None);
         let (done, decisions) = match self.secrets {
             Some(secrets) => {
-                let (done, all) =
-                    self.opened.decide(self.set, secrets, Some(receive), &options)?;
+                let (done, all) = self.opened.decide(self.set, secrets, Some(receive), &options)?;
                 (done, self.decisions(&all)?)
             }
             None => (self.opened.run(self.set, Some(receive), &options)?, None),

@@ -196,7 +196,7 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
         .chain(it.decisions.as_deref())
         .chain(output::files(&outputs))
         .collect();
-    output::apart(&written, &read(project, &opened))?;
+    output::apart(&written, &recorded::read(project, &opened))?;
     let limit = it.limit.unwrap_or(usize::MAX);
     let asked = Asked {
         project,
@@ -247,14 +247,6 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     context.terminal.note(&summary::headline(&summary));
     let failed = it.fail_on_hits && 0 < summary.hits();
     Ok(if failed { Exit::Findings } else { Exit::Ok })
-}
-
-/// Every file that a run reads.
-pub fn read(project: &Project, opened: &Opened) -> Vec<PathBuf> {
-    let data = [Some(&opened.input), opened.history.as_ref()];
-    let mut res: Vec<PathBuf> = data.into_iter().flatten().flat_map(recorded::files).collect();
-    res.extend(project.paths());
-    res
 }
 
 /// A run, as it was asked for.

@@ -37,7 +37,7 @@ const MANIFEST: &str = "[project]\nrules = [\"rules/*.tamis\"]\n\n[schema]\n\
     [run]\nmax-rejected = \"100%\"\n";
 
 /// A project of random rules and rows.
-fn project(rules: usize, rows: usize) -> Result<tempfile::TempDir, Failed> {
+pub fn project(rules: usize, rows: usize) -> Result<tempfile::TempDir, Failed> {
     let folder = tempfile::tempdir()?;
     let root = folder.path();
     let mut random = Random::new(20_261_125);
@@ -68,7 +68,7 @@ fn said(it: &Output) -> String {
     String::from_utf8_lossy(&all).into_owned()
 }
 
-fn expect(root: &Path, arguments: &[&str], exit: i32) -> Result<String, Failed> {
+pub fn expect(root: &Path, arguments: &[&str], exit: i32) -> Result<String, Failed> {
     let output = tamis(root, arguments).output()?;
     let said = said(&output);
     if output.status.code() != Some(exit) {
@@ -464,9 +464,25 @@ fn decided() -> Result<(), Failed> {
     }
     expect(root, &["verify", "out"], 0)?;
     keyed(&["replay", "out"], "Zorro", 0)?;
-    keyed(&["replay", "out", "D001"], "Zorro", 0)?;
+    for id in ["D001", "D002", "D003", "D004", "D005"] {
+        keyed(&["replay", "out", id], "Zorro", 0)?;
+    }
+    keyed(&["replay", "out", "D0001"], "Zorro", 2)?;
+    keyed(&["replay", "out", ""], "Zorro", 2)?;
     let said = keyed(&["replay", "out"], "another", 1)?;
     if !said.contains("decision: ") {
+        return Err(said.into());
+    }
+    // Of one declaration too: another score, and no decision at all.
+    fs::write(root.join("rules/policy.tamis"), POLICY.replace("capped at 100", "capped at 1"))?;
+    if !["D001", "D002", "D003"].iter().any(|id| {
+        keyed(&["replay", "out", id], "Zorro", 1).is_ok_and(|it| it.contains("differs in score"))
+    }) {
+        return Err("another score is not noticed".into());
+    }
+    fs::copy(root.join("out/hits.parquet"), root.join("out/decisions.parquet"))?;
+    let said = keyed(&["replay", "out", "D001"], "Zorro", 3)?;
+    if !said.contains("decisions.parquet") {
         return Err(said.into());
     }
     Ok(())

@@ -20,6 +20,7 @@ use crate::report::summary::Summary;
 use crate::run::Done;
 use crate::run::Engine;
 use crate::run::Input;
+use crate::run::Opened;
 use crate::run::Options;
 use crate::run::decisions;
 use crate::run::digest;
@@ -228,4 +229,12 @@ fn manifest_options(asked: &Asked, root: &Path) -> manifest::Options {
         rule,
         limit: (asked.limit != usize::MAX).then_some(asked.limit as u64),
     }
+}
+
+/// Every file that a run reads.
+pub fn read(project: &Project, opened: &Opened) -> Vec<PathBuf> {
+    let data = [Some(&opened.input), opened.history.as_ref()];
+    let mut res: Vec<PathBuf> = data.into_iter().flatten().flat_map(files).collect();
+    res.extend(project.paths());
+    res
 }

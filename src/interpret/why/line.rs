@@ -68,7 +68,8 @@ impl Bench<'_> {
     /// What makes another rule hit: when it is in force, its condition, and no exception.
     fn of_rule(&self, rule: RuleId, row: &Row) -> Vec<Line> {
         let it = &self.set.rules[rule.0];
-        let mut parts: Vec<Line> = self.valid(rule).map(|it| self.line(it, row)).into_iter().collect();
+        let mut parts: Vec<Line> =
+            self.valid(rule).map(|it| self.line(it, row)).into_iter().collect();
         let condition = self.line(&it.condition, row);
         match condition.shape {
             Shape::All => parts.extend(condition.parts),

@@ -104,7 +104,10 @@ impl Bench<'_> {
     pub fn notes(&self, it: &E, row: &Row) -> Vec<Note> {
         let mut notes = Vec::new();
         if let Some((_, possible)) = quantifier(it) {
-            notes.extend(self.rows(possible, row));
+            match self.rows(possible, row) {
+                Some(rows) => notes.push(rows),
+                None => self.missing(it, row, &mut notes),
+            }
             return notes;
         }
         self.limit(it, row, &mut notes);
@@ -164,7 +167,9 @@ impl Bench<'_> {
         if own.is_empty() || !own.into_iter().all(is_own) {
             return None;
         }
-        let [told] = leaves(other)[..] else { return None };
+        let mut against = leaves(other);
+        against.retain(|it| !matches!(it.kind, Kind::Parameter(..)));
+        let [told] = against[..] else { return None };
         if !statistic(told) {
             return None;
         }
@@ -363,7 +368,11 @@ impl Bench<'_> {
             Kind::Named(name, _) if name.contains('.') && reason != Reason::NotGiven => {
                 notes.push(what(it));
             }
-            Kind::Named(_, inner) if !any_missing(self, inner, row) => notes.push(what(it)),
+            Kind::Named(_, inner)
+                if !matches!(inner.kind, Kind::Fact(_)) && !any_missing(self, inner, row) =>
+            {
+                notes.push(what(it));
+            }
             _ => {
                 let before = notes.len();
                 for part in it.parts() {

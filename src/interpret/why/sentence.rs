@@ -97,8 +97,10 @@ impl Bench<'_> {
             Some(Ordering::Greater) if !left.ty.is_textual() => "is more than",
             Some(_) | None => "is not the same as",
         };
-        let (left, right) =
-            (self.named(left, self.side(left, right, row)), self.named(right, self.side(right, left, row)));
+        let (left, right) = (
+            self.named(left, self.side(left, right, row)),
+            self.named(right, self.side(right, left, row)),
+        );
         capital(&format!("{left} {how} {right}"))
     }
 

@@ -23,9 +23,9 @@ impl Bench<'_> {
     /// A text of a test as the rule has it: comparing folds `N853` to `n853`.
     pub fn as_written(&self, test: &E, text: &str) -> String {
         let words = self.words(test);
-        let (lower, wanted) = (words.to_ascii_lowercase(), text.to_ascii_lowercase());
-        match lower.find(&wanted) {
-            Some(at) => words[at..at + text.len()].to_owned(),
+        let quoted = format!("\"{}\"", text.to_ascii_lowercase());
+        match words.to_ascii_lowercase().find(&quoted) {
+            Some(at) => words[at + 1..=at + text.len()].to_owned(),
             None => text.to_owned(),
         }
     }

@@ -116,8 +116,7 @@ fn line(it: &Line, depth: usize, out: &mut String) {
             None => "not known",
         };
         // Of another rule it is said what it says.
-        let answer =
-            if it.shape == Shape::Hit { String::new() } else { format!(" ({answer})") };
+        let answer = if it.shape == Shape::Hit { String::new() } else { format!(" ({answer})") };
         *out += &format!("{indent}- {head}{answer}:\n");
     }
     it.parts.iter().for_each(|it| line(it, depth + deeper, out));

@@ -44,9 +44,7 @@ pub fn parse(set: &RuleSet, inner: RecordId, text: &str) -> Result<WhatIf, Troub
     };
     let schema = &set.schema;
     let lineage = schema.lineage(inner);
-    let record_of = |name: &str| {
-        schema.records.iter().position(|it| it.name == name).map(RecordId)
-    };
+    let record_of = |name: &str| schema.records.iter().position(|it| it.name == name).map(RecordId);
     let mut parts: Vec<&str> = place.trim().split('.').map(str::trim).collect();
     let name = parts.pop().unwrap_or_default();
     let (mut within, mut keys) = (None, Vec::new());
