@@ -131,6 +131,9 @@ fn once(it: &Test, context: &Context, outputs: &[Output<Form>]) -> Result<Exit, 
     let scope = scope::load(context, &it.rules)?;
     let project = &scope.project;
     output::apart(&output::files(outputs), &project.paths())?;
+    if it.watch {
+        watch::clear(context);
+    }
     if 0 < diagnostics::count(&project.diagnostics).0 || 0 < scope.elsewhere {
         let checked = check::checked(project, &scope.files);
         let look = context.terminal.stderr;
@@ -138,9 +141,6 @@ fn once(it: &Test, context: &Context, outputs: &[Output<Form>]) -> Result<Exit, 
         output::error(text.trim_end());
         context.terminal.note("note: nothing was tested: the rules have errors");
         return Ok(check::exit(&project.diagnostics, false).max(Exit::Findings));
-    }
-    if it.watch {
-        watch::clear(context);
     }
     let set = &project.rule_set;
     let wanted = |test: &Block| {

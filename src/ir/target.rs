@@ -332,7 +332,14 @@ impl<'a> Lowering<'a> {
         if let Some(problem) = typing::comparable(&self.schema, &wanted, &it) {
             let message = format!("`{words}` is {}, not {}", ty.words(), it.ty.words());
             let labels = vec![Label { span: expr.span, text: it.ty.words() }];
-            self.push(Diagnostic { message, labels, ..problem });
+            let problem = Diagnostic { message, labels, ..problem };
+            // Advice for comparisons of two measures is none for a value.
+            self.push(match (ty, problem.code) {
+                (Type::Number(number), Code::T3001) => {
+                    problem.help(format!("write it in {}", number.dimension.unit_text()))
+                }
+                _ => problem,
+            });
             return None;
         }
         let Some(value) = fold(&it) else {

@@ -33,7 +33,11 @@ pub fn parse<'a>(
                 ErrorVariant::ParsingError { positives, .. } => positives.clone(),
                 ErrorVariant::CustomError { .. } => Vec::new(),
             };
-            diagnostics.push(refusal(Place { id, base, text }, rule, at, &positives));
+            let refused = refusal(Place { id, base, text }, rule, at, &positives);
+            diagnostics.push(match pattern(rule) {
+                Some(pattern) => shown(refused, pattern),
+                None => refused,
+            });
             None
         }
     }
@@ -113,6 +117,38 @@ fn refusal(it: Place, rule: Rule, at: usize, positives: &[Rule]) -> Diagnostic {
     it.report(at, end, format!("`{word}` cannot stand here")).help(expectation(positives))
 }
 
+/// Lines of one form, as they are written.
+fn pattern(rule: Rule) -> Option<&'static str> {
+    Some(match rule {
+        Rule::expect => "`expect hit`, `expect undecided \"net_mass\"`, `expect score 30`",
+        Rule::combine => "`combine highest, capped at 100, then sum over declaration`",
+        Rule::route => "`route to red when score >= 70`",
+        Rule::undecided_route => "`undecided route to yellow when potential_score >= 70`",
+        Rule::override_channel => "`override channel`",
+        Rule::exempt => "`exempt financial when importer_id in list trusted_traders`",
+        Rule::random => "`random 2 % of green to red by office key from environment DRAW_KEY`",
+        Rule::capacity => "`capacity red 20 per office, accepted_date overflow to yellow`",
+        Rule::together => "`together by lorry`",
+        _ => return None,
+    })
+}
+
+/// With a line as it should be, after what was expected here; what joins conditions is none.
+fn shown(refused: Diagnostic, pattern: &str) -> Diagnostic {
+    let help = match refused.help.as_deref() {
+        Some(it) if it.starts_with("expected ") => format!("{it}, as in {pattern}"),
+        Some(it) if it.starts_with("put each ") || it.starts_with("write `and ") => {
+            format!("write it as in {pattern}")
+        }
+        _ => return refused,
+    };
+    let message = match refused.message.rsplit_once(" before ") {
+        Some((_, word)) => format!("{word} cannot stand here"),
+        None => refused.message.clone(),
+    };
+    Diagnostic { message, help: Some(help), ..refused }
+}
+
 fn after_whole(
     it: &Place,
     rule: Rule,
@@ -149,8 +185,8 @@ fn is_joint(it: Rule) -> bool {
 
 fn expectation(positives: &[Rule]) -> String {
     let value = positives.contains(&Rule::name) && positives.contains(&Rule::string);
-    let mut words: Vec<&str> = match value {
-        true => vec!["a value"],
+    let mut words: Vec<String> = match value {
+        true => vec!["a value".to_owned()],
         false => positives.iter().map(|it| in_words(*it)).collect(),
     };
     words.sort_unstable();
@@ -163,8 +199,8 @@ fn expectation(positives: &[Rule]) -> String {
     }
 }
 
-fn in_words(it: Rule) -> &'static str {
-    match it {
+fn in_words(it: Rule) -> String {
+    let words = match it {
         Rule::and | Rule::or => "`and` or `or`",
         Rule::string => "a text in quotation marks",
         Rule::date | Rule::from_date | Rule::to_date => "a date such as `2026-03-10`",
@@ -177,19 +213,19 @@ fn in_words(it: Rule) -> &'static str {
         Rule::codes_part => "`levels`, `extends`, `file` or `dated`",
         Rule::history_part => "`event`, `date`, `known from` or `complete since`",
         Rule::has_one => "a record and how many, such as `item 1..999`",
-        Rule::K_is => "`is`",
         Rule::outcome => "`hit`, `no hit` or `undecided`",
-        Rule::K_from => "`from`",
-        Rule::K_to => "`to`",
-        Rule::K_of => "`of`",
-        Rule::K_by => "`by`",
-        Rule::K_in => "`in`",
-        Rule::K_file => "`file`",
         Rule::K_key | Rule::random_key => "`key \"…\"`",
         Rule::K_overflow => "`overflow to`",
-        Rule::K_otherwise => "`otherwise`",
         Rule::on_condition | Rule::K_when => "`when` and a condition",
         Rule::merge => "`highest` or `sum`",
-        _ => "a value",
-    }
+        other => {
+            // A key word is named after itself.
+            let name = format!("{other:?}");
+            return match name.strip_prefix("K_") {
+                Some(word) => format!("`{}`", word.to_lowercase().replace('_', " ")),
+                None => "a value".to_owned(),
+            };
+        }
+    };
+    words.to_owned()
 }
