@@ -291,9 +291,10 @@ pub fn enough(report: &Report, max_rejected: u64) -> Result<(), Trouble> {
     let mut message = format!("{} of {} rows do not fit the schema", report.faulty, report.read);
     for it in &report.faults {
         let column = if it.column.is_empty() { String::new() } else { format!(" `{}`", it.column) };
+        let times = if it.count == 1 { "1 time" } else { &format!("{} times", it.count) };
         message += &format!(
-            "\n  {}:{column} {}, {} times, first in row {}",
-            it.file, it.reason, it.count, it.first_row
+            "\n  {}:{column} {}, {times}, first in row {}",
+            it.file, it.reason, it.first_row
         );
     }
     Err(Trouble::data(message)

@@ -32,6 +32,7 @@ use crate::report::why::text;
 use crate::report::why::text::Marks;
 use crate::run;
 use crate::run::Input;
+use crate::run::Opened;
 use crate::run::manifest;
 use crate::run::one;
 use crate::run::one::Declaration;
@@ -206,6 +207,7 @@ pub fn why(it: &Why, context: &Context) -> Result<Exit, Trouble> {
         output::deliver(&text, file.as_deref())?;
     }
     left_out(&told, context);
+    unreadable(&told, &opened, context);
     let same = recorded.is_none_or(|it| it.differences.is_empty());
     Ok(if same { Exit::Ok } else { Exit::Findings })
 }
@@ -335,5 +337,22 @@ fn left_out(told: &Told, context: &Context) {
         let answers = if others == 1 { "1 answer is" } else { &format!("{others} answers are") };
         let text = format!("note: {answers} no hit: `--all` or `--rule ID` shows them");
         context.terminal.note(&text);
+    }
+}
+
+/// Fields that are missing here, and have cells that cannot be read: this may be one of them.
+fn unreadable(told: &Told, opened: &Opened, context: &Context) {
+    let schema = &told.set.schema;
+    let lacks = |name: &str| {
+        told.declaration.rows.iter().any(|it| {
+            let found = schema.find_field(it.level, name);
+            found.is_some_and(|id| it.row.get(id).is_missing())
+        })
+    };
+    for it in opened.table.tally.report().faults.iter().filter(|it| lacks(&it.column)) {
+        context.terminal.note(&format!(
+            "note: {}: cells of `{}` cannot be read ({}), the first in row {}; they are missing values",
+            it.file, it.column, it.reason, it.first_row
+        ));
     }
 }

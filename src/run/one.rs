@@ -364,8 +364,14 @@ fn unknown(
     let known: BTreeSet<String> = known.into_iter().flatten().flatten().collect();
     let near = similar(id, known.iter().map(String::as_str));
     let trouble = Trouble::usage(format!("the data hold no {name} `{id}`"));
-    trouble.help(match near.as_slice() {
+    let mut help = match near.as_slice() {
         [] => "name the data set that holds it, and the key as the data have it".to_owned(),
         near => format!("did you mean {}?", near.join(", ")),
-    })
+    };
+    let rejected = table.tally.report().rejected;
+    if 0 < rejected {
+        let rows = if rejected == 1 { "1 row is" } else { &format!("{rejected} rows are") };
+        help += &format!("; {rows} left out as faulty: the summary of `tamis run` says where");
+    }
+    trouble.help(help)
 }

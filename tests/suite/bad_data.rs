@@ -42,7 +42,7 @@ const FILES: &[(&str, &str, i32, &[&str])] = &[
         "a number that cannot be read",
         "id,mass,lodged_on,packages\n2,Zorro,,\n",
         3,
-        &["b.csv", "`mass` not readable", "1 times", "row 1"],
+        &["b.csv", "`mass` not readable", "1 time", "row 1"],
     ),
     (
         "a date that cannot be read",

@@ -65,8 +65,8 @@ fn bad_data() -> Result<(), Failed> {
     )?;
     fs::write(at("rules.tamis"), "rule R1\n  when mass > 5 kg\n")?;
     let cases = [
-        ("id,mass\n1,secret\n", 3, "`mass` not readable, 1 times, first in row 1"),
-        ("id,mass\n1,7\n2\n", 3, "ragged row, 1 times, first in row 2"),
+        ("id,mass\n1,secret\n", 3, "`mass` not readable, 1 time, first in row 1"),
+        ("id,mass\n1,7\n2\n", 3, "ragged row, 1 time, first in row 2"),
         ("id,weight\n1,7\n", 3, "column `mass` is missing"),
         ("", 3, "is empty"),
         ("mass,id\n7,1\n", 0, ""),

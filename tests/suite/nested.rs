@@ -272,7 +272,7 @@ fn unreadable() -> Result<(), Failed> {
     let rows = ROWS.replace("\"value\": \"7\"", "\"value\": \"Zorro\"");
     write(&folder.path().join("rows/a.parquet"), &batch(columns(item()), &rows)?, 2)?;
     let (_, errors) = said(folder.path(), "lists", 3)?;
-    tells(&errors, &["a.parquet", "`goods.items.value` not readable", "1 times", "row 2"])
+    tells(&errors, &["a.parquet", "`goods.items.value` not readable", "1 time", "row 2"])
 }
 
 fn keyless() -> Result<(), Failed> {

@@ -204,7 +204,7 @@ fn register() -> Result<(), Failed> {
     let toml = format!("{TOML}[data.apart.customs_office]\npath = \"offices.csv\"\n");
     fs::write(path.join("tamis.toml"), &toml)?;
     let (_, errors) = said(path, "apart", 3)?;
-    for wanted in ["offices.csv", "`sea` differs from another row of its key, 1 times", "row 4"] {
+    for wanted in ["offices.csv", "`sea` differs from another row of its key, 1 time", "row 4"] {
         if !errors.contains(wanted) {
             return Err(format!("lacks {wanted}: {errors}").into());
         }
