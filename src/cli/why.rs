@@ -351,7 +351,7 @@ fn unreadable(told: &Told, opened: &Opened, context: &Context) {
     };
     for it in opened.table.tally.report().faults.iter().filter(|it| lacks(&it.column)) {
         context.terminal.note(&format!(
-            "note: {}: cells of `{}` cannot be read ({}), the first in row {}; they are missing values",
+            "note: {}: cells of `{}` are missing values: {}, the first in row {}",
             it.file, it.column, it.reason, it.first_row
         ));
     }

@@ -8,6 +8,7 @@ pub mod line;
 pub mod note;
 pub mod past;
 pub mod pool;
+pub mod quantifier;
 pub mod search;
 pub mod sentence;
 pub mod term;

@@ -12,6 +12,7 @@ use crate::interpret::explain;
 use crate::interpret::why::Answer;
 use crate::interpret::why::change::Change;
 use crate::interpret::why::note::Note;
+use crate::interpret::why::quantifier::Seen;
 use crate::ir::RuleSet;
 use crate::ir::literal::literal;
 use crate::run::one::Declaration;
@@ -192,6 +193,13 @@ pub fn note(it: &Note) -> String {
             1 => format!("{profile}: by {by}"),
             _ => format!("{profile}: by {by}, level {level} of {levels}"),
         },
+        Note::TooFew { profile, by, lacks, .. } => {
+            let lack =
+                |(found, least, of): &(String, String, String)| format!("{found} of {least} {of}");
+            let lacks: Vec<String> = lacks.iter().map(lack).collect();
+            format!("{profile}: by {by}: only {}", lacks.join(", "))
+        }
+        Note::AsOf { record, day } => format!("{record}: as of {day}"),
         Note::Entry { list, key, from, to } => {
             let valid = match (from, to) {
                 (None, None) => String::new(),
@@ -214,8 +222,9 @@ pub fn note(it: &Note) -> String {
         Note::Rows { record, passed, failed, unknown } => {
             let kinds = [("passed", passed), ("failed", failed), ("unknown", unknown)];
             let some = kinds.into_iter().filter(|it| !it.1.is_empty());
-            let said: Vec<String> =
-                some.map(|(word, keys)| format!("{word} {}", some_of(keys))).collect();
+            let said: Vec<String> = some
+                .map(|(word, keys)| format!("{word} {}", some_of(keys, &with_values)))
+                .collect();
             match said.is_empty() {
                 true => format!("{record}: no row"),
                 false => format!("{record}: {}", said.join("; ")),
@@ -227,10 +236,20 @@ pub fn note(it: &Note) -> String {
 /// Nobody reads more keys at once.
 const KEYS: usize = 12;
 
-fn some_of(keys: &[String]) -> String {
-    let shown = keys.iter().take(KEYS).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match keys.len().checked_sub(KEYS) {
+fn some_of(rows: &[Seen], words: &dyn Fn(&Seen) -> String) -> String {
+    let shown = rows.iter().take(KEYS).map(words).collect::<Vec<_>>().join(", ");
+    match rows.len().checked_sub(KEYS) {
         Some(more) if 0 < more => format!("{shown} and {more} more"),
         _ => shown,
+    }
+}
+
+/// `2 (net_mass = 3 kg)`
+fn with_values(it: &Seen) -> String {
+    let values = it.values.join(", ");
+    match (it.key.is_empty(), values.is_empty()) {
+        (_, true) => it.key.clone(),
+        (true, false) => format!("({values})"),
+        (false, false) => format!("{} ({values})", it.key),
     }
 }

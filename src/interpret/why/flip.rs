@@ -15,9 +15,9 @@ use crate::interpret::why::change;
 use crate::interpret::why::change::Change;
 use crate::interpret::why::change::Flip;
 use crate::interpret::why::change::Proposed;
-use crate::interpret::why::note;
 use crate::interpret::why::past::key_of;
 use crate::interpret::why::pool;
+use crate::interpret::why::quantifier;
 use crate::interpret::why::search;
 use crate::interpret::why::search::Range;
 use crate::ir::E;
@@ -117,7 +117,7 @@ impl Bench<'_> {
         if truth(&eval(self.set, it, at.row)) == Some(wanted) {
             return vec![Vec::new()];
         }
-        if let Some((sure, possible)) = note::quantifier(it)
+        if let Some((sure, possible)) = quantifier::quantifier(it)
             && matches!(it.kind, Kind::Or(_))
         {
             return self.need_of_rows(it, (sure, possible), at, wanted);
@@ -156,7 +156,7 @@ impl Bench<'_> {
         at: At,
         wanted: bool,
     ) -> Vec<Together> {
-        let Some((base, condition)) = note::asked(&self.set.facts[possible.0]) else {
+        let Some((base, condition)) = quantifier::asked(&self.set.facts[possible.0]) else {
             return Vec::new();
         };
         let Some(key) = key_of(self.set, &base, at.row, true) else { return Vec::new() };

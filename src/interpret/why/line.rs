@@ -10,7 +10,7 @@ use crate::interpret::truth;
 use crate::interpret::why::Bench;
 use crate::interpret::why::Line;
 use crate::interpret::why::Shape;
-use crate::interpret::why::note::quantifier;
+use crate::interpret::why::quantifier::quantifier;
 use crate::ir::Comparison;
 use crate::ir::E;
 use crate::ir::Kind;

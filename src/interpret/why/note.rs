@@ -8,8 +8,11 @@ use crate::interpret::eval;
 use crate::interpret::explain;
 use crate::interpret::history;
 use crate::interpret::list;
+use crate::interpret::truth;
 use crate::interpret::why::Bench;
 use crate::interpret::why::past::key_of;
+use crate::interpret::why::quantifier::Seen;
+use crate::interpret::why::quantifier::quantifier;
 use crate::interpret::why::term::leaves;
 use crate::ir::Comparison;
 use crate::ir::E;
@@ -21,7 +24,6 @@ use crate::ir::ListRow;
 use crate::ir::Lookup;
 use crate::ir::Reach;
 use crate::ir::Statistic;
-use crate::schema::RecordId;
 use crate::value::Decimal;
 use crate::value::Reason;
 use crate::value::Value;
@@ -38,6 +40,10 @@ pub enum Note {
     Window { of: String, first: Option<String>, last: Option<String>, rows: usize, values: usize },
     /// The group of a profile that had enough values, from 1; its keys.
     Level { profile: String, level: usize, levels: usize, by: String },
+    /// A group of a profile that had too few: how many of how many, and of what.
+    TooFew { profile: String, level: usize, by: String, lacks: Vec<(String, String, String)> },
+    /// The day of the entry of a register that is in force.
+    AsOf { record: String, day: String },
     /// The entry of a list that was found, and until when it holds.
     Entry { list: String, key: String, from: Option<String>, to: Option<String> },
     /// No entry is in force; the last one that matches ended on this day.
@@ -48,67 +54,19 @@ pub enum Note {
     Member { group: String, from: Option<String>, to: Option<String> },
     /// A value that is not there.
     Missing { what: String, reason: Reason },
-    /// Rows of a quantifier, by key.
-    Rows { record: String, passed: Vec<String>, failed: Vec<String>, unknown: Vec<String> },
-}
-
-/// The sure and the possible rows of `any item has (…)`, whatever is around them.
-pub fn quantifier(it: &E) -> Option<(FactId, FactId)> {
-    let fact = |it: &E| match &it.kind {
-        Kind::Compare(_, left, _) => match left.kind {
-            Kind::Fact(id) => Some(id),
-            _ => None,
-        },
-        _ => None,
-    };
-    if let Kind::Or(parts) = &it.kind
-        && let [sure, rest] = parts.as_slice()
-        && let Kind::And(rest) = &rest.kind
-        && let [possible, open] = rest.as_slice()
-        && matches!(open.kind, Kind::Open(..))
-    {
-        return Some((fact(sure)?, fact(possible)?));
-    }
-    match &it.kind {
-        Kind::Not(inner) => quantifier(inner),
-        Kind::And(parts) => parts.iter().find_map(quantifier),
-        _ => None,
-    }
-}
-
-/// The rows that a quantifier speaks of, as a fact, and what it asks of each.
-pub fn asked(possible: &Fact) -> Option<(Fact, E)> {
-    let condition = |it: &E| match &it.kind {
-        Kind::Not(it) => match &it.kind {
-            Kind::Established(it) => match &it.kind {
-                Kind::Not(it) => Some(it.clone()),
-                _ => None,
-            },
-            _ => None,
-        },
-        _ => None,
-    };
-    let filter = possible.filter.as_ref()?;
-    let (before, condition) = match (condition(filter), &filter.kind) {
-        (Some(it), _) => (None, it),
-        (None, Kind::And(parts)) => match parts.as_slice() {
-            [before, last] => (Some(before.clone()), condition(last)?),
-            _ => return None,
-        },
-        _ => return None,
-    };
-    Some((Fact { filter: before, ..possible.clone() }, condition))
+    /// Rows of a quantifier, by key, each with the values that it was asked for.
+    Rows { record: String, passed: Vec<Seen>, failed: Vec<Seen>, unknown: Vec<Seen> },
 }
 
 impl Bench<'_> {
     pub fn notes(&self, it: &E, row: &Row) -> Vec<Note> {
         let mut notes = Vec::new();
         if let Some((_, possible)) = quantifier(it) {
-            match self.rows(possible, row) {
-                Some(rows) => notes.push(rows),
+            match self.quantified(possible, row) {
+                Some(rows) => notes.extend(rows),
                 None => self.missing(it, row, &mut notes),
             }
-            return notes;
+            return unlike(notes);
         }
         self.limit(it, row, &mut notes);
         let mut todo = vec![it];
@@ -132,14 +90,7 @@ impl Bench<'_> {
             todo.extend(at.parts().into_iter().rev());
         }
         self.missing(it, row, &mut notes);
-        let mut seen: Vec<Note> = Vec::new();
-        for it in notes {
-            if !seen.iter().any(|known| covers(known, &it)) {
-                seen.retain(|known| !covers(&it, known));
-                seen.push(it);
-            }
-        }
-        seen
+        unlike(notes)
     }
 
     fn limit(&self, it: &E, row: &Row, notes: &mut Vec<Note>) {
@@ -202,15 +153,28 @@ impl Bench<'_> {
     fn window(&self, id: FactId, of: String, row: &Row) -> Option<Note> {
         let fact = &self.set.facts[id.0];
         if fact.statistic == Statistic::Latest {
-            return None;
+            return self.as_of(fact, id, row);
         }
         let (first, last) = self.reach(fact, row)?;
         let (rows, values) = self.used(fact, id, row);
         Some(Note::Window { of, first, last, rows, values })
     }
 
+    /// The entry of a register: the last one that is known.
+    fn as_of(&self, fact: &Fact, id: FactId, row: &Row) -> Option<Note> {
+        let key = key_of(self.set, fact, row, true)?;
+        let all = self.past.rows(id, &key);
+        let counted = all.filter(|it| history::counts(self.set, fact, it.0, row));
+        let last = counted.filter_map(|it| match eval(self.set, &fact.dates.as_ref()?.0, it.0) {
+            Value::Date(day) => Some(day),
+            _ => None,
+        });
+        let record = self.set.schema.record(fact.rows).name.clone();
+        Some(Note::AsOf { record, day: calendar::date_text(last.max()?) })
+    }
+
     /// The first and the last day or instant of a fact; nothing where time does not matter.
-    fn reach(&self, fact: &Fact, row: &Row) -> Option<(Option<String>, Option<String>)> {
+    pub fn reach(&self, fact: &Fact, row: &Row) -> Option<(Option<String>, Option<String>)> {
         let day = || match eval(self.set, &fact.dates.as_ref()?.1, row) {
             Value::Date(day) => Some(day),
             _ => None,
@@ -250,18 +214,53 @@ impl Bench<'_> {
             }
         }
         let answered = groups.iter().position(|it| !eval(self.set, it, row).is_missing());
+        let profile = name.split('.').next().unwrap_or_default();
+        let tried = answered.unwrap_or(groups.len());
+        for (at, group) in groups[..tried].iter().enumerate() {
+            notes.extend(self.too_few(profile, at + 1, group, row));
+        }
         let Some(at) = answered else {
             notes.extend(groups.iter().filter_map(|it| self.group_window(it, row)));
             return;
         };
         if let Some(fact) = fact_of(groups[at]) {
-            let by: Vec<String> =
-                self.set.facts[fact.0].keys.iter().map(|it| self.words(&it.0)).collect();
-            let profile = name.split('.').next().unwrap_or_default().to_owned();
-            let (level, levels) = (at + 1, groups.len());
-            notes.push(Note::Level { profile, level, levels, by: by.join(", ") });
+            let (level, levels, by) = (at + 1, groups.len(), self.by(fact));
+            notes.push(Note::Level { profile: profile.to_owned(), level, levels, by });
         }
         notes.extend(self.group_window(groups[at], row));
+    }
+
+    /// The keys of a fact, as written.
+    fn by(&self, fact: FactId) -> String {
+        let keys = self.set.facts[fact.0].keys.iter().map(|it| self.words(&it.0));
+        keys.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What a group lacked of what the profile requires.
+    fn too_few(&self, profile: &str, level: usize, group: &E, row: &Row) -> Option<Note> {
+        let Kind::Guard(test, ..) = &group.kind else { return None };
+        let tests = if let Kind::And(tests) = &test.kind { tests.as_slice() } else { return None };
+        let lack = |it: &E| {
+            let Kind::Compare(_, left, right) = &it.kind else { return None };
+            let (found, least) = (eval(self.set, left, row), eval(self.set, right, row));
+            let enough = truth(&eval(self.set, it, row)) != Some(false);
+            let of = match &left.kind {
+                Kind::Fact(id) => match &self.set.facts[id.0] {
+                    Fact { statistic: Statistic::DistinctCount, value: Some(of), .. } => {
+                        self.words(of)
+                    }
+                    _ => "values".to_owned(),
+                },
+                _ => return None,
+            };
+            (!enough).then(|| (found.to_string(), least.to_string(), of))
+        };
+        let lacks: Vec<_> = tests.iter().filter_map(lack).collect();
+        if lacks.is_empty() {
+            return None;
+        }
+        let by = self.by(fact_of(group)?);
+        Some(Note::TooFew { profile: profile.to_owned(), level, by, lacks })
     }
 
     fn group_window(&self, group: &E, row: &Row) -> Option<Note> {
@@ -384,33 +383,18 @@ impl Bench<'_> {
             }
         }
     }
+}
 
-    fn rows(&self, possible: FactId, row: &Row) -> Option<Note> {
-        let (base, condition) = asked(&self.set.facts[possible.0])?;
-        let (mut passed, mut failed, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-        let key = key_of(self.set, &base, row, true)?;
-        for (it, _) in self.past.rows(possible, &key) {
-            if !history::counts(self.set, &base, it, row) {
-                continue;
-            }
-            let place = match history::asked(self.set, &condition, it, row) {
-                Some(true) => &mut passed,
-                Some(false) => &mut failed,
-                None => &mut unknown,
-            };
-            place.push(self.key_text(it, base.rows));
+/// Each once.
+fn unlike(notes: Vec<Note>) -> Vec<Note> {
+    let mut seen: Vec<Note> = Vec::new();
+    for it in notes {
+        if !seen.iter().any(|known| covers(known, &it)) {
+            seen.retain(|known| !covers(&it, known));
+            seen.push(it);
         }
-        let record = self.set.schema.record(base.rows).name.clone();
-        Some(Note::Rows { record, passed, failed, unknown })
     }
-
-    /// The key of a row within its parent: `2`.
-    pub fn key_text(&self, row: &Row, record: RecordId) -> String {
-        let it = self.set.schema.record(record);
-        let id = |field: &usize| crate::schema::FieldId { record, field: *field };
-        let keys: Vec<String> = it.key.iter().map(|it| row.get(id(it)).to_string()).collect();
-        keys.join("/")
-    }
+    seen
 }
 
 /// A share asks for its rows twice: all that are known, and those where it is so.

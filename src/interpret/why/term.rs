@@ -89,6 +89,7 @@ impl Bench<'_> {
                 let with_arguments = words.starts_with(&**name) && words.contains('(');
                 (if with_arguments { words } else { name.to_string() }, String::new())
             }
+            Kind::Judged(inner) => (self.words(it), self.name(inner).1),
             Kind::Parameter(at, _) => (self.set.parameters[*at].name.to_string(), String::new()),
             Kind::Fact(id) => (self.fact_words(*id, it), String::new()),
             _ => (self.words(it), String::new()),
@@ -106,8 +107,9 @@ pub fn leaves(it: &E) -> Vec<&E> {
         | Kind::Fact(_)
         | Kind::Lookup(_)
         | Kind::Total(_)
+        | Kind::Judged(_)
         | Kind::Hit(_) => vec![it],
-        Kind::InGroup(inner, ..) | Kind::Judged(inner) => leaves(inner),
+        Kind::InGroup(inner, ..) => leaves(inner),
         Kind::InList(inner) => leaves(&inner.key),
         Kind::Literal(_)
         | Kind::Negate(_)

@@ -13,6 +13,7 @@ use crate::interpret::why::Term;
 use crate::interpret::why::change::Change;
 use crate::interpret::why::change::Flip;
 use crate::interpret::why::note::Note;
+use crate::interpret::why::quantifier::Seen;
 use crate::ir::RuleSet;
 use crate::report::why::Told;
 use crate::report::why::note;
@@ -158,10 +159,22 @@ fn note_json(it: &Note) -> Json {
         Note::Missing { what, reason } => {
             json!({"note": "missing", "what": what, "reason": reason.words()})
         }
-        Note::Rows { record, passed, failed, unknown } => json!({
-            "note": "rows", "record": record, "passed": passed, "failed": failed,
-            "unknown": unknown,
-        }),
+        Note::TooFew { profile, level, by, lacks } => {
+            let lack = |(found, least, of): &(String, String, String)| json!({"found": found, "least": least, "of": of});
+            let lacks: Vec<Json> = lacks.iter().map(lack).collect();
+            json!({
+                "note": "too few", "profile": profile, "level": level, "by": by, "lacks": lacks,
+            })
+        }
+        Note::AsOf { record, day } => json!({"note": "as of", "record": record, "day": day}),
+        Note::Rows { record, passed, failed, unknown } => {
+            let seen = |it: &Seen| json!({"key": it.key, "values": it.values});
+            let all = |it: &[Seen]| it.iter().map(seen).collect::<Vec<Json>>();
+            json!({
+                "note": "rows", "record": record, "passed": all(passed), "failed": all(failed),
+                "unknown": all(unknown),
+            })
+        }
     };
     res["text"] = json!(note(it));
     res

@@ -133,6 +133,8 @@ fn said(it: &Line) -> Vec<String> {
         | Note::Share { .. }
         | Note::Window { .. }
         | Note::Level { .. }
+        | Note::TooFew { .. }
+        | Note::AsOf { .. }
         | Note::Entry { .. }
         | Note::NoEntry { .. }
         | Note::Parameter { .. }
@@ -150,7 +152,9 @@ fn said(it: &Line) -> Vec<String> {
             let kinds = [("so for", passed), ("not so for", failed), ("not known for", unknown)];
             let some = kinds.into_iter().filter(|it| !it.1.is_empty());
             let record = record.replace('_', " ");
-            let said = some.map(|(word, keys)| format!("{word} {record} {}", some_of(keys)));
+            let said = some.map(|(word, keys)| {
+                format!("{word} {record} {}", some_of(keys, &|it| it.key.clone()))
+            });
             let said = said.collect::<Vec<_>>().join("; ");
             if said.is_empty() { format!("there is no {record}") } else { said }
         }
