@@ -160,10 +160,13 @@ fn note_json(it: &Note) -> Json {
             json!({"note": "missing", "what": what, "reason": reason.words()})
         }
         Note::TooFew { profile, level, by, lacks } => {
-            let lack = |(found, least, of): &(String, String, String)| json!({"found": found, "least": least, "of": of});
-            let lacks: Vec<Json> = lacks.iter().map(lack).collect();
+            let lacks: Vec<Json> = lacks
+                .iter()
+                .map(|(found, least, of)| json!({"found": found, "least": least, "of": of}))
+                .collect();
             json!({
-                "note": "too few", "profile": profile, "level": level, "by": by, "lacks": lacks,
+                "note": "too few", "profile": profile, "level": level, "by": by,
+                "lacks": lacks,
             })
         }
         Note::AsOf { record, day } => json!({"note": "as of", "record": record, "day": day}),
