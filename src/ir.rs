@@ -31,6 +31,7 @@ pub mod target;
 pub mod test;
 pub mod typing;
 pub mod unknown;
+pub mod written;
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! A project on disk: `tamis.toml`, schema, rules and lists, read and lowered together.
 
 pub mod consulted;
+pub mod typed;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -10,6 +10,7 @@ use crate::cli::output;
 use crate::cli::scope;
 use crate::cli::scope::Scope;
 use crate::ir;
+use crate::project::typed;
 use crate::report::diagnostics;
 use crate::report::diagnostics::Format;
 use crate::syntax::print;
@@ -19,14 +20,27 @@ use crate::trouble::Trouble;
 pub const EXAMPLES: &str = "\
 Examples:
   tamis dump rules/origin.tamis              the tree of a file
-  tamis dump rules/origin.tamis --stage ir   typed rules";
+  tamis dump rules/origin.tamis --stage ir   typed rules
+  tamis dump --stage ir --format json        the whole project for programs";
 
 #[derive(clap::Args)]
 pub struct Dump {
-    file: PathBuf,
+    /// A file of the project; without one the whole project
+    file: Option<PathBuf>,
     /// What to show
     #[arg(long, default_value = "ast")]
     stage: Stage,
+    /// In which form; JSON of typed rules only
+    #[arg(long, default_value = "text")]
+    format: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// Indented, for people
+    Text,
+    /// `tamis.ir/1`, for programs
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -41,7 +55,12 @@ enum Stage {
 }
 
 pub fn dump(it: &Dump, context: &Context) -> Result<Exit, Trouble> {
-    let scope = scope::load(context, std::slice::from_ref(&it.file))?;
+    if it.format == Form::Json && it.stage != Stage::Ir {
+        let message = "only typed rules are told as JSON";
+        return Err(Trouble::usage(message).help("write `--stage ir --format json`"));
+    }
+    let files: Vec<PathBuf> = it.file.iter().cloned().collect();
+    let scope = scope::load(context, &files)?;
     let project = &scope.project;
     if !project.diagnostics.is_empty() {
         let all = check::checked(project, &scope.files);
@@ -50,6 +69,7 @@ pub fn dump(it: &Dump, context: &Context) -> Result<Exit, Trouble> {
     }
     match it.stage {
         Stage::Ast => output::product(&tree(&scope))?,
+        Stage::Ir if it.format == Form::Json => output::product(&json(&scope))?,
         Stage::Ir => output::product(&rules(&scope))?,
         #[cfg(feature = "engine")]
         Stage::Plan => output::product(&plans(&scope)?)?,
@@ -71,6 +91,17 @@ fn own(scope: &Scope) -> impl Iterator<Item = &ir::Rule> {
 fn rules(scope: &Scope) -> String {
     let set = &scope.project.rule_set;
     own(scope).map(|it| ir::print::rule(set, it)).collect::<Vec<_>>().join("\n")
+}
+
+/// The rules of the files that were named, and the whole of what they stand on.
+fn json(scope: &Scope) -> String {
+    let mut all = typed::typed(&scope.project);
+    let own: Vec<&str> = own(scope).map(|it| &*it.id).collect();
+    let named = |it: &serde_json::Value| it["id"].as_str().is_some_and(|it| own.contains(&it));
+    if let serde_json::Value::Array(rules) = &mut all["rules"] {
+        rules.retain(named);
+    }
+    format!("{all:#}\n")
 }
 
 #[cfg(feature = "engine")]

@@ -62,7 +62,12 @@ impl Lowering<'_> {
         self.either_expected(expr, None, scope)
     }
 
-    fn either_expected(&mut self, expr: &ast::Expr, expected: Option<&Type>, scope: &Scope) -> E {
+    pub fn either_expected(
+        &mut self,
+        expr: &ast::Expr,
+        expected: Option<&Type>,
+        scope: &Scope,
+    ) -> E {
         let span = expr.span;
         match &expr.kind {
             ast::ExprKind::Number(text) => self.number(text, span),

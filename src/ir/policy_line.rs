@@ -93,7 +93,7 @@ impl<'a> Lowering<'a> {
         Some(policy)
     }
 
-    fn policy_level(&mut self, block: &ast::Block) -> Option<RecordId> {
+    pub fn policy_level(&mut self, block: &ast::Block) -> Option<RecordId> {
         let named = block.lines.iter().find_map(|line| match &line.kind {
             ast::LineKind::For { record, .. } => Some(record),
             _ => None,
@@ -113,7 +113,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// In a policy the totals have names, and so has the day.
-    fn policy_scope(&mut self, level: RecordId, name: &ast::Name) -> Scope {
+    pub fn policy_scope(&mut self, level: RecordId, name: &ast::Name) -> Scope {
         let mut arguments = BTreeMap::new();
         for total in [Total::Score, Total::PotentialScore] {
             let ty = Type::Number(Number::pure(decimal::SCALE_MAX));

@@ -6,6 +6,7 @@ mod bad_data;
 mod case;
 mod ci;
 mod console;
+mod dump;
 mod exact;
 mod generate;
 mod hostile;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
     trials.extend(ci::trials());
     trials.extend(runs::trials());
     trials.extend(outputs::trials());
+    trials.extend(dump::trials());
     trials.extend(layout::trials());
     trials.extend(mutation::trials());
     trials.extend(nested::trials());
