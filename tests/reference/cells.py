@@ -1,0 +1,118 @@
+"""What the text of a cell means, by the type of its field.
+
+docs/language/values.md, schema.md and the table of `[data.NAME]` in README.md.
+"""
+
+import datetime
+import re
+import unicodedata
+from fractions import Fraction
+
+from values import FIRST, LAST, rounded
+
+UNREADABLE = object()
+
+# How many base units one unit is.
+UNITS = {
+    "kg": Fraction(1), "g": Fraction(1, 1000), "t": Fraction(1000), "l": Fraction(1),
+    "hl": Fraction(100), "ml": Fraction(1, 1000), "m": Fraction(1), "cm": Fraction(1, 100),
+    "km": Fraction(1000), "m2": Fraction(1), "pieces": Fraction(1), "kWh": Fraction(1),
+    "MWh": Fraction(1000),
+}
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
+
+
+def factor(unit):
+    """Of a unit as the schema writes it: `t`, `EUR`, `EUR/t`."""
+    if not unit:
+        return Fraction(1)
+    top, _, bottom = unit.partition("/")
+    res = UNITS.get(top, Fraction(1))
+    return res / UNITS.get(bottom, Fraction(1)) if bottom else res
+
+
+class Cells:
+    """How one table writes its cells."""
+
+    def __init__(self, table):
+        self.nulls = set(table.get("nulls") or [])
+        self.decimal = table.get("decimal") or "."
+        self.dates = table.get("dates") or {}
+        self.ratios = set(table.get("ratios") or [])
+
+    def read(self, text, field):
+        """A value; `None` where it is missing, `UNREADABLE` where it is a fault."""
+        text = unicodedata.normalize("NFC", text).strip()
+        if text == "" or text in self.nulls:
+            return None
+        name = field["type"]["name"]
+        reader = getattr(self, f"_{name.replace('-', '_')}")
+        return reader(text, field)
+
+    def _text(self, text, field):
+        return text
+
+    _name = _text
+
+    def _truth(self, text, field):
+        words = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
+        return words.get(text.lower(), UNREADABLE)
+
+    def number(self, text):
+        if self.decimal != ".":
+            text = text.replace(self.decimal, ".")
+        return Fraction(text) if NUMBER.fullmatch(text) else None
+
+    def _whole(self, text, field):
+        it = self.number(text)
+        if it is None or it.denominator != 1 or not -(2**63) <= it < 2**63:
+            return UNREADABLE
+        return it
+
+    def _number(self, text, field):
+        it = self.number(text)
+        if it is None or 10**18 <= abs(it):
+            return UNREADABLE
+        ty = field["type"]
+        if ty["percent"] and field["name"] not in self.ratios:
+            it = it / 100
+        return rounded(it * factor(field.get("unit")), ty["scale"])
+
+    def _date(self, text, field):
+        form = self.dates.get(field["name"])
+        try:
+            if form:
+                it = datetime.datetime.strptime(text, form).date()
+            else:
+                it = datetime.date.fromisoformat(text)
+        except ValueError:
+            return UNREADABLE
+        return it if FIRST <= it <= LAST else UNREADABLE
+
+    def _date_time(self, text, field):
+        try:
+            it = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+        except ValueError:
+            return UNREADABLE
+        if it.tzinfo:
+            it = it.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+        return it if FIRST <= it.date() <= LAST else UNREADABLE
+
+    def _code(self, text, field):
+        digits = text.replace(".", "").replace(" ", "").upper()
+        levels = field.get("levels")
+        if not digits.isalnum() or (levels and len(digits) not in levels):
+            return UNREADABLE
+        return digits
+
+    def _choice(self, text, field):
+        words = {it.lower(): it for it in field["type"]["words"]}
+        return words.get(text.lower(), UNREADABLE)
+
+    def _country(self, text, field):
+        known = field.get("known_words")
+        word = text.upper()
+        return word if known is None or word in known else UNREADABLE
+
+    _currency = _country

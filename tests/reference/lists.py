@@ -1,0 +1,82 @@
+"""Reference lists, read by their declaration."""
+
+import csv
+import datetime
+import pathlib
+
+from cells import UNREADABLE, Cells
+from values import form
+
+
+class Entry:
+    def __init__(self, values, first, last):
+        self.values, self.first, self.last = values, first, last
+
+    def holds_at(self, day):
+        after = self.first is None or self.first <= day
+        return after and (self.last is None or day <= self.last)
+
+
+class ReferenceList:
+    def __init__(self, declared, root, levels):
+        self.columns = declared["columns"]
+        self.dated = declared["dated"]
+        self.keys = [it for it in self.columns if it["key"]]
+        self.prefix = any(it["key"] == "prefix" for it in self.columns)
+        self.entries = []
+        cells = Cells({})
+        with open(pathlib.Path(root) / declared["path"], newline="", encoding="utf-8") as file:
+            for line in csv.DictReader(file):
+                values = {}
+                for column in self.columns:
+                    field = dict(column, levels=levels.get(column["type"].get("of")))
+                    it = cells.read(line[column["name"]] or "", field)
+                    if it is UNREADABLE:
+                        raise ValueError(f"{declared['path']}: {line}")
+                    values[column["name"]] = it
+                days = [None, None]
+                if self.dated:
+                    days = [day(line[it]) for it in self.dated]
+                self.entries.append(Entry(values, *days))
+
+    def type_of(self, column):
+        return next(it["type"] for it in self.columns if it["name"] == column)
+
+    def in_force(self, at):
+        return [it for it in self.entries if not self.dated or it.holds_at(at)]
+
+    def holds(self, value, at, under):
+        """Whether the value is in the list, or `under` a code of it."""
+        key = self.keys[0]
+        own = form(value, key["type"]["name"])
+        for it in self.in_force(at):
+            other = form(it.values[key["name"]], key["type"]["name"])
+            if own.startswith(other) if under else own == other:
+                return True
+        return False
+
+    def look_up(self, values, at, column):
+        """The value of a column in the entry of a key, the longest prefix first; or `None`."""
+        best = None
+        for it in self.in_force(at):
+            length = self.fits(it, values)
+            if length is not None and (best is None or best[0] < length):
+                best = (length, it)
+        return best[1].values[column] if best else None
+
+    def fits(self, entry, values):
+        length = 0
+        for key, value in zip(self.keys, values):
+            name = key["type"]["name"]
+            own, other = form(value, name), form(entry.values[key["name"]], name)
+            if key["key"] == "prefix":
+                if not own.startswith(other):
+                    return None
+                length = len(other)
+            elif own != other:
+                return None
+        return length
+
+
+def day(text):
+    return datetime.date.fromisoformat(text) if text else None

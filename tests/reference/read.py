@@ -1,0 +1,340 @@
+"""The rows of a project, read from its files: records, those around and below them, and history.
+
+docs/language/schema.md, relations.md, history.md and *Data* in README.md say how.
+"""
+
+import csv
+import glob
+import json
+import pathlib
+
+from cells import UNREADABLE, Cells
+from values import Missing, form
+
+
+class Row:
+    def __init__(self, record, values, judged):
+        self.record, self.values, self.judged = record, values, judged
+        self.parent = None
+        self.key = ()
+
+    def at(self, record):
+        """The row itself or one around it, of that record."""
+        it = self
+        while it is not None and it.record != record:
+            it = it.parent
+        return it
+
+    def get(self, field):
+        return self.values.get(field)
+
+    def field(self, record, field):
+        at = self.at(record)
+        return at.get(field) if at is not None else None
+
+    def find(self, field):
+        """The nearest field of that name."""
+        it = self
+        while it is not None:
+            if field in it.values:
+                return it.values[field]
+            it = it.parent
+        return None
+
+
+class World:
+    """All rows of DATA and of what `--history` names."""
+
+    def __init__(self, project):
+        self.records = {it["name"]: it for it in project["records"]}
+        self.rows = {name: [] for name in self.records}
+        self.lines = 0
+        self.faults = 0
+        self._inside = {}
+
+    # The schema
+
+    def lineage(self, record):
+        res = [record]
+        while self.records[res[-1]]["in"]:
+            res.append(self.records[res[-1]]["in"])
+        return res
+
+    def key(self, record):
+        return self.records[record]["key"]
+
+    def keys(self, record):
+        """The keys of a record and those around it, outermost first, as (record, field)."""
+        return [(it, key) for it in reversed(self.lineage(record)) for key in self.key(it)]
+
+    def declared(self, record, field):
+        return next(it for it in self.records[record]["fields"] if it["name"] == field)
+
+    def type_of(self, record, field):
+        return self.declared(record, field)["type"]["name"]
+
+    def lineage_name(self, record, what):
+        """The nearest `date`, `event` or `known_from` of a record, as (record, field)."""
+        for it in self.lineage(record):
+            if self.records[it][what]:
+                return it, self.records[it][what]
+        return None
+
+    def lineage_field(self, row, what):
+        name = self.lineage_name(row.record, what)
+        if name is None:
+            return None
+        it = row.field(*name)
+        return Missing([[name[1]]]) if it is None else it
+
+    def given(self, row, what):
+        it = self.lineage_field(row, what)
+        return None if isinstance(it, Missing) else it
+
+    def complete_since(self, record):
+        from judge import literal
+
+        for it in self.lineage(record):
+            if self.records[it]["complete_since"]:
+                return literal(self.records[it]["complete_since"], {"name": "date"})
+        return None
+
+    def known_from(self, record, field):
+        """From when on a result is known: a field of its record."""
+        known = self.declared(record, field)["known"]
+        return (record, known["from"]) if isinstance(known, dict) else None
+
+    def number_of(self, record, judged):
+        """The whole number that tells rows right inside the judged one apart."""
+        key = self.key(record)
+        if self.records[record]["in"] != judged or len(key) != 1:
+            return None
+        return key[0] if self.type_of(record, key[0]) == "whole" else None
+
+    # Rows
+
+    def all(self, record):
+        return self.rows[record]
+
+    def judged(self, record):
+        return [it for it in self.rows[record] if it.judged]
+
+    def inside(self, row, record):
+        """Rows of a record in the nearest row around both."""
+        around = self.lineage(record)[1:]
+        own = self.lineage(row.record)
+        shared = next(it for it in around if it in own)
+        place = row.at(shared)
+        if not self._inside:
+            for rows in self.rows.values():
+                for it in rows:
+                    at = it.parent
+                    while at is not None:
+                        self._inside.setdefault((id(at), it.record), []).append(it)
+                        at = at.parent
+        return self._inside.get((id(place), record), [])
+
+    def below(self, row, record):
+        return self.inside(row, record)
+
+
+class Reader:
+    def __init__(self, project, words=None):
+        self.project = project
+        self.root = pathlib.Path(project["root"])
+        self.world = World(project)
+        self.levels = levels(project)
+        self.words = words or {}
+
+    def read(self, data, history):
+        """The rows of a data set, and of those that `--history` names."""
+        held = set()
+        for at, name in enumerate([data] + history):
+            tables = self.tables(self.project["data"][name])
+            self.add(tables, at == 0, held)
+        return self.world
+
+    def tables(self, data_set):
+        """The rows of each record, as dictionaries of values."""
+        res = {}
+        own = data_set["records"]
+        if data_set["path"]:
+            chain = self.flat_chain(own)
+            lines = self.lines(data_set, [it for it in chain], {})
+            for record in chain:
+                res[record] = [(line, line[record]) for line in lines]
+            self.flat = set(chain)
+        else:
+            self.flat = set()
+        for record, table in own.items():
+            around = self.world.lineage(record)
+            if table["within"]:
+                continue
+            lines = self.lines(table, around, {record})
+            res[record] = [(line, line[record]) for line in lines]
+        for record, table in own.items():
+            if table["within"]:
+                res[record] = self.within(record, table, data_set)
+        return res
+
+    def flat_chain(self, own):
+        """The records of a flat extract: the first one, and what is inside and has no own file."""
+        names = list(self.world.records)
+        chain = [next(it for it in names if not self.world.records[it]["in"])]
+        while True:
+            inner = [
+                it for it in names if self.world.records[it]["in"] == chain[-1] and it not in own
+            ]
+            if not inner:
+                return chain
+            chain.append(inner[0])
+
+    def lines(self, table, records, own):
+        """Each line of the files as values by record: of the records around only keys."""
+        cells = Cells(table)
+        res = []
+        for path in self.paths(table):
+            with open(path, newline="", encoding=table["encoding"] or "utf-8-sig") as file:
+                for line in csv.DictReader(file, delimiter=table["separator"] or ","):
+                    self.world.lines += 1
+                    res.append(self.line(line, table, records, own, cells))
+        return [it for it in res if it is not None]
+
+    def paths(self, table):
+        res = []
+        for pattern in table["path"]:
+            found = sorted(glob.glob(str(self.root / pattern)))
+            res += [it for it in found if it not in res]
+        return res
+
+    def line(self, line, table, records, own, cells):
+        columns = {field: column for column, field in table["columns"].items()}
+        res, faulty, rejected = {}, False, False
+        for record in records:
+            fields = self.world.records[record]["fields"]
+            keys = self.world.key(record)
+            if own and record not in own:
+                fields = [it for it in fields if it["name"] in keys]
+            values = {}
+            for field in fields:
+                text = line.get(columns.get(field["name"], field["name"]))
+                it = cells.read(text or "", self.with_words(field))
+                if it is UNREADABLE:
+                    faulty, it = True, None
+                if it is None and (field["required"] or field["name"] in keys):
+                    faulty = rejected = True
+                values[field["name"]] = it
+            res[record] = values
+        self.world.faults += faulty
+        return None if rejected else res
+
+    def with_words(self, field):
+        ty = field["type"]
+        return dict(field, levels=self.levels.get(ty.get("of")), known_words=self.words.get(ty["name"]))
+
+    def within(self, record, table, data_set):
+        raise NotImplementedError
+
+    # Rows that belong together
+
+    def whole_key(self, record, line):
+        """The keys of a record and those around it, in the form in which they compare."""
+        res = []
+        for at, field in self.world.keys(record):
+            it = line[at][field]
+            res.append(form(it, self.world.type_of(at, field)))
+        return tuple(res)
+
+    def add(self, tables, judged, held):
+        """Rows of one data set; what an earlier one holds stays as it has it."""
+        new = {}
+        roots = [it for it in self.world.records if not self.world.records[it]["in"]]
+        order = sorted(tables, key=lambda it: len(self.world.lineage(it)))
+        for record in order:
+            inner = record not in roots
+            if record in self.flat and self.flat_above(record, tables):
+                rows = self.merged(record, tables[record], judged)
+            elif not inner:
+                rows = self.merged(record, tables[record], judged)
+            else:
+                rows = self.rows_of(record, tables[record], judged)
+            for it in rows:
+                top = self.root_key(record, it.key)
+                if (self.world.lineage(record)[-1], top) in held:
+                    continue
+                if inner:
+                    above = self.world.records[record]["in"]
+                    it.parent = new.get((above, it.key[: len(self.world.keys(above))]))
+                    if it.parent is None:
+                        self.world.faults += 1
+                        it.parent = self.stand_in(above, it, judged)
+                new[(record, it.key)] = it
+                self.world.rows[record].append(it)
+        for record, key in new:
+            if record in roots:
+                held.add((record, key))
+
+    def root_key(self, record, key):
+        root = self.world.lineage(record)[-1]
+        return key[: len(self.world.keys(root))]
+
+    def flat_above(self, record, tables):
+        """Whether lines of a flat extract repeat the columns of the record."""
+        return any(
+            it in self.flat and self.world.records[it]["in"] == record for it in self.world.records
+        )
+
+    def rows_of(self, record, lines, judged):
+        res = []
+        for line, values in lines:
+            it = Row(record, values, judged)
+            it.key = self.whole_key(record, line)
+            it.line = line
+            res.append(it)
+        return res
+
+    def merged(self, record, lines, judged):
+        """One row for each key: what its lines agree on."""
+        by_key = {}
+        for line, values in lines:
+            by_key.setdefault(self.whole_key(record, line), []).append((line, values))
+        res = []
+        for key, found in by_key.items():
+            values = {}
+            for field in self.world.records[record]["fields"]:
+                name, ty = field["name"], field["type"]["name"]
+                given = [it[name] for _, it in found if it[name] is not None]
+                same = {form(it, ty) for it in given}
+                values[name] = min(given) if len(same) == 1 else None
+            it = Row(record, values, judged)
+            it.key, it.line = key, found[0][0]
+            res.append(it)
+        return res
+
+    def stand_in(self, record, row, judged):
+        """For an item without a declaration: only the key is known."""
+        fields = {it["name"]: None for it in self.world.records[record]["fields"]}
+        fields.update({key: row.line[record][key] for key in self.world.key(record)})
+        it = Row(record, fields, judged)
+        it.key = row.key[: len(self.world.keys(record))]
+        return it
+
+
+def levels(project):
+    """The lengths that codes of a nomenclature may have."""
+    declared = {it["name"]: it for it in project["codes"]}
+    res = {}
+    for name, it in declared.items():
+        at = it
+        while at and not at["levels"]:
+            at = declared.get(at["extends"])
+        res[name] = at["levels"] if at else []
+    return res
+
+
+def project_of(text):
+    """The JSON of `tamis dump`."""
+    it = json.loads(text)
+    if it["schema"] != "tamis.ir/1":
+        raise ValueError(f"this reads tamis.ir/1, not {it['schema']}")
+    return it
