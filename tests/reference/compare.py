@@ -31,7 +31,7 @@ class Failed(Exception):
 def call(command, folder):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode != 0:
-        raise Failed(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+        raise Failed(f"{' '.join(command)}\n{done.stderr}")
     return done.stdout
 
 
@@ -106,7 +106,9 @@ def finding(judge, rule, row, answer):
     if isinstance(answer, Unknown):
         return {"outcome": "undecided", "undecided_because": answer.names()}
     score = number_text(judge.value(rule["score"], row)) if rule["score"] else ""
-    return {"outcome": "hit", "score": score, "because": judge.message(rule, row)}
+    shown = {it["text"]: judge.words(it, row) for it in rule["show"]}
+    said = {"outcome": "hit", "score": score, "because": judge.message(rule, row)}
+    return dict(said, evidence=shown)
 
 
 def found_hits(project, world, rows):
@@ -148,10 +150,17 @@ def differing_hits(where, wanted, found):
             yield f"{where}: {key} is {said}, by the manual {right} ({because})"
             continue
         for column, value in own.items():
-            same = same_names(value, other[column]) if column == "undecided_because" else value == other[column]
-            if not same:
+            if not same(column, value, other[column]):
                 yield f"{where}: {key} has {column} {other[column]!r}, by the manual {value!r}"
                 break
+
+
+def same(column, wanted, found):
+    if column == "undecided_because":
+        return same_names(wanted, found)
+    if column == "evidence":
+        return wanted == (json.loads(found) if found else {})
+    return wanted == found
 
 
 def same_names(wanted, found):

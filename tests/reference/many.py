@@ -22,6 +22,9 @@ from values import (
 )
 
 
+INCOMPLETE = "history incomplete"
+
+
 def fields_in(node, found=None):
     """The fields of a row that an expression reads, as (record, field)."""
     found = set() if found is None else found
@@ -71,19 +74,18 @@ class Many:
 
         `same` are pairs of keys; `reads` the expressions whose results may be known later.
         """
-        record = asked["record"]
-        same_day = asked["window"] == "same day"
-        if asked["past"] or same_day:
+        record, lacks, found = asked["record"], [], []
+        if asked["past"] or asked["window"] == "same day":
             timed = self.timed(asked, row, reads, exact)
             if isinstance(timed, Missing):
-                return timed
-            found = [it for it in self.world.all(record) if timed(it)]
+                lacks.append(timed)
+            else:
+                found = [it for it in self.world.all(record) if timed(it)]
         else:
             found = self.world.inside(row, record)
         pairs = [(it, True) for it in same]
         if asked["others"]:
             pairs.append((asked["others"], False))
-        lacks = []
         for pair, wanted in pairs:
             own = self.judge.value(pair["judged"], row)
             if is_missing(own):
@@ -98,7 +100,9 @@ class Many:
                 if is_missing(it)
             ]
         if lacks:
-            return Missing(lacking([as_missing(it) for it in lacks]))
+            # Fields that are missing are told before what the data do not reach back to.
+            given = [it for it in lacks if getattr(it, "reason", None) != INCOMPLETE]
+            return Missing(lacking([as_missing(it) for it in given or lacks]))
         if asked["where"]:
             found = [it for it in found if self.judge.value(asked["where"], it, row) is True]
         return found
@@ -113,23 +117,22 @@ class Many:
         """Whether a row is in the window and known, as a function; or what is missing."""
         world, record, window = self.world, asked["record"], asked["window"]
         day = self.judge.accepted(row)
-        if is_missing(day):
-            return day
         if window == "same day":
-            return lambda it: world.given(it, "date") == day
+            return day if is_missing(day) else lambda it: world.given(it, "date") == day
         now = world.lineage_field(row, "event")
         length = self.judge.value(window, row) if window else None
         by_time = length is not None and (length.microseconds is not None or exact)
         known = self.known_fields(record, reads)
         needs_now = by_time or any(world.type_of(*it) == "date-time" for it in known)
-        if needs_now and (now is None or is_missing(now)):
-            return now if now is not None else Missing([["instant"]])
+        lacks = [it for it in [day] + [now] * needs_now if is_missing(it)]
+        if lacks:
+            return Missing(lacking(lacks))
         if length is not None:
             start = shifted(now if by_time else day, length.negated())
             first = start.date() if by_time and start else start
             since = world.complete_since(record)
             if since and not asked["partial"] and (first is None or first < since):
-                return Missing([[f"{asked['text']} (history incomplete)"]], "history incomplete")
+                return Missing([[f"{asked['text']} ({INCOMPLETE})"]], INCOMPLETE)
 
         def is_in(it):
             happened = world.given(it, "event" if by_time else "date")
@@ -386,7 +389,7 @@ class Many:
         since = self.world.complete_since(node["record"])
         # On or before the limit somebody may have been seen where the data are not complete.
         if since and limit < since and limit < first:
-            return open_test([Missing([[f"{node['text']} (history incomplete)"]])])
+            return open_test([Missing([[f"{node['text']} ({INCOMPLETE})"]])])
         match node["op"]:
             case "<":
                 return first > limit

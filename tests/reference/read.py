@@ -12,6 +12,19 @@ from cells import UNREADABLE, Cells
 from values import Missing, form
 
 
+# In a line of values by record, the line as it stands in its file.
+RAW = ""
+
+
+def raw_lines(path, table):
+    """The cells of a file; a Parquet file has a twin in JSON, which is read instead."""
+    if path.endswith(".parquet"):
+        yield from json.loads(pathlib.Path(path).with_suffix(".json").read_text(encoding="utf-8"))
+        return
+    with open(path, newline="", encoding=table["encoding"] or "utf-8-sig") as file:
+        yield from csv.DictReader(file, delimiter=table["separator"] or ",")
+
+
 class Row:
     def __init__(self, record, values, judged):
         self.record, self.values, self.judged = record, values, judged
@@ -160,7 +173,7 @@ class Reader:
         own = data_set["records"]
         if data_set["path"]:
             chain = self.flat_chain(own)
-            lines = self.lines(data_set, [it for it in chain], {})
+            lines = self.lines(data_set, chain, {})
             for record in chain:
                 res[record] = [(line, line[record]) for line in lines]
             self.flat = set(chain)
@@ -172,9 +185,9 @@ class Reader:
                 continue
             lines = self.lines(table, around, {record})
             res[record] = [(line, line[record]) for line in lines]
-        for record, table in own.items():
-            if table["within"]:
-                res[record] = self.within(record, table, data_set)
+        inner = [it for it in own.items() if it[1]["within"]]
+        for record, table in sorted(inner, key=lambda it: len(self.world.lineage(it[0]))):
+            res[record] = self.within(record, table, res[self.world.records[record]["in"]])
         return res
 
     def flat_chain(self, own):
@@ -194,10 +207,9 @@ class Reader:
         cells = Cells(table)
         res = []
         for path in self.paths(table):
-            with open(path, newline="", encoding=table["encoding"] or "utf-8-sig") as file:
-                for line in csv.DictReader(file, delimiter=table["separator"] or ","):
-                    self.world.lines += 1
-                    res.append(self.line(line, table, records, own, cells))
+            for line in raw_lines(path, table):
+                self.world.lines += 1
+                res.append(self.line(line, table, records, own, cells))
         return [it for it in res if it is not None]
 
     def paths(self, table):
@@ -226,14 +238,26 @@ class Reader:
                 values[field["name"]] = it
             res[record] = values
         self.world.faults += faulty
+        res[RAW] = line
         return None if rejected else res
 
     def with_words(self, field):
         ty = field["type"]
         return dict(field, levels=self.levels.get(ty.get("of")), known_words=self.words.get(ty["name"]))
 
-    def within(self, record, table, data_set):
-        raise NotImplementedError
+    def within(self, record, table, above):
+        """Rows in lists in the rows of the record around."""
+        res, cells = [], Cells(table)
+        for outer, _ in above:
+            place = outer[RAW]
+            for step in table["within"].split("."):
+                place = place.get(step) if place else None
+            for raw in place or []:
+                line = self.line(raw or {}, table, [record], {}, cells)
+                if line is not None:
+                    line = {**outer, **line}
+                    res.append((line, line[record]))
+        return res
 
     # Rows that belong together
 
@@ -254,13 +278,12 @@ class Reader:
             inner = record not in roots
             if record in self.flat and self.flat_above(record, tables):
                 rows = self.merged(record, tables[record], judged)
-            elif not inner:
+            elif not inner and self.has_rows_inside(record):
                 rows = self.merged(record, tables[record], judged)
             else:
                 rows = self.rows_of(record, tables[record], judged)
             for it in rows:
-                top = self.root_key(record, it.key)
-                if (self.world.lineage(record)[-1], top) in held:
+                if self.identity(record, it) in held:
                     continue
                 if inner:
                     above = self.world.records[record]["in"]
@@ -270,13 +293,22 @@ class Reader:
                         it.parent = self.stand_in(above, it, judged)
                 new[(record, it.key)] = it
                 self.world.rows[record].append(it)
-        for record, key in new:
+        for (record, _), it in new.items():
             if record in roots:
-                held.add((record, key))
+                held.add(self.identity(record, it))
 
-    def root_key(self, record, key):
+    def has_rows_inside(self, record):
+        return any(it["in"] == record for it in self.world.records.values())
+
+    def identity(self, record, row):
+        """What makes two rows of two data sets one: a declaration, or a row of a register."""
         root = self.world.lineage(record)[-1]
-        return key[: len(self.world.keys(root))]
+        key = row.key[: len(self.world.keys(root))]
+        if self.has_rows_inside(root):
+            return root, key
+        # A register has a row of the same key for each date.
+        date = self.world.lineage_name(root, "date")
+        return root, key, row.get(date[1]) if date else None
 
     def flat_above(self, record, tables):
         """Whether lines of a flat extract repeat the columns of the record."""

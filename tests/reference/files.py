@@ -1,0 +1,248 @@
+"""The files of a random project: rows of every record, today's and those of the past."""
+
+import csv
+import datetime
+
+import parquet
+from generate import KEYS, LEAVE, LISTS
+
+POOLS = {
+    "importer_id": ["A1", "a1", "B2", "C3", "c3", "D4"],
+    "importer_name": ["Łódź & Fils", "LODZ FILS", "Acme", "acme Ltd.", "Ürün-Ä"],
+    "office": ["North", "north", "South", "X"],
+    "total_value": ["10", "40", "40.00", "60", "100.5", "0"],
+    "trusted": ["true", "false", "true"],
+    "risk": ["low", "medium", "high"],
+    "hs": ["851713", "8517.62", "640399", "6403", "85", "851762", "640399"],
+    "origin": ["CN", "FR", "VN", "GB", "cn", "HK"],
+    "dispatch": ["CN", "FR", "HK"],
+    "value": ["10", "20", "40", "60.25", "33.3333", "0", "100"],
+    "net_mass": ["1", "2", "5", "10", "0", "3.5"],
+    "packages": ["0", "1", "2", "3"],
+    "tax_rate": ["8", "2.5", "0", "19.0"],
+    "description": ["Shoes of leather", "shoes", "LEATHER goods", "été", "Mobile"],
+    "controlled": ["true", "false"],
+    "fraud": ["true", "false"],
+    "kind": ["N954", "u045", "U045", "C999"],
+    "doc_value": ["10", "20", "55"],
+    "pages": ["0", "1", "2"],
+    "grade": ["x", "X", "y"],
+    "seller": ["s1", "S1", "s2"],
+    "amount": ["5", "50", "20"],
+    "level": ["low", "medium", "high"],
+    "country": ["CN", "FR", "GB"],
+    "capital": ["10", "1000", "20.5"],
+}
+
+
+class Files:
+    def __init__(self, project):
+        self.project, self.random, self.shape = project, project.random, project.shape
+        self.blank = self.random.choice([0.0, 0.05, 0.2, 0.35])
+        self.days = self.random.choice([6, 20, 60])
+
+    def chance(self, share):
+        return self.random.random() < share
+
+    # Cells
+
+    def day(self, last=None):
+        last = last or datetime.date(2026, 3, 12)
+        return last - datetime.timedelta(days=self.random.randrange(self.days))
+
+    def cell(self, field, row):
+        if field not in POOLS:
+            return self.dated(field, row)
+        if self.chance(self.blank):
+            return self.random.choice(["", "", "  ", "n/a"])
+        return self.random.choice(POOLS[field])
+
+    def dated(self, field, row):
+        if field == "accepted_date":
+            optional = "required" not in self.shape.fields["declaration"][field]
+            return "" if optional and self.chance(0.2) else self.day().isoformat()
+        if field == "accepted_at":
+            if self.chance(self.blank) or not row.get("accepted_date"):
+                return ""
+            hour = self.random.choice(["00:00:00", "08:30:00", "09:00:00", "17:45:10"])
+            return f"{row['accepted_date']}T{hour}"
+        if field in ("filed_on", "told_on", "recorded_on") and not self.chance(self.blank):
+            base = row.get("accepted_date") or row.get("control_date") or "2026-03-01"
+            late = datetime.timedelta(days=self.random.choice([0, 0, 1, 4, 15]))
+            return (datetime.date.fromisoformat(base) + late).isoformat()
+        return "" if self.chance(self.blank) else self.day().isoformat()
+
+    def row(self, record, keys):
+        """A row with its key and those around it, and cells for what else it has."""
+        res = dict(keys)
+        for field, ty in self.shape.fields[record].items():
+            if ty is not None and field not in res:
+                res[field] = self.cell(field, res)
+        return res
+
+    # Rows
+
+    def tree(self, ids):
+        """Rows by record of declarations of these numbers, with what is inside."""
+        res = {it: [] for it in self.shape.parents if it not in ("control", "operator")}
+        for number in ids:
+            self.grow("declaration", {"declaration_id": number}, res, {})
+        return res
+
+    def grow(self, record, keys, res, around):
+        row = self.row(record, keys)
+        res[record].append((row, around))
+        if record in self.shape.parents and self.shape.parents[record]:
+            around[self.shape.parents[record]].setdefault(f"{record}s", []).append(row)
+        for inner, parent in self.shape.parents.items():
+            if parent != record:
+                continue
+            least = 1 if self.shape.flat and inner == "item" or "childless" in LEAVE else 0
+            for number in range(1, 1 + max(least, self.random.choice([0, 1, 1, 2, 3]))):
+                own = dict(keys, **{KEYS[inner]: str(number)})
+                self.grow(inner, own, res, dict(around, **{record: row}))
+
+    def alone(self, record, ids):
+        return [self.row(record, {KEYS[record]: it}) for it in ids]
+
+    def data_set(self, name, ids, folder, toml):
+        tree = self.tree(ids)
+        tables = {}
+        if self.shape.flat:
+            lines = []
+            for row, around in tree.pop("item"):
+                header = dict(around["declaration"])
+                if self.chance(0.12) and "headers" not in LEAVE:
+                    field = self.random.choice(["importer_id", "office", "total_value", "trusted"])
+                    header[field] = self.cell(field, header)
+                lines.append(dict(plain(header), **row))
+            tree.pop("declaration")
+            tables[""] = lines
+        if self.shape.layout == "within":
+            tables[""] = [row for row, _ in tree["declaration"]]
+            tree = {}
+        for record, rows in tree.items():
+            tables[record] = [row for row, _ in rows]
+        for record in ("control", "operator"):
+            if record in self.shape.parents:
+                ids = self.random.sample(range(30), self.random.randint(0, 9))
+                if record == "operator":
+                    tables[record] = self.registers()
+                else:
+                    tables[record] = self.alone(record, [f"K{it}" for it in ids])
+        toml += self.written(name, tables, folder)
+
+    def registers(self):
+        """Rows of the register: of one key at several dates, where it has dates."""
+        res = []
+        for key in self.random.sample(["A1", "B2", "C3", "D4"], 3):
+            times = self.random.choice([1, 2]) if self.shape.dated_register else 1
+            for _ in range(times):
+                row = self.row("operator", {"operator_id": key})
+                if all(it != row and it.get("registered_on") != row.get("registered_on") or it["operator_id"] != key for it in res):
+                    res.append(row)
+        return res
+
+    def written(self, name, tables, folder):
+        """Writes the tables of a data set, each in one file or two, and says where they are."""
+        toml = []
+        if "" not in tables:
+            toml.append(f"[data.{name}]")
+        for record, rows in tables.items():
+            toml.append(f"[data.{name}.{record}]" if record else f"[data.{name}]")
+            toml += self.table(f"{name}-{record or 'flat'}", record, rows, folder)
+        if self.shape.layout == "within":
+            inner = [it for it, parent in self.shape.parents.items() if parent]
+            for it in inner:
+                toml += [f"[data.{name}.{it}]", f'within = "{it}s"', 'nulls = ["n/a"]']
+        return toml
+
+    def table(self, name, record, rows, folder):
+        columns = self.columns(record)
+        self.random.shuffle(columns)
+        parts = [rows]
+        if self.chance(0.3):
+            self.random.shuffle(rows)
+            half = len(rows) // 2
+            parts = [rows[:half], rows[half:]]
+        separator = self.random.choice([",", ",", ";"])
+        ending = "parquet" if self.shape.parquet else "csv"
+        for at, part in enumerate(parts):
+            path = folder / f"{name}-{at}.{ending}"
+            if self.shape.parquet:
+                parquet.write(path, self.nested(record, columns), [self.cut(it, columns) for it in part])
+            else:
+                write_csv(path, columns, part, separator)
+        toml = [f'path = "{name}-*.{ending}"', 'nulls = ["n/a"]']
+        return toml + ([f'separator = "{separator}"'] if separator != "," and ending == "csv" else [])
+
+    def nested(self, record, columns):
+        """The columns of a file, and the lists in its rows."""
+        if record or self.shape.layout != "within":
+            return columns
+        return columns + self.lists("declaration")
+
+    def lists(self, record):
+        res = []
+        for inner, parent in self.shape.parents.items():
+            if parent == record:
+                own = [it for it, ty in self.shape.fields[inner].items() if ty is not None]
+                res.append((f"{inner}s", own + self.lists(inner)))
+        return res
+
+    def cut(self, row, columns):
+        """A row as a Parquet file holds it: blank is no value now and then."""
+        lists = {key: it for key, it in row.items() if isinstance(it, list)}
+        res = {it: row.get(it) for it in columns}
+        for key, it in res.items():
+            if it == "" and self.chance(0.7):
+                res[key] = None
+        for key, rows in lists.items():
+            res[key] = [self.cut(it, [name for name in it if not isinstance(it[name], list)]) for it in rows]
+        return res
+
+    def columns(self, record):
+        if self.shape.layout == "within" and not record:
+            record = "declaration"
+        if record:
+            around = [KEYS[it] for it in self.shape.lineage(record)[1:]]
+            own = [it for it, ty in self.shape.fields[record].items() if ty is not None]
+            return around + own
+        both = list(self.shape.fields["declaration"].items()) + list(self.shape.fields["item"].items())
+        return [it for it, ty in both if ty is not None]
+
+
+def plain(row):
+    """A row without the lists in it."""
+    return {key: it for key, it in row.items() if not isinstance(it, list)}
+
+
+def write_csv(path, columns, rows, separator):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        out = csv.writer(file, delimiter=separator)
+        out.writerow(columns)
+        for row in rows:
+            out.writerow([row.get(it, "") for it in columns])
+
+
+def write(project, folder):
+    """Writes the project; returns the data set to judge and those of history."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = Files(project)
+    (folder / "schema.tamis").write_text(project.shape.schema(), encoding="utf-8")
+    (folder / "rules").mkdir(exist_ok=True)
+    (folder / "rules" / "made.tamis").write_text(project.rules(), encoding="utf-8")
+    (folder / "lists").mkdir(exist_ok=True)
+    for path, text in LISTS.items():
+        (folder / path).write_text(text, encoding="utf-8")
+    toml = ['[schema]', 'declaration = "schema.tamis"']
+    count = files.random.randint(3, 10)
+    today = [f"D{it}" for it in range(count)]
+    files.data_set("today", today, folder, toml)
+    history = []
+    if files.chance(0.6):
+        start = files.random.choice([count, count - 2, 100])
+        files.data_set("old", [f"D{it}" for it in range(start, start + 12)], folder, toml)
+        history.append("old")
+    (folder / "tamis.toml").write_text("\n".join(toml) + "\n", encoding="utf-8")
+    return "today", history

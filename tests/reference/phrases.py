@@ -1,0 +1,321 @@
+"""Random rules as text: conditions by record, with what they may read."""
+
+DAYS = ["7 days", "10 days", "30 days", "2 weeks", "1 months", "3 months", "1 years"]
+HOURS = ["6 hours", "24 hours", "36 hours", "90 minutes"]
+
+
+class Phrases:
+    """Conditions and values over the records of one project."""
+
+    def __init__(self, random, shape):
+        self.random, self.shape = random, shape
+        self.rules = []
+
+    def pick(self, *options):
+        return self.random.choice(options)
+
+    def chance(self, share):
+        return self.random.random() < share
+
+    # What a row of a record can see
+
+    def has(self, record, field):
+        return any(field in self.shape.fields[it] for it in self.shape.lineage(record))
+
+    def visible(self, record, *fields):
+        return [it for it in fields if self.has(record, it)]
+
+    # Values
+
+    def money(self, record):
+        found = self.visible(record, "value", "total_value", "doc_value", "amount")
+        if not found:
+            return None
+        it = self.random.choice(found)
+        match self.random.randrange(7):
+            case 0:
+                return f"{it} * 2"
+            case 1:
+                return f"({it} + {self.random.choice(found)})"
+            case 2 if self.has(record, "packages"):
+                return f"{it} / packages"
+            case 3:
+                return f"50 % of {it}"
+            case 4:
+                return f"({it} or else {self.random.choice(found)})"
+            case _:
+                return it
+
+    def euros(self):
+        return self.pick("10", "20", "40", "40.5", "60", "100", "0") + " EUR"
+
+    def text_field(self, record):
+        names = ("importer_id", "office", "description", "importer_name", "kind", "grade", "seller")
+        found = self.visible(record, *names)
+        return self.random.choice(found) if found else None
+
+    def word(self, field):
+        words = {
+            "importer_id": ["a1", "A1", "b2", "C3"], "office": ["north", "SOUTH", "x"],
+            "description": ["shoes", "LEATHER", "é"], "importer_name": ["lodz fils", "ACME"],
+            "kind": ["N954", "u045"], "grade": ["x", "Y"], "seller": ["s1", "S2"],
+        }
+        return self.random.choice(words[field])
+
+    # Conditions
+
+    def atom(self, record):
+        """A condition on one row of a record; never of many rows."""
+        for _ in range(20):
+            it = getattr(self, "on_" + self.pick(*ATOMS))(record)
+            if it:
+                return it
+        return "accepted_date >= 2026-01-01" if self.has(record, "accepted_date") else None
+
+    def on_country(self, record):
+        found = self.visible(record, "origin", "dispatch", "country")
+        if not found:
+            return None
+        it = self.random.choice(found)
+        return self.pick(
+            f"{it} is {self.pick('CN', 'FR', 'GB')}", f"{it} is not CN", f"{it} in EU",
+            f"{it} is one of (CN, HK)", f"{it} not in NEAR", f"{it} in NEAR",
+            f"{it} is {self.random.choice(found)}", f"{it} in list partners",
+        )
+
+    def on_code(self, record):
+        if not self.has(record, "hs"):
+            return None
+        return self.pick(
+            "hs under HS 85", "hs not under (HS 64, HS 8517)", "hs at 4 digits is HS 8517",
+            "hs is HS 640399", "hs under list floors", "hs in list floors",
+            "hs at 6 digits is one of (HS 851713, HS 640399)",
+        )
+
+    def on_money(self, record):
+        it = self.money(record)
+        if not it:
+            return None
+        return self.pick(
+            f"{it} {self.pick('<', '>', '<=', '>=', '=', '!=')} {self.euros()}",
+            f"{it} between {self.euros()} and 60 EUR", f"{it} < low_value",
+            f"min({it}, 40 EUR) = 40 EUR", f"round({it}, 0) >= {self.euros()}",
+        )
+
+    def on_unit_value(self, record):
+        if not self.has(record, "unit_value"):
+            return None
+        return self.pick(
+            "unit_value < 5 EUR/kg", "unit_value >= lookup(floors, hs).floor", "cheap(4 EUR/kg)",
+            "value / net_mass > 2 EUR/kg", "lookup(floors, hs).floor is given",
+        )
+
+    def on_mass(self, record):
+        if not self.has(record, "net_mass"):
+            return None
+        return self.pick("net_mass > 5 kg", "net_mass <= 0.004 t", "net_mass is missing")
+
+    def on_number(self, record):
+        found = self.visible(record, "packages", "pages")
+        if not found:
+            return None
+        it = self.random.choice(found)
+        return self.pick(
+            f"{it} = 2", f"{it} != 1", f"{it} is one of (0, 1)", f"{it} * 3 - 1 > 4",
+            f"({it} or else 1) = 1", f"{it} + 1 <= 2",
+        )
+
+    def on_percent(self, record):
+        if not self.has(record, "tax_rate"):
+            return None
+        return self.pick("tax_rate >= 8 %", "tax_rate of value > 2 EUR", "tax_rate < 2.5 %")
+
+    def on_text(self, record):
+        it = self.text_field(record)
+        if not it:
+            return None
+        word = self.word(it)
+        return self.pick(
+            f'{it} is "{word}"', f'{it} is not "{word}"', f'{it} contains "{word[:2]}"',
+            f'{it} starts with "{word[:1]}"', f'{it} is one of ("{word}", "zz")',
+            f"{it} is missing", f"length({it}) > 4",
+        )
+
+    def on_truth(self, record):
+        found = self.visible(record, "trusted", "controlled")
+        if not found:
+            return None
+        it = self.random.choice(found)
+        return self.pick(it, f"not {it}", f"({it} or else true)", f"{it} is given")
+
+    def on_choice(self, record):
+        found = self.visible(record, "risk", "level")
+        if not found:
+            return None
+        it = self.random.choice(found)
+        return self.pick(f"{it} >= medium", f"{it} is low", f"{it} is one of (low, high)")
+
+    def on_date(self, record):
+        found = self.visible(record, "accepted_date", "issued", "control_date")
+        if not found:
+            return None
+        it = self.random.choice(found)
+        return self.pick(
+            f"{it} > 2026-03-05", f"{it} + 1 months <= 2026-04-10", f"weekday({it}) is monday",
+            f"day({it}) <= 10", f"{it} - 2026-03-01 > 5 days", f"month({it}) = 3",
+        )
+
+    def on_time(self, record):
+        if not self.has(record, "accepted_at"):
+            return None
+        return self.pick(
+            "hour(accepted_at) >= 12", "accepted_at < 2026-03-05T12:00",
+            "date(accepted_at) is accepted_date", "accepted_at - 2026-03-01T00:00 > 100 hours",
+        )
+
+    def plain(self, record, depth=1):
+        """A condition on one row, joined of several perhaps."""
+        if depth == 0 or self.chance(0.5):
+            return self.atom(record)
+        a, b = self.plain(record, depth - 1), self.plain(record, depth - 1)
+        return self.pick(f"({a} and {b})", f"({a} or {b})", f"not ({a})", f"({a} and not ({b}))")
+
+    # Of many rows
+
+    def rows(self, record, past=None):
+        """`past items where (…) with same … in last …`, what rows, and whether they are past."""
+        shape = self.shape
+        past = self.chance(0.75) if past is None else past
+        if past:
+            target = self.random.choice(shape.with_date())
+        else:
+            inside = shape.inside(record)
+            if not inside:
+                return self.rows(record, True)
+            target = self.random.choice(inside)
+        words = f"past {target}s" if past else f"{target}s"
+        keys = shape.shared_keys(record, target)
+        if past and keys and self.chance(0.15) and "importer_id" in keys:
+            words += " of others"
+            keys = [it for it in keys if it != "importer_id"]
+        if self.chance(0.4):
+            words += f" where ({self.condition_on(record, target)})"
+        if past:
+            if keys and self.chance(0.85):
+                chosen = self.random.sample(keys, self.random.randint(1, min(2, len(keys))))
+                words += f" with same {', '.join(chosen)}"
+            words += self.window(record, target)
+        return words, target, past
+
+    def window(self, record, target):
+        if self.chance(0.2):
+            return ""
+        timed = self.shape.has_instants(record, target)
+        length = self.pick(*HOURS) if timed and self.chance(0.3) else self.pick(*DAYS)
+        partial = " allow partial" if self.chance(0.3) else ""
+        return f" in last {length}{partial}"
+
+    def condition_on(self, record, target):
+        """On a row of `target`, seen from `record`."""
+        both = self.visible(record, *self.shape.fields[target])
+        if both and self.chance(0.25):
+            it = self.random.choice(both)
+            if it in ("value", "total_value", "net_mass", "packages", "unit_value", "doc_value"):
+                return f"{it} {self.pick('>', '<=')} this.{it}"
+            if it in ("origin", "hs", "importer_id", "office", "description"):
+                return f"{it} {self.pick('is', 'is not')} this.{it}"
+        return self.plain(target)
+
+    def measure(self, record):
+        """A value of rows, its unit, and whether it can be added."""
+        options = []
+        if self.has(record, "value"):
+            options += [("value", " EUR", True), ("unit_value", " EUR/kg", True)]
+        if self.has(record, "net_mass"):
+            options.append(("net_mass", " kg", True))
+        for field in self.visible(record, "packages", "pages"):
+            options.append((field, "", True))
+        for field in self.visible(record, "total_value", "amount", "doc_value"):
+            options.append((field, " EUR", True))
+        return self.random.choice(options) if options else None
+
+    def statistic(self, record):
+        """A statistic, and the unit of it; `None` is that of a text."""
+        rows, target, past = self.rows(record)
+        measure = self.measure(target)
+        kind = self.random.randrange(9)
+        if kind == 0 and self.chance(0.4):
+            return self.same_day(record), ""
+        if kind <= 2 or not measure:
+            return f"count of {rows}", ""
+        value, unit, _ = measure
+        if kind == 3:
+            keys = self.visible(target, "origin", "hs", "office", "importer_id", "kind", "importer_name")
+            if keys:
+                return f"distinct count of {self.random.choice(keys)} over {rows}", ""
+        if kind == 4:
+            return f"share of {self.atom(target)} over {rows}{self.smoothing()}", " %"
+        if kind == 5 and value in ("value", "unit_value") and self.has(target, "net_mass"):
+            return f"average of {value} weighted by net_mass over {rows}", unit
+        name = self.pick("sum", "average", "median", "percentile 80", "smallest", "largest")
+        name = self.pick(name, "count")
+        return f"{name} of {value} over {rows}", "" if name == "count" else unit
+
+    def same_day(self, record):
+        target = self.pick(*[it for it in self.shape.with_date() if it != "control"])
+        keys = self.shape.shared_keys(record, target)
+        same = f" with same {self.random.choice(keys)}" if keys else ""
+        return f"count of {target}s{same} on same day"
+
+    def smoothing(self):
+        if self.chance(0.5):
+            return ""
+        return f" smoothed by {self.pick('1', '2', '5')} towards {self.pick('20 %', '50 %')}"
+
+    def of_many(self, record):
+        """A condition on many rows, and a statistic for the message."""
+        it = self.random.randrange(10)
+        if it <= 3:
+            words, unit = self.statistic(record)
+            op = self.pick(">", ">=", "<", "<=", "=", "!=")
+            return f"({words}) {op} {self.limit(unit)}", words
+        if it <= 6:
+            return self.quantifier(record), None
+        if it == 7 and self.has(record, "importer_id") and self.has(record, "accepted_date"):
+            op = self.pick("less than", "at least", "more than", "at most")
+            length = self.pick("10 days", "1 months", "6 months")
+            return f"importer_id known for {op} {length}", None
+        if it == 8 and self.shape.profile and self.has(record, "unit_value"):
+            return f"unit_value {self.pick('<', '>=')} peers.median", "peers.median"
+        if self.shape.refers and self.has(record, "importer_id"):
+            found = ["importer.level >= medium", "importer.country in EU", "importer.capital > 20 EUR"]
+            return self.pick(*found, "importer.level is missing"), "importer.capital"
+        return self.quantifier(record), None
+
+    def limit(self, unit):
+        number = self.pick("0", "1", "2", "3") if unit == "" else self.pick("10", "20", "33", "50")
+        return number + unit
+
+    def quantifier(self, record):
+        rows, target, past = self.rows(record, self.chance(0.4))
+        where, _, rest = rows.partition(f"{target}s")
+        others = " of others" if rest.startswith(" of others") else ""
+        rest = rest.removeprefix(" of others")
+        one = f"{where}{target}{others}"
+        many = f"{where}{target}s{others}"
+        condition = self.condition_on(record, target)
+        if "where (" in rest:
+            rest = ""
+        if past and not rest:
+            rest = " in last 30 days" if self.chance(0.5) else ""
+        return self.pick(
+            f"any {one} has ({condition}){rest}", f"every {one} has ({condition}){rest}",
+            f"no {one} has ({condition}){rest}", f"at least 2 {many} have ({condition}){rest}",
+            f"at most 1 {one} has ({condition}){rest}", f"exactly 1 {one} has ({condition}){rest}",
+        )
+
+
+ATOMS = (
+    "country", "code", "money", "unit_value", "mass", "number", "percent", "text", "text", "truth",
+    "choice", "date", "time",
+)
