@@ -17,7 +17,7 @@ class Decision:
         self.reason = "otherwise"
         self.mandatory = -1
         self.score = self.potential = Fraction(0)
-        self.drawn_to = set()
+        self.drawn = False
         self.rank = None
         self.draws = []
 
@@ -140,8 +140,9 @@ class Decider:
             it.channel, it.reason = max(fits), "undecided"
 
     def draw(self, it):
+        before = it.channel
         for line in self.of_kind("random"):
-            if it.channel != self.rank_of(line["of"]):
+            if before != self.rank_of(line["of"]):
                 continue
             strata = [self.word(node, it.row) for node in line["by"]]
             keys = [str(word) for word in self.keys(it.row)]
@@ -153,8 +154,9 @@ class Decider:
                 rate //= 2
             it.draws.append((number, rate))
             if number < rate:
-                it.channel, it.reason = self.rank_of(line["to"]), "random"
-                it.drawn_to.add(it.channel)
+                it.drawn = True
+                if it.channel < self.rank_of(line["to"]):
+                    it.channel, it.reason = self.rank_of(line["to"]), "random"
 
     def secret(self, line):
         key = line["key"]
@@ -236,7 +238,7 @@ class Decider:
         if line["keep"]:
             kept = math.ceil(line["places"] * self.judge.value(line["keep"], None))
             kept = min(kept, free)
-            drawn = [it for it in members if id(it) not in placed and channel in it.drawn_to]
+            drawn = [it for it in members if id(it) not in placed and it.drawn]
             for it in sorted(drawn, key=self.order_hash):
                 if 0 < kept and may(it):
                     kept -= 1

@@ -31,8 +31,23 @@ POOLS = {
     "amount": ["5", "50", "20"],
     "level": ["low", "medium", "high"],
     "country": ["CN", "FR", "GB"],
+    "price": ["10", "25.5", "30"],
+    "price_usd": ["10", "25.5", "0"],
+    "price_ccy": ["USD", "usd", "GBP", "CHF"],
     "capital": ["10", "1000", "20.5"],
 }
+
+
+# Cells that cannot be read: they are missing.
+FAULTS = {
+    "value": ["1,5", "x", "12 000"], "packages": ["1.5", "two"], "net_mass": ["5 kg"],
+    "accepted_at": ["2026-02-30T10:00:00"], "issued": ["2026-13-01", "yesterday"],
+    "trusted": ["perhaps"], "risk": ["higher"], "tax_rate": ["8 percent"],
+}
+if "eur" not in LEAVE:
+    POOLS["price_ccy"] = POOLS["price_ccy"] + ["EUR"]
+if "countries" not in LEAVE:
+    FAULTS.update(origin=["China", "CHN"], country=["France"], price_ccy=["Euro"], hs=["851", "10121"])
 
 
 class Files:
@@ -40,6 +55,10 @@ class Files:
         self.project, self.random, self.shape = project, project.random, project.shape
         self.blank = self.random.choice([0.0, 0.05, 0.2, 0.35])
         self.days = self.random.choice([6, 20, 60])
+        self.faults = self.random.choice([0, 0, 0.05])
+        self.form = self.random.choice([None, None, "%d/%m/%Y", "%d.%m.%y"])
+        self.renamed = self.random.choice([{}, {}, {"value": "Statistical value", "office": "BUREAU"}])
+        self.comma = self.chance(0.15)
 
     def chance(self, share):
         return self.random.random() < share
@@ -51,6 +70,8 @@ class Files:
         return last - datetime.timedelta(days=self.random.randrange(self.days))
 
     def cell(self, field, row):
+        if field in FAULTS and self.chance(self.faults):
+            return self.random.choice(FAULTS[field])
         if field not in POOLS:
             return self.dated(field, row)
         if self.chance(self.blank):
@@ -155,6 +176,7 @@ class Files:
             inner = [it for it, parent in self.shape.parents.items() if parent]
             for it in inner:
                 toml += [f"[data.{name}.{it}]", f'within = "{it}s"', 'nulls = ["n/a"]']
+                toml += self.mapped(list(self.shape.fields[it]))
         return toml
 
     def table(self, name, record, rows, folder):
@@ -170,11 +192,17 @@ class Files:
         for at, part in enumerate(parts):
             path = folder / f"{name}-{at}.{ending}"
             if self.shape.parquet:
-                parquet.write(path, self.nested(record, columns), [self.cut(it, columns) for it in part])
+                cut = [self.cut(it, columns) for it in part]
+                parquet.write(path, foreign(self.nested(record, columns), self.renamed), cut)
             else:
-                write_csv(path, columns, part, separator)
-        toml = [f'path = "{name}-*.{ending}"', 'nulls = ["n/a"]']
+                write_csv(path, columns, part, separator, self.renamed)
+        toml = [f'path = "{name}-*.{ending}"', 'nulls = ["n/a"]'] + self.mapped(columns)
         return toml + ([f'separator = "{separator}"'] if separator != "," and ending == "csv" else [])
+
+    def mapped(self, columns):
+        found = {it: self.renamed[it] for it in columns if it in self.renamed}
+        pairs = ", ".join(f'"{foreign}" = "{field}"' for field, foreign in found.items())
+        return [f"columns = {{ {pairs} }}"] if pairs else []
 
     def nested(self, record, columns):
         """The columns of a file, and the lists in its rows."""
@@ -193,10 +221,10 @@ class Files:
     def cut(self, row, columns):
         """A row as a Parquet file holds it: blank is no value now and then."""
         lists = {key: it for key, it in row.items() if isinstance(it, list)}
-        res = {it: row.get(it) for it in columns}
-        for key, it in res.items():
-            if it == "" and self.chance(0.7):
-                res[key] = None
+        res = {}
+        for it in columns:
+            blank = not row.get(it) and self.chance(0.7)
+            res[self.renamed.get(it, it)] = None if blank else row.get(it)
         for key, rows in lists.items():
             res[key] = [self.cut(it, [name for name in it if not isinstance(it[name], list)]) for it in rows]
         return res
@@ -217,10 +245,18 @@ def plain(row):
     return {key: it for key, it in row.items() if not isinstance(it, list)}
 
 
-def write_csv(path, columns, rows, separator):
+def foreign(columns, renamed):
+    """Columns by the names that they have in files."""
+    return [
+        (it[0], foreign(it[1], renamed)) if isinstance(it, tuple) else renamed.get(it, it)
+        for it in columns
+    ]
+
+
+def write_csv(path, columns, rows, separator, renamed):
     with open(path, "w", newline="", encoding="utf-8") as file:
         out = csv.writer(file, delimiter=separator)
-        out.writerow(columns)
+        out.writerow([renamed.get(it, it) for it in columns])
         for row in rows:
             out.writerow([row.get(it, "") for it in columns])
 

@@ -13,6 +13,8 @@ from phrases import Phrases
 LISTS = {
     "lists/floors.csv": "hs,floor,valid_from,valid_to\n85,4,,2026-03-04\n8517,6,2026-02-01,\n"
     "64,2.5,,\n640399,9,2026-03-01,2026-03-20\n",
+    "lists/rates.csv": "currency,EUR,valid_from,valid_to\nUSD,0.9,,2026-03-04\n"
+    "USD,0.812345678,2026-03-05,\nGBP,1.25,2026-02-25,\n",
     "lists/partners.csv": "origin,valid_from,valid_to\nCN,,2026-03-08\nVN,2026-02-20,\nGB,,\n",
 }
 
@@ -28,6 +30,11 @@ list floors file "lists/floors.csv"
 
 list partners file "lists/partners.csv"
   column origin : country, key
+  dated valid_from, valid_to
+
+list exchange_rates file "lists/rates.csv"
+  column currency : currency, key
+  column EUR : decimal
   dated valid_from, valid_to
 
 define cheap(limit: money in EUR/kg)
@@ -110,6 +117,9 @@ class Shape:
         if chance(0.15):
             self.fields["declaration"]["accepted_date"] = "date"
         if "item" in self.parents and chance(0.3):
+            prices = {"price": "money by price_ccy", "price_ccy": "currency"}
+            self.fields["item"].update(prices, price_usd="money in USD")
+        if "item" in self.parents and chance(0.3):
             self.fields["item"]["fraud"] = "truth known from told_on"
             self.fields["item"]["told_on"] = "date"
         self.derived = {"unit_value": "value / net_mass in EUR/kg"}
@@ -136,6 +146,10 @@ class Shape:
             res.append(record)
             record = self.parents[record]
         return res
+
+    def later(self, record):
+        """Whether it has a result that is known later."""
+        return "fraud" in self.fields[record]
 
     def with_date(self):
         return [it for it in self.parents if it != "operator"]
@@ -194,7 +208,7 @@ class Project:
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.shape = Shape(self.random)
-        self.phrases = Phrases(self.random, self.shape)
+        self.phrases = Phrases(self.random, self.shape, LEAVE)
 
     def chance(self, share):
         return self.random.random() < share
@@ -236,17 +250,15 @@ class Project:
         lines.append(f"  tags {self.random.choice(['financial', 'safety', 'financial, origin'])}")
         lines.append(f"  for each {level}")
         conditions, shown = [], []
+        plain = self.chance(0.15)
         for _ in range(self.random.choice([1, 1, 2, 3])):
-            if self.chance(0.6):
+            if plain:
+                condition = phrases.plain(level)
+            elif self.chance(0.6):
                 condition, words = phrases.of_many(level)
                 shown += [words] if words else []
-            elif phrases.rules and self.chance(0.2):
-                condition = f"hit({self.random.choice(phrases.rules)[0]})"
-                levels = dict(phrases.rules)
-                if levels[condition[4:-1]] not in self.shape.lineage(level):
-                    condition = phrases.plain(level)
             else:
-                condition = phrases.plain(level)
+                condition = self.outcome(level) or phrases.plain(level)
             conditions.append(condition or phrases.plain(level))
         lines += self.when(conditions)
         if self.chance(0.2):
@@ -267,7 +279,20 @@ class Project:
         words = [f"{{{it}}}" for it in said] or ["nothing"]
         lines.append(f'    because "{"; ".join(words)}"')
         phrases.rules.append((name, level))
+        if plain:
+            phrases.plain_rules.append((name, level))
         return "\n".join(lines) + "\n"
+
+    def outcome(self, level):
+        """Of another rule, of the row, of one around it, or of any inside it."""
+        if not self.chance(0.3):
+            return None
+        own = [it for it, of in self.phrases.rules if of in self.shape.lineage(level)]
+        if "hit-inner" not in LEAVE:
+            inner = self.shape.inside(level)
+            below = [it for it, of in self.phrases.plain_rules if level in self.shape.lineage(of)]
+            own += below if inner else []
+        return f"hit({self.random.choice(own)})" if own else None
 
     def when(self, conditions):
         if len(conditions) == 1:
@@ -295,6 +320,9 @@ class Project:
             halved = pick(["", ", halved when trusted"])
             by = pick(["", " by office"])
             lines.append(f'  random {pick(["20 %", "50 %"])} of green to blue{by} key "k"{halved}')
+            if self.chance(0.3) and "draws" not in LEAVE:
+                lines.append('  random 40 % of green to red key "another"')
+                lines.append('  random 50 % of blue to yellow key "another"')
         if self.chance(0.6):
             lines.append("  undecided route to blue when potential_score >= 20")
             if "two-undecided" not in LEAVE:

@@ -242,7 +242,7 @@ class Judge:
 
     def _or_else(self, node, row, judged):
         left = self.value(node["left"], row, judged)
-        if not is_missing(left):
+        if not is_missing(left) or getattr(left, "blind", False):
             return left
         right = self.value(node["right"], row, judged)
         if not is_missing(right):

@@ -102,7 +102,8 @@ class Many:
         if lacks:
             # Fields that are missing are told before what the data do not reach back to.
             given = [it for it in lacks if getattr(it, "reason", None) != INCOMPLETE]
-            return Missing(lacking([as_missing(it) for it in given or lacks]))
+            ways = lacking([as_missing(it) for it in given or lacks])
+            return Missing(ways, None if given else INCOMPLETE, asked["past"])
         if asked["where"]:
             found = [it for it in found if self.judge.value(asked["where"], it, row) is True]
         return found
@@ -117,9 +118,9 @@ class Many:
         """Whether a row is in the window and known, as a function; or what is missing."""
         world, record, window = self.world, asked["record"], asked["window"]
         day = self.judge.accepted(row)
-        if window == "same day":
-            return day if is_missing(day) else lambda it: world.given(it, "date") == day
         now = world.lineage_field(row, "event")
+        if window == "same day":
+            return self.that_day(record, row, day, now)
         length = self.judge.value(window, row) if window else None
         by_time = length is not None and (length.microseconds is not None or exact)
         known = self.known_fields(record, reads)
@@ -142,6 +143,24 @@ class Many:
                 return False
             if length is not None and start is not None and happened < start:
                 return False
+            return all(self.is_known(it, field, day, now) for field in known)
+
+        return is_in
+
+    def that_day(self, record, row, day, now):
+        """Rows of the civil day: its own ones, and those of others that are known by then."""
+        if is_missing(day):
+            return day
+        known = self.known_fields(record, [])
+        if any(self.world.type_of(*it) == "date-time" for it in known) and is_missing(now):
+            return now
+        own = self.world.root(row)
+
+        def is_in(it):
+            if self.world.given(it, "date") != day:
+                return False
+            if self.world.root(it) is own:
+                return True
             return all(self.is_known(it, field, day, now) for field in known)
 
         return is_in

@@ -1,5 +1,7 @@
 """Random rules as text: conditions by record, with what they may read."""
 
+import re
+
 DAYS = ["7 days", "10 days", "30 days", "2 weeks", "1 months", "3 months", "1 years"]
 HOURS = ["6 hours", "24 hours", "36 hours", "90 minutes"]
 
@@ -7,9 +9,9 @@ HOURS = ["6 hours", "24 hours", "36 hours", "90 minutes"]
 class Phrases:
     """Conditions and values over the records of one project."""
 
-    def __init__(self, random, shape):
-        self.random, self.shape = random, shape
-        self.rules = []
+    def __init__(self, random, shape, leave):
+        self.random, self.shape, self.leave = random, shape, leave
+        self.rules, self.plain_rules = [], []
 
     def pick(self, *options):
         return self.random.choice(options)
@@ -141,6 +143,15 @@ class Phrases:
             f"{it} is missing", f"length({it}) > 4",
         )
 
+    def on_price(self, record):
+        if not self.has(record, "price"):
+            return None
+        return self.pick(
+            "price converted to EUR > 20 EUR", "price_usd converted to EUR <= value",
+            "price converted to EUR is missing", "price_ccy is USD", "price_usd < 30 USD",
+            "price_usd converted to EUR / net_mass > 3 EUR/kg", "price_ccy is one of (EUR, GBP)",
+        )
+
     def on_truth(self, record):
         found = self.visible(record, "trusted", "controlled")
         if not found:
@@ -195,9 +206,10 @@ class Phrases:
             target = self.random.choice(inside)
         words = f"past {target}s" if past else f"{target}s"
         keys = shape.shared_keys(record, target)
-        if past and keys and self.chance(0.15) and "importer_id" in keys:
-            words += " of others"
-            keys = [it for it in keys if it != "importer_id"]
+        if past and keys and self.chance(0.15):
+            by = self.pick(*[it for it in keys if " " not in it])
+            words += " of others" + ("" if by == "importer_id" else f" by {by}")
+            keys = [it for it in keys if it != by]
         if self.chance(0.4):
             words += f" where ({self.condition_on(record, target)})"
         if past:
@@ -246,6 +258,10 @@ class Phrases:
         kind = self.random.randrange(9)
         if kind == 0 and self.chance(0.4):
             return self.same_day(record), ""
+        if past and self.shape.later(target) and self.chance(0.4):
+            return self.result(rows), " %"
+        if past and kind == 5 and self.chance(0.3):
+            return f"{self.pick('first', 'last')} date of {rows}", " date"
         if kind <= 2 or not measure:
             return f"count of {rows}", ""
         value, unit, _ = measure
@@ -257,9 +273,14 @@ class Phrases:
             return f"share of {self.atom(target)} over {rows}{self.smoothing()}", " %"
         if kind == 5 and value in ("value", "unit_value") and self.has(target, "net_mass"):
             return f"average of {value} weighted by net_mass over {rows}", unit
-        name = self.pick("sum", "average", "median", "percentile 80", "smallest", "largest")
+        name = self.pick("sum", "average", "median", "percentile 80", "percentile 1", "percentile 100", "smallest", "largest")
         name = self.pick(name, "count")
         return f"{name} of {value} over {rows}", "" if name == "count" else unit
+
+    def result(self, rows):
+        """Of a result that is known later."""
+        asked = self.pick("fraud", "fraud is true", "not fraud", "(fraud or else false)")
+        return f"share of {asked} over {rows}{self.smoothing()}"
 
     def same_day(self, record):
         target = self.pick(*[it for it in self.shape.with_date() if it != "control"])
@@ -278,6 +299,8 @@ class Phrases:
         if it <= 3:
             words, unit = self.statistic(record)
             op = self.pick(">", ">=", "<", "<=", "=", "!=")
+            if self.chance(0.15) and unit != " date" and "or-else" not in self.leave:
+                return f"(({words}) or else {self.limit(unit)}) {op} {self.limit(unit)}", words
             return f"({words}) {op} {self.limit(unit)}", words
         if it <= 6:
             return self.quantifier(record), None
@@ -293,17 +316,21 @@ class Phrases:
         return self.quantifier(record), None
 
     def limit(self, unit):
+        if unit == " date":
+            return self.pick("2026-02-20", "2026-03-05", "2026-03-08")
         number = self.pick("0", "1", "2", "3") if unit == "" else self.pick("10", "20", "33", "50")
         return number + unit
 
     def quantifier(self, record):
         rows, target, past = self.rows(record, self.chance(0.4))
         where, _, rest = rows.partition(f"{target}s")
-        others = " of others" if rest.startswith(" of others") else ""
-        rest = rest.removeprefix(" of others")
+        others = re.match(r"( of others( by \w+)?)?", rest)[0]
+        rest = rest.removeprefix(others)
         one = f"{where}{target}{others}"
         many = f"{where}{target}s{others}"
         condition = self.condition_on(record, target)
+        if past and self.shape.later(target) and self.chance(0.4):
+            condition = f"fraud and {self.atom(target)}"
         if "where (" in rest:
             rest = ""
         if past and not rest:
@@ -317,5 +344,5 @@ class Phrases:
 
 ATOMS = (
     "country", "code", "money", "unit_value", "mass", "number", "percent", "text", "text", "truth",
-    "choice", "date", "time",
+    "choice", "date", "time", "price",
 )

@@ -147,6 +147,12 @@ class World:
                         at = at.parent
         return self._inside.get((id(place), record), [])
 
+    def root(self, row):
+        """The declaration that a row is a part of."""
+        while row.parent is not None:
+            row = row.parent
+        return row
+
     def below(self, row, record):
         return self.inside(row, record)
 

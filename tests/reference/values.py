@@ -25,9 +25,13 @@ def smallest(sets):
 
 
 class Missing:
-    """No value. `ways` are sets of names: all of one set given, there is a value."""
+    """No value. `ways` are sets of names: all of one set given, there is a value.
 
-    def __init__(self, ways, reason=None):
+    `blind` is that of past rows where nobody can tell what there was: `or else` is no answer.
+    """
+
+    def __init__(self, ways, reason=None, blind=False):
+        self.blind = blind
         self.ways = smallest(frozenset(it) for it in ways)
         self.reason = reason
 
