@@ -8,6 +8,8 @@ pub mod dump;
 pub mod explain;
 pub mod fmt;
 pub mod init;
+#[cfg(unix)]
+pub mod interrupt;
 pub mod ls;
 pub mod output;
 #[cfg(feature = "engine")]
@@ -38,6 +40,7 @@ use clap::ValueEnum;
 
 use crate::cli::output::Terminal;
 use crate::data::manifest;
+use crate::disk::place;
 use crate::project::Request;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
@@ -178,6 +181,8 @@ static FAULT: Mutex<Option<String>> = Mutex::new(None);
 /// Parses the command line, does it, and gives the exit code.
 pub fn main() -> ExitCode {
     remember_faults();
+    #[cfg(unix)]
+    interrupt::watch();
     // Rules and plans are trees: the stack of the first thread may be small.
     let worker = std::thread::Builder::new()
         .stack_size(64 << 20)
@@ -209,7 +214,7 @@ fn work() -> Exit {
     match run_command(&context, &args.command) {
         Ok(exit) => exit,
         // A reader of ours that has seen enough.
-        Err(trouble) if trouble == output::gone() => Exit::Ok,
+        Err(trouble) if trouble == place::gone() => Exit::Ok,
         Err(trouble) => {
             output::error(&format!("error: {trouble}"));
             trouble.exit
@@ -236,7 +241,7 @@ fn run_command(context: &Context, command: &Command) -> Result<Exit, Trouble> {
         #[cfg(feature = "engine")]
         Command::Why(it) => why::why(it, context),
         #[cfg(feature = "engine")]
-        Command::Plan(it) => run::plan(it, context),
+        Command::Plan(it) => run::planned::plan(it, context),
         Command::Dump(it) => dump::dump(it, context),
         Command::Explain(it) => explain::explain(it),
         Command::Help { topic } => explain::help(topic),

@@ -15,7 +15,6 @@ pub mod survey;
 pub mod tally;
 pub mod text;
 pub mod typed;
-pub mod whole;
 
 use std::collections::HashSet;
 use std::path::PathBuf;

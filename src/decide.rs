@@ -143,6 +143,14 @@ pub struct Claim {
     pub most: Option<Arc<str>>,
 }
 
+impl Found {
+    /// What lines are ordered by.
+    fn place(&self) -> (&[String], RuleId, &str, [&str; 3]) {
+        let said = [self.because.as_str(), &self.evidence, &self.open];
+        (&self.item, self.rule, self.outcome.words(), said)
+    }
+}
+
 /// What a rule says of a row, or nothing.
 pub fn finding(set: &RuleSet, rule: RuleId, item: Vec<String>, row: &Row) -> Option<Found> {
     let it = explain::finding(set, rule, row);
@@ -172,15 +180,17 @@ pub fn would_score(set: &RuleSet, rule: RuleId, row: &Row) -> Option<Decimal> {
 }
 
 /// The decision on one declaration as if it were the only one. `row` is that of the declaration;
-/// `None` without a policy.
+/// `None` without a policy. Findings are put in the order of a run's lines, however they were
+/// found: by key, then by rule.
 pub fn alone(
     set: &RuleSet,
     secrets: &Secrets,
     keys: Vec<String>,
     row: &Row,
-    found: Vec<Found>,
+    mut found: Vec<Found>,
 ) -> Option<Decision> {
     let policy = set.policy.as_ref()?;
+    found.sort_by(|a, b| a.place().cmp(&b.place()));
     let mut row = row.clone();
     let weigh = |it: Found| {
         let weight = weight(set, policy, &it, &row);

@@ -15,6 +15,7 @@
 mod source; // rule text, files, spans
 mod diagnostic; // what can be wrong with a rule, as data
 mod trouble; // what can be wrong with the world, and the exit codes
+mod disk; // files: opened safely, put in their place whole, taken away at any end
 mod value; // decimals, dates, units, text: exact, ordered, printable
 mod schema; // what a declaration looks like: records, fields, types
 

@@ -1,5 +1,6 @@
 //! A project on disk: `tamis.toml`, schema, rules and lists, read and lowered together.
 
+pub mod bounds;
 pub mod consulted;
 pub mod typed;
 
@@ -16,12 +17,16 @@ use crate::data::manifest::Manifest;
 use crate::diagnostic;
 use crate::diagnostic::Code;
 use crate::diagnostic::Diagnostic;
+use crate::disk;
+use crate::disk::reason;
 use crate::ir;
 use crate::ir::from_schema;
 use crate::ir::from_schema::Parts;
 use crate::ir::from_schema::Wanted;
 use crate::ir::from_schema::WantedKind;
 use crate::ir::lower;
+use crate::project::bounds::Bounds;
+use crate::project::bounds::locate;
 use crate::project::consulted::Consulted;
 use crate::project::consulted::Kind;
 use crate::schema::Schema;
@@ -74,7 +79,11 @@ impl Project {
 pub fn load(request: &Request) -> Result<Project, Trouble> {
     let manifest = find_manifest(request)?;
     let root = manifest.as_ref().map_or_else(|| request.dir.clone(), |it| it.root.clone());
-    let mut reader = Reader::default();
+    let mut reader = Reader { bounds: Bounds::of(manifest.as_ref(), &root), ..Reader::default() };
+    // What the user names is read wherever it stands, and so is what stands beside it.
+    for path in request.rules.iter().chain(&request.schema) {
+        reader.bounds.add_beside(path);
+    }
     let config = manifest.as_ref().map(|it| Consulted::now(Kind::Project, &it.path));
     reader.consulted.extend(config);
     for path in rule_paths(request, manifest.as_ref(), &root)? {
@@ -88,7 +97,7 @@ pub fn load(request: &Request) -> Result<Project, Trouble> {
 
 /// A project whose files are given as texts: lists and nomenclatures are looked for in `root`.
 pub fn from_texts(files: &[(&str, &str)], root: &Path) -> Project {
-    let mut reader = Reader::default();
+    let mut reader = Reader { bounds: Bounds::of(None, root), ..Reader::default() };
     for (path, text) in files {
         reader.parse(path, text.as_bytes());
     }
@@ -113,6 +122,7 @@ struct Reader {
     diagnostics: Vec<Diagnostic>,
     read: Vec<PathBuf>,
     consulted: Vec<Consulted>,
+    bounds: Bounds,
 }
 
 impl Reader {
@@ -125,37 +135,24 @@ impl Reader {
         self.consulted.push(Consulted::now(kind, path));
         let shown = path.to_string_lossy().replace('\\', "/");
         let shown = shown.strip_prefix("./").unwrap_or(&shown).to_owned();
-        let bytes = if path.is_dir() {
-            Err("it is a folder".to_owned())
-        } else {
-            fs::read(path).map_err(|it| reason(&it))
-        };
-        match bytes {
-            Ok(bytes) => self.parse(&shown, &bytes),
-            Err(reason) => {
-                let id = self.sources.add(SourceFile::new(shown.clone(), ""));
-                let message = format!("`{shown}` cannot be read: {reason}");
-                self.diagnostics.push(
-                    Diagnostic::new(Code::T1001, Span::file(id), message)
-                        .help("name a file of rules, or a folder that holds some"),
-                );
+        let bytes = disk::read(path, disk::MOST_TEXT);
+        let bytes = bytes.map_err(|it| format!("`{shown}` cannot be read: {}", reason(&it)));
+        let (refused, help) = match (self.bounds.check(path), bytes) {
+            (Ok(()), Ok(bytes)) => return self.parse(&shown, &bytes),
+            (Err(message), _) => (message, bounds::REMEDY),
+            (Ok(()), Err(message)) => {
+                (message, "name a file of rules, or a folder that holds some")
             }
-        }
+        };
+        let id = self.sources.add(SourceFile::new(shown, ""));
+        let it = Diagnostic::new(Code::T1001, Span::file(id), refused).help(help);
+        self.diagnostics.push(it);
     }
 
     fn parse(&mut self, shown: &str, bytes: &[u8]) {
         let (file, diagnostics) = syntax::read(shown, bytes, &mut self.sources);
         self.files.push(file);
         self.diagnostics.extend(diagnostics);
-    }
-}
-
-/// The system's reason in our words.
-pub fn reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
     }
 }
 
@@ -227,6 +224,11 @@ fn schema_paths(
     root: &Path,
 ) -> Result<Vec<PathBuf>, Trouble> {
     if let Some(path) = &request.schema {
+        if let Err(error) = disk::open(path) {
+            let (path, reason) = (path.display(), reason(&error));
+            return Err(Trouble::usage(format!("the schema `{path}` cannot be read: {reason}"))
+                .help("correct `--schema`"));
+        }
         return Ok(vec![path.clone()]);
     }
     let named: Vec<PathBuf> =
@@ -239,19 +241,26 @@ fn schema_paths(
 }
 
 fn assemble(reader: Reader, manifest: Option<Manifest>, root: &Path) -> Project {
-    let Reader { sources, files, mut diagnostics, mut consulted, .. } = reader;
+    let Reader { sources, files, mut diagnostics, mut consulted, bounds, .. } = reader;
     consulted.extend(consulted::tables(&files, manifest.as_ref(), root, &sources));
     let Parts { mut schema, derived, wanted } = from_schema::schema(&files, &mut diagnostics);
     for it in &wanted {
         let path = locate(&it.file, root, &sources);
-        read_wanted(it, &path, &mut schema, &mut diagnostics);
+        match bounds.check(&path) {
+            Ok(()) => read_wanted(it, &path, &mut schema, &mut diagnostics),
+            Err(outside) => {
+                let it = Diagnostic::new(Code::T9001, it.file.span, outside);
+                diagnostics.push(it.help(bounds::REMEDY));
+            }
+        }
     }
     acceptance_from_manifest(&mut schema, manifest.as_ref());
     let schema = Arc::new(schema);
     let schema_found = !schema.records.is_empty();
     let mut rule_set = ir::RuleSet { schema: schema.clone(), ..Default::default() };
     if schema_found {
-        let lists = lists(&files, &schema, manifest.as_ref(), root, &sources, &mut diagnostics);
+        let place = Place { root, sources: &sources, bounds: &bounds };
+        let lists = lists(&files, &schema, manifest.as_ref(), &place, &mut diagnostics);
         let context = lower::Context { sources: &sources, schema, derived: &derived, lists };
         let (lowered, found) = lower::lower(&files, context);
         rule_set = lowered;
@@ -260,17 +269,6 @@ fn assemble(reader: Reader, manifest: Option<Manifest>, root: &Path) -> Project 
     let mut diagnostics = suppressed(diagnostics, &files);
     diagnostic::sort(&mut diagnostics);
     Project { sources, diagnostics, rule_set, files, manifest, consulted, schema_found }
-}
-
-/// A file named in a project: from its root, or beside the file that names it.
-fn locate(file: &ast::Text, root: &Path, sources: &Sources) -> PathBuf {
-    let from_root = root.join(&file.text);
-    if from_root.exists() {
-        return from_root;
-    }
-    let beside =
-        Path::new(&sources.get(file.span.file).path).parent().map(|it| it.join(&file.text));
-    beside.filter(|it| it.exists()).unwrap_or(from_root)
 }
 
 fn read_wanted(it: &Wanted, path: &Path, schema: &mut Schema, diagnostics: &mut Vec<Diagnostic>) {
@@ -317,14 +315,27 @@ fn acceptance_from_manifest(schema: &mut Schema, manifest: Option<&Manifest>) {
     }
 }
 
+/// Where files that a project names are looked for.
+struct Place<'a> {
+    root: &'a Path,
+    sources: &'a Sources,
+    bounds: &'a Bounds,
+}
+
 fn lists(
     files: &[ast::File],
     schema: &Schema,
     manifest: Option<&Manifest>,
-    root: &Path,
-    sources: &Sources,
+    place: &Place,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<ir::List> {
+    let load = |spec: &ListSpec| match place.bounds.check(&spec.path) {
+        Ok(()) => list::load(spec),
+        Err(outside) => {
+            let it = Diagnostic::new(Code::T9001, spec.span, outside);
+            (None, vec![it.help(bounds::REMEDY)])
+        }
+    };
     let mut res: BTreeMap<Arc<str>, ir::List> = BTreeMap::new();
     let blocks = files.iter().flat_map(|it| &it.blocks).filter(|it| !it.broken);
     for block in blocks {
@@ -335,9 +346,9 @@ fn lists(
             diagnostics.push(it.help(format!("write `list {} file \"…\"`", name.text)));
             continue;
         };
-        let path = locate(file, root, sources);
+        let path = locate(file, place.root, place.sources);
         let spec = spec(name, file, path, block, schema, diagnostics);
-        let (list, found) = list::load(&spec);
+        let (list, found) = load(&spec);
         diagnostics.extend(found);
         let list = list.unwrap_or_else(|| empty_list(&spec));
         if res.insert(list.name.clone(), list).is_some() {
@@ -352,7 +363,7 @@ fn lists(
         let ty = simple_type(&it.ty, schema);
         let spec = ListSpec {
             name: it.name.clone(),
-            path: root.join(&it.path),
+            path: place.root.join(&it.path),
             shown_path: it.path.clone(),
             sheet: it.sheet.clone(),
             columns: vec![list::ColumnSpec {
@@ -366,7 +377,7 @@ fn lists(
             dated: None,
             span,
         };
-        let (list, found) = list::load(&spec);
+        let (list, found) = load(&spec);
         quiet.extend(found.into_iter().filter(|it| it.code != Code::T9006));
         diagnostics.extend(quiet);
         let list = list.unwrap_or_else(|| empty_list(&spec));

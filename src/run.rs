@@ -31,11 +31,14 @@ use crate::data::manifest::DataSet;
 use crate::data::manifest::Manifest;
 use crate::data::tally::Report;
 use crate::diagnostic::did_you_mean;
+use crate::disk;
 use crate::hit::Outcome;
 use crate::interpret;
 use crate::interpret::row;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::project::consulted::Consulted;
+use crate::project::consulted::Kind;
 use crate::run::besides::Besides;
 use crate::run::lines::Line;
 use crate::run::lines::Lines;
@@ -91,6 +94,8 @@ pub struct Opened {
     pub inner: RecordId,
     pub input: Input,
     pub history: Option<Input>,
+    /// Every file of data, as it was before any was read.
+    pub read: Vec<Consulted>,
     /// Whether what was found is explained; without it rows are only counted.
     pub evidence: bool,
     besides: Besides,
@@ -108,6 +113,13 @@ impl Input {
     /// Files as their names and columns are.
     pub fn of(files: &[PathBuf]) -> Input {
         Input { files: files.to_vec(), ..Input::default() }
+    }
+
+    /// The files of a data set, those of its records included.
+    pub fn all_files(&self) -> Vec<PathBuf> {
+        let mut res = self.files.clone();
+        res.extend(self.records.values().flat_map(Input::all_files));
+        res
     }
 
     fn of_set(manifest: &Manifest, name: &str, set: &DataSet) -> Result<Input, Trouble> {
@@ -156,6 +168,11 @@ pub fn input(manifest: Option<&Manifest>, named: &[String]) -> Result<Input, Tro
         let help = format!("data sets of this project: {}", known.join(", "));
         return Err(Trouble::usage(message).help(help));
     }
+    let is_none = |it: &&PathBuf| !it.is_file() && !it.is_dir();
+    if let Some(other) = files.iter().find(is_none) {
+        let message = format!("`{}` is not a regular file", other.display());
+        return Err(Trouble::usage(message).help("files are read more than once: make it one"));
+    }
     files.sort();
     files.dedup();
     let only = manifest.filter(|it| it.data.len() == 1).and_then(|it| it.data.values().next());
@@ -191,6 +208,7 @@ pub fn open_at(
     for given in [Some(input), history].into_iter().flatten() {
         known_records(set, given)?;
     }
+    let read = seen(input, history);
     let lineage = set.schema.lineage(inner);
     if let Some(other) = rules.iter().find(|it| !lineage.contains(&set.rules[it.0].level)) {
         let rule = &set.rules[other.0];
@@ -209,9 +227,22 @@ pub fn open_at(
         inner,
         input: input.clone(),
         history: history.cloned(),
+        read,
         evidence,
         besides: Besides::default(),
     })
+}
+
+/// The files of data and of history as they are now: a change from now on is noticed.
+fn seen(input: &Input, history: Option<&Input>) -> Vec<Consulted> {
+    let all = [(Kind::Data, Some(input)), (Kind::History, history)];
+    let of = |(kind, input): (Kind, Option<&Input>)| {
+        let files = input.map(Input::all_files).unwrap_or_default();
+        files.into_iter().map(move |it| Consulted::now(kind, &it))
+    };
+    let read: Vec<Consulted> = all.into_iter().flat_map(of).collect();
+    disk::settle(read.iter().filter_map(Consulted::stamp));
+    read
 }
 
 fn known_records(set: &RuleSet, input: &Input) -> Result<(), Trouble> {
@@ -260,8 +291,25 @@ impl Opened {
         self.whole_lines(set, Some(&mut |it| out(&lines::seen(it)?)), options)
     }
 
+    /// Errors: a file of data that is no longer as it was before it was read.
+    pub fn unchanged(&self) -> Result<(), Trouble> {
+        self.read.iter().try_for_each(Consulted::unchanged)
+    }
+
     /// The same, with the columns of lines that no reader sees.
     fn whole_lines(
+        &self,
+        set: &RuleSet,
+        out: Option<Receiver>,
+        options: &Options,
+    ) -> Result<Done, Trouble> {
+        let done = self.judged_lines(set, out, options);
+        // Whatever was found in files that change means nothing, faults included.
+        self.unchanged()?;
+        done
+    }
+
+    fn judged_lines(
         &self,
         set: &RuleSet,
         out: Option<Receiver>,

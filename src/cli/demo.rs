@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use crate::cli::Context;
 use crate::cli::check;
 use crate::cli::output;
+use crate::cli::output::Readers;
 use crate::cli::run;
 use crate::cli::scope::Scope;
+use crate::disk;
 use crate::project;
 use crate::project::Request;
 use crate::report::Look;
@@ -92,13 +94,13 @@ fn unpack(dir: &Path) -> Result<(), Trouble> {
         let path = dir.join(name);
         let folder = path.parent().unwrap_or(dir);
         std::fs::create_dir_all(folder).map_err(|it| {
-            let (folder, reason) = (folder.display(), project::reason(&it));
+            let (folder, reason) = (folder.display(), disk::reason(&it));
             Trouble::resource(format!("{folder}: cannot be made: {reason}"))
         })?;
         // In the repository the data stands beside the project, here it is inside.
         let manifest = String::from_utf8_lossy(bytes).replace("\"../data/", "\"data/");
         let bytes = if *name == "tamis.toml" { manifest.as_bytes() } else { bytes };
-        output::write_whole(&path, bytes)?;
+        output::write_whole(&path, bytes, Readers::Usual)?;
     }
     Ok(())
 }

@@ -106,6 +106,6 @@ fn json(scope: &Scope) -> String {
 
 #[cfg(feature = "engine")]
 fn plans(scope: &Scope) -> Result<String, Trouble> {
-    let plan = |it: &ir::Rule| crate::cli::run::plan_of(scope, Some(&it.id), &[]);
+    let plan = |it: &ir::Rule| crate::cli::run::planned::plan_of(scope, Some(&it.id), &[]);
     own(scope).map(plan).collect()
 }

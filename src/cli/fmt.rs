@@ -11,8 +11,10 @@ use crate::cli::check;
 use crate::cli::ci;
 use crate::cli::output;
 use crate::cli::output::Output;
+use crate::cli::output::Readers;
 use crate::diagnostic;
 use crate::diagnostic::Diagnostic;
+use crate::disk;
 use crate::project;
 use crate::report::annotation;
 use crate::report::annotation::Annotation;
@@ -124,7 +126,7 @@ pub fn fmt(it: &Fmt, context: &Context) -> Result<Exit, Trouble> {
         } else if stdin {
             output::product(&formatted.after)?;
         } else if differs {
-            output::write_whole(&path, formatted.after.as_bytes())?;
+            output::write_whole(&path, formatted.after.as_bytes(), Readers::Usual)?;
         }
     }
     if it.check || it.diff {
@@ -192,12 +194,12 @@ fn read(path: &Path, stdin: bool) -> Result<Vec<u8>, Trouble> {
     let result = if stdin {
         std::io::stdin().lock().read_to_end(&mut bytes).map(|_| ())
     } else {
-        std::fs::read(path).map(|it| bytes = it)
+        disk::read(path, disk::MOST_TEXT).map(|it| bytes = it)
     };
     match result {
         Ok(()) => Ok(bytes),
         Err(error) => {
-            let (path, reason) = (path.display(), project::reason(&error));
+            let (path, reason) = (path.display(), disk::reason(&error));
             Err(Trouble::usage(format!("`{path}` cannot be read: {reason}")))
         }
     }

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use crate::cli::Context;
 use crate::cli::output;
+use crate::cli::output::Readers;
 use crate::data::survey;
-use crate::project;
+use crate::disk;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
 
@@ -104,11 +105,11 @@ pub fn init(it: &Init, context: &Context) -> Result<Exit, Trouble> {
         let path = dir.join(name);
         if let Some(folder) = path.parent().filter(|it| !it.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|it| {
-                let (folder, reason) = (folder.display(), project::reason(&it));
+                let (folder, reason) = (folder.display(), disk::reason(&it));
                 Trouble::resource(format!("{folder}: cannot be made: {reason}"))
             })?;
         }
-        output::write_whole(&path, text.as_bytes())?;
+        output::write_whole(&path, text.as_bytes(), Readers::Usual)?;
         output::product(&format!("{}\n", path.display()))?;
     }
     context.terminal.note(match &it.from {

@@ -1,6 +1,7 @@
 //! Streams: the product on stdout, everything else on stderr, files whole or not at all.
 
 use std::fs;
+use std::io::Error;
 use std::io::ErrorKind;
 use std::io::Write;
 use std::path::Path;
@@ -10,8 +11,10 @@ use anstream::AutoStream;
 use anstream::ColorChoice;
 
 use crate::cli::When;
-use crate::data::whole;
-use crate::project;
+use crate::disk;
+use crate::disk::place;
+use crate::disk::place::Place;
+use crate::disk::temporary::TemporaryFile;
 use crate::report::Look;
 use crate::trouble::Trouble;
 
@@ -74,6 +77,7 @@ pub struct Output<T> {
 pub fn parse<T: Copy>(text: &str, formats: &[(&str, T)]) -> Result<Output<T>, String> {
     let (name, file) = match text.split_once('=') {
         Some((_, "")) => return Err("a file is missing after `=`".to_owned()),
+        Some((name, "-")) => (name, None),
         Some((name, file)) => (name, Some(PathBuf::from(file))),
         None => (text, None),
     };
@@ -134,7 +138,7 @@ fn place(path: &Path) -> PathBuf {
 }
 
 fn is_device(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|it| !it.is_file() && !it.is_dir())
+    Place::of(path).is_ok_and(|it| it.is_streamed())
 }
 
 /// What the command is for, on stdout.
@@ -149,17 +153,12 @@ pub fn product_bytes(bytes: &[u8]) -> Result<(), Trouble> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(gone()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(place::gone()),
         Err(error) => {
-            let reason = project::reason(&error);
+            let reason = disk::reason(&error);
             Err(Trouble::resource(format!("stdout cannot be written: {reason}")))
         }
     }
-}
-
-/// The reader of stdout has left: nothing more to do, nothing to complain about.
-pub fn gone() -> Trouble {
-    Trouble::resource("the reader of stdout is gone")
 }
 
 /// On stderr, whatever `--quiet` says.
@@ -167,33 +166,67 @@ pub fn error(text: &str) {
     writeln!(std::io::stderr(), "{text}").ok();
 }
 
-/// To a file, or to stdout.
+/// To a file, or to stdout. A new file is for its owner alone: reports quote data.
 pub fn deliver(text: &str, file: Option<&Path>) -> Result<(), Trouble> {
     match file {
         None => product(text),
-        Some(path) => write_whole(path, text.as_bytes()),
+        Some(path) => write_whole(path, text.as_bytes(), Readers::Owner),
     }
 }
 
-/// Writes beside the file and renames: whoever reads sees the old text or the new one. Devices and
-/// pipes are written as they are.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Trouble> {
-    let shown = path.display();
-    let refused = |it: &std::io::Error| {
-        Trouble::resource(format!("{shown}: cannot be written: {}", project::reason(it)))
+/// Who may read a file that was not there before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    Owner,
+    /// As of any new file.
+    Usual,
+}
+
+/// Writes beside the file and renames: whoever reads sees the old text or the new one. A link
+/// stays a link, a file keeps its permissions. Devices and pipes are written as they are.
+pub fn write_whole(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), Trouble> {
+    let refused = |it: Error| place::refused(path, &it);
+    let place = Place::of(path)?;
+    if place == Place::Stdout {
+        return product_bytes(bytes);
+    }
+    if let Some(stream) = place::stream(&place) {
+        return match stream.and_then(|mut it| it.write_all(bytes)) {
+            Err(it) if it.kind() == ErrorKind::BrokenPipe => Err(place::gone()),
+            other => other.map_err(refused),
+        };
+    }
+    let target = match &place {
+        Place::File(it) => it,
+        Place::Stream(_) | Place::Stdout => path,
     };
-    // A link stays a link.
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    let known = fs::metadata(&path).ok();
-    if known.as_ref().is_some_and(|it| !it.is_file()) {
-        return fs::write(&path, bytes).map_err(|it| refused(&it));
+    let mut file = TemporaryFile::within(place::folder(target)).map_err(refused)?;
+    match (fs::metadata(target), readers) {
+        (Ok(known), _) => file.file().set_permissions(known.permissions()).map_err(refused)?,
+        (Err(_), Readers::Usual) => open_to_others(file.file()).map_err(refused)?,
+        (Err(_), Readers::Owner) => {}
     }
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = whole::temporary(folder).map_err(|it| refused(&it))?;
-    if let Some(known) = known {
-        fs::set_permissions(file.path(), known.permissions()).map_err(|it| refused(&it))?;
-    }
-    file.write_all(bytes).map_err(|it| refused(&it))?;
-    file.persist(&path).map_err(|it| refused(&it.error))?;
+    file.file_mut().write_all(bytes).map_err(refused)?;
+    file.persist(target).map_err(refused)
+}
+
+/// Gives a file the permissions that the system gives to new ones.
+#[cfg(unix)]
+fn open_to_others(file: &fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o666 & !umask()))
+}
+
+#[cfg(not(unix))]
+fn open_to_others(_: &fs::File) -> std::io::Result<()> {
     Ok(())
+}
+
+/// What the user wants no new file to allow. It can be asked for only by setting it: where it is
+/// not told otherwise, the usual one is taken.
+#[cfg(unix)]
+fn umask() -> u32 {
+    let told = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = told.lines().find_map(|it| it.strip_prefix("Umask:"));
+    line.and_then(|it| u32::from_str_radix(it.trim(), 8).ok()).unwrap_or(0o022)
 }

@@ -1,6 +1,7 @@
 //! `tamis run` and `tamis plan`
 
 pub mod amount;
+pub mod planned;
 pub mod recorded;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use crate::data::manifest::Manifest;
 use crate::decide::Decision;
 use crate::decide::secret::Secrets;
 use crate::diagnostic;
+use crate::disk::place;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::ir::Status;
@@ -37,7 +39,6 @@ use crate::run::Opened;
 use crate::run::Options;
 use crate::run::Receiver;
 use crate::run::decisions;
-use crate::run::engine;
 use crate::run::lines;
 use crate::run::lines::Lines;
 use crate::run::write;
@@ -74,8 +75,8 @@ pub struct Run {
     /// Files or folders of rules; those of tamis.toml when none is named
     #[arg(long, value_name = "PATH", env = "TAMIS_RULES", hide_env = true)]
     pub rules: Vec<PathBuf>,
-    /// Where hits and undecided rows go: .parquet, .csv, .jsonl or .arrow; or a folder, for them
-    /// with a summary and a manifest
+    /// Where hits and undecided rows go: .parquet, .csv, .jsonl or .arrow; `-` is stdout, as CSV;
+    /// or a folder, for them with a summary and a manifest
     #[arg(long, value_name = "PATH", env = "TAMIS_OUT", hide_env = true)]
     out: Option<PathBuf>,
     /// What the run is for: recorded in the manifest of its folder
@@ -94,7 +95,7 @@ pub struct Run {
     /// Write the first N rows only
     #[arg(long, value_name = "N", env = "TAMIS_LIMIT", hide_env = true)]
     limit: Option<usize>,
-    /// Partitions; 0 for one a core
+    /// Partitions, at most 256; 0 for one a core
     #[arg(long, value_name = "N", env = "TAMIS_THREADS", hide_env = true)]
     threads: Option<usize>,
     /// Rows a batch [default: 8192]
@@ -154,7 +155,6 @@ enum Evaluator {
 }
 
 pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
-    let outputs = output::destinations(&it.output, Report::Table)?;
     let scope = match ready(scope::load(context, &it.rules)?, context)? {
         Ok(scope) => scope,
         Err(exit) => return Ok(exit),
@@ -162,6 +162,7 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     let project = &scope.project;
     let manifest = project.manifest.as_ref();
     let out = it.out.clone().or_else(|| usual_out(manifest));
+    let outputs = outputs(it, out.as_deref())?;
     let folder = out.as_deref().filter(|it| write::is_folder(it));
     let file = out.as_ref().filter(|_| folder.is_none());
     for it in file.into_iter().chain(&it.decisions) {
@@ -247,6 +248,20 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     context.terminal.note(&summary::headline(&summary));
     let failed = it.fail_on_hits && 0 < summary.hits();
     Ok(if failed { Exit::Findings } else { Exit::Ok })
+}
+
+/// Where the table of rules goes. Lines on stdout leave no room for it there.
+fn outputs(it: &Run, out: Option<&Path>) -> Result<Vec<Output<Report>>, Trouble> {
+    let lines = out.into_iter().chain(it.decisions.as_deref());
+    let lines = lines.filter(|it| place::is_stdout(it)).count();
+    if lines == 0 {
+        return output::destinations(&it.output, Report::Table);
+    }
+    if 1 < lines + it.output.iter().filter(|it| it.file.is_none()).count() {
+        return Err(Trouble::usage("two outputs would be mixed on stdout")
+            .help("give one of them a file: `--output json=report.json`"));
+    }
+    Ok(it.output.clone())
 }
 
 /// A run, as it was asked for.
@@ -372,7 +387,7 @@ pub fn ready(scope: Scope, context: &Context) -> Result<Result<Scope, Exit>, Tro
 }
 
 /// The rules of the files that the user speaks of.
-fn here(scope: &Scope) -> Vec<RuleId> {
+pub fn here(scope: &Scope) -> Vec<RuleId> {
     let rules = scope.project.rule_set.rules.iter().enumerate();
     let mine = rules.filter(|it| scope.files.contains(&it.1.span.file));
     mine.map(|it| RuleId(it.0)).collect()
@@ -397,10 +412,10 @@ fn options(it: &Run, manifest: Option<&Manifest>) -> Result<Options, Trouble> {
     let from_file = manifest.map(|it| it.run.clone()).unwrap_or_default();
     let mut options = usual();
     if let Some(threads) = it.threads.or(from_file.threads).filter(|it| *it != 0) {
-        options.threads = threads;
+        options.threads = amount::threads(threads)?;
     }
     if let Some(rows) = it.batch_size.or(from_file.batch_size) {
-        options.batch_size = rows.max(1);
+        options.batch_size = amount::batch(rows)?;
     }
     if let Some(text) = it.max_rejected.as_ref().or(from_file.max_rejected.as_ref()) {
         options.max_rejected = amount::share(text)?;
@@ -422,48 +437,13 @@ pub fn chosen(set: &RuleSet, wanted: &[String]) -> Result<Vec<RuleId>, Trouble> 
     Ok(res)
 }
 
-fn named(set: &RuleSet, wanted: &str) -> Result<RuleId, Trouble> {
+pub fn named(set: &RuleSet, wanted: &str) -> Result<RuleId, Trouble> {
     let found = set.rules.iter().position(|rule| &*rule.id == wanted).map(RuleId);
     found.ok_or_else(|| {
         let near = diagnostic::did_you_mean(wanted, set.rules.iter().map(|it| &*it.id));
         let trouble = Trouble::usage(format!("no rule is called `{wanted}`"));
         trouble.help(near.unwrap_or_else(|| "`tamis check` reads the same rules".to_owned()))
     })
-}
-
-pub fn plan(it: &Plan, context: &Context) -> Result<Exit, Trouble> {
-    let scope = match ready(scope::load(context, &it.rules)?, context)? {
-        Ok(scope) => scope,
-        Err(exit) => return Ok(exit),
-    };
-    let data: Vec<String> = it.data.iter().chain(&it.also).cloned().collect();
-    output::product(&plan_of(&scope, it.rule.as_deref(), &data)?)?;
-    Ok(Exit::Ok)
-}
-
-/// The plans of one rule, or of all the rules of each level; of no file when no data is named.
-pub fn plan_of(scope: &Scope, rule: Option<&str>, data: &[String]) -> Result<String, Trouble> {
-    let project = &scope.project;
-    let set = &project.rule_set;
-    let rules = match rule {
-        Some(wanted) => vec![named(set, wanted)?],
-        None => here(scope),
-    };
-    let input = run::input(project.manifest.as_ref(), data)?;
-    let opened = run::open(set, &rules, &input, None, true)?;
-    let options = Options { threads: 2, ..usual() };
-    let mut text = String::new();
-    for level in set.schema.lineage(opened.inner) {
-        let here: Vec<RuleId> =
-            rules.iter().copied().filter(|it| set.rules[it.0].level == level).collect();
-        if here.is_empty() {
-            continue;
-        }
-        let name = &set.schema.record(level).name;
-        let plans = engine::print(set, &here, level, &opened, &options)?;
-        text += &format!("rules of `{name}`: {}\n\n{}\n", here.len(), plans.trim_end());
-    }
-    Ok(text)
 }
 
 /// Runs a data set as `tamis run` does, for the demonstration.

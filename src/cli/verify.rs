@@ -11,7 +11,6 @@ use crate::cli::Context;
 use crate::cli::check;
 use crate::cli::output;
 use crate::cli::output::Output;
-use crate::cli::run::recorded;
 use crate::cli::scope;
 use crate::data;
 use crate::project::Request;
@@ -166,7 +165,7 @@ fn now(manifest: &Manifest, root: &Path) -> Option<Vec<(Kind, PathBuf)>> {
     let options = &manifest.run.options;
     for (kind, named) in [(Kind::Data, &options.data), (Kind::History, &options.history)] {
         if let Ok(input) = data_of(named, project.manifest.as_ref(), root) {
-            res.extend(recorded::files(&input).into_iter().map(|it| (kind, it)));
+            res.extend(input.all_files().into_iter().map(|it| (kind, it)));
         }
     }
     Some(res)

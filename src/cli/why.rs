@@ -8,6 +8,7 @@ use crate::cli::output;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::replay;
+use crate::cli::run::amount;
 use crate::cli::run::chosen;
 use crate::cli::run::in_effect;
 use crate::cli::run::ready;
@@ -168,7 +169,7 @@ pub fn why(it: &Why, context: &Context) -> Result<Exit, Trouble> {
     };
     let mut options = usual();
     if let Some(threads) = it.threads.filter(|it| *it != 0) {
-        options.threads = threads;
+        options.threads = amount::threads(threads)?;
     }
     let table = opened.table.clone();
     let progress = Progress::start(context, move || Step {

@@ -1,6 +1,5 @@
 //! Parquet and Arrow IPC: typed columns to canonical ones.
 
-use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,13 +32,14 @@ use crate::data::scan::RawBatches;
 use crate::data::scan::RawRows;
 use crate::data::text;
 use crate::data::typed;
+use crate::disk;
 use crate::schema::Type;
 use crate::trouble::Trouble;
 use crate::value::calendar;
 
 /// The columns of a file, and its rows where its footer tells; errors in words.
 pub fn open(path: &Path, format: Format) -> Result<(SchemaRef, Rows), String> {
-    let file = File::open(path).map_err(|_| "cannot be opened".to_owned())?;
+    let file = disk::open(path).map_err(|_| "cannot be opened".to_owned())?;
     if format == Format::Parquet {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file)
             .map_err(|_| "is not a whole Parquet file: it may be truncated".to_owned())?;
@@ -86,7 +86,7 @@ pub fn refusal(found: &DataType, needed: &Type) -> Option<String> {
 
 /// What the end of a Parquet file says: read once for all its row groups.
 pub fn footer(file: &DataFile) -> Result<ArrowReaderMetadata, Trouble> {
-    let handle = File::open(&file.path).map_err(|_| broken(file))?;
+    let handle = disk::open(&file.path).map_err(|_| broken(file))?;
     ArrowReaderMetadata::load(&handle, ArrowReaderOptions::new()).map_err(|_| broken(file))
 }
 
@@ -98,7 +98,7 @@ pub fn read(
     group: Option<(usize, u64)>,
     batch_size: usize,
 ) -> Result<RawBatches, Trouble> {
-    let handle = File::open(&file.path).map_err(|_| broken(file))?;
+    let handle = disk::open(&file.path).map_err(|_| broken(file))?;
     let shown = file.clone();
     let nest = file.nest.clone();
     let mut next_row = group.map_or(1, |it| it.1);
@@ -207,7 +207,7 @@ pub fn within(
     days: RangeInclusive<i32>,
     iso: bool,
 ) -> Option<Vec<bool>> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(&file.path).ok()?).ok()?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(disk::open(&file.path).ok()?).ok()?;
     let name = &file.header[column];
     let groups = builder.metadata().row_groups();
     let told =

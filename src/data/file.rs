@@ -15,6 +15,7 @@ use crate::data::manifest::DataSet;
 use crate::data::nested::Within;
 use crate::data::text;
 use crate::diagnostic::did_you_mean;
+use crate::disk;
 use crate::schema::FieldId;
 use crate::schema::Schema;
 
@@ -31,9 +32,10 @@ pub fn open(
     let shown = path.display().to_string();
     let fault = |what: &str| vec![format!("{shown}: {what}")];
     let format = format(set, path).ok_or_else(|| fault("is neither .csv, .parquet nor .arrow"))?;
-    let metadata = std::fs::metadata(path).map_err(|_| fault("there is no such file"))?;
-    if metadata.is_dir() {
-        return Err(fault("is a folder, not a file"));
+    let metadata = disk::open(path).and_then(|it| it.metadata());
+    let metadata = metadata.map_err(|it| fault(&disk::reason(&it)))?;
+    if is_of_the_system(path) {
+        return Err(fault("is no file of data"));
     }
     if metadata.len() == 0 {
         return Err(fault("is empty"));
@@ -113,6 +115,12 @@ pub fn open(
         rows,
         nest,
     })
+}
+
+/// What looks like a file, and shows the state of a process or of the machine.
+fn is_of_the_system(path: &Path) -> bool {
+    let Ok(path) = path.canonicalize() else { return false };
+    ["/proc", "/sys", "/dev"].iter().any(|it| path.starts_with(it)) && !path.starts_with("/dev/shm")
 }
 
 /// The column names that feed a field: the mapped one, else its own, else its former one.

@@ -1,7 +1,6 @@
 //! Lists, nomenclatures and groups from CSV and Excel files.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use calamine::Reader;
 
 use crate::diagnostic::Code;
 use crate::diagnostic::Diagnostic;
+use crate::disk;
 use crate::ir::Column;
 use crate::ir::List;
 use crate::ir::ListRow;
@@ -59,7 +59,8 @@ pub fn read_table(
     if path.extension().is_some_and(|it| it == "xlsx" || it == "xls" || it == "ods") {
         return read_sheet(path, sheet);
     }
-    let bytes = fs::read(path).map_err(|_| format!("`{shown}` cannot be read"))?;
+    let bytes = disk::read(path, disk::MOST_TABLE)
+        .map_err(|it| format!("`{shown}` cannot be read: {}", disk::reason(&it)))?;
     let content =
         std::str::from_utf8(&bytes).map_err(|_| format!("`{shown}` is not UTF-8 text"))?;
     let content = content.strip_prefix('\u{FEFF}').unwrap_or(content);
@@ -79,6 +80,7 @@ const NUMBER_MARK: char = '\u{1}';
 
 fn read_sheet(path: &Path, sheet: Option<&str>) -> Result<(Vec<String>, Vec<Vec<String>>), String> {
     let shown = path.display();
+    disk::open(path).map_err(|it| format!("`{shown}` cannot be read: {}", disk::reason(&it)))?;
     let mut book = calamine::open_workbook_auto(path)
         .map_err(|_| format!("`{shown}` cannot be read as a workbook"))?;
     let names = book.sheet_names();

@@ -1,13 +1,13 @@
 //! `tamis.toml`: where rules, schema, lists and data sets are.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 
 use crate::diagnostic::did_you_mean;
+use crate::disk;
 use crate::trouble::Trouble;
 
 #[derive(Debug, Clone, Default)]
@@ -18,6 +18,8 @@ pub struct Manifest {
     pub root: PathBuf,
     pub rules: Vec<String>,
     pub exclude: Vec<String>,
+    /// Folders outside of the project that rules, schema and lists may stand in.
+    pub folders: Vec<String>,
     pub schema: Vec<String>,
     pub data: BTreeMap<String, DataSet>,
     pub lists: Vec<ListEntry>,
@@ -136,6 +138,8 @@ struct Project {
     rules: Vec<String>,
     #[serde(default)]
     exclude: Vec<String>,
+    #[serde(default)]
+    folders: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -236,9 +240,11 @@ fn line_of(text: &str, name: &str, key: Option<&str>) -> usize {
 /// Errors: the file cannot be read, is not TOML, or has a key that is not known.
 pub fn load(path: &Path) -> Result<Manifest, Trouble> {
     let shown = path.display();
-    let text = fs::read_to_string(path).map_err(|_| {
-        Trouble::usage(format!("{shown}: cannot be read")).help("name another file")
-    })?;
+    let refused = |reason: String| {
+        Trouble::usage(format!("{shown}: cannot be read: {reason}")).help("name another file")
+    };
+    let bytes = disk::read(path, disk::MOST_TEXT).map_err(|it| refused(disk::reason(&it)))?;
+    let text = String::from_utf8(bytes).map_err(|_| refused("it is not UTF-8 text".to_owned()))?;
     let file: File = toml::from_str(&text).map_err(|error| {
         let line = error
             .span()
@@ -268,6 +274,7 @@ pub fn load(path: &Path) -> Result<Manifest, Trouble> {
         root: path.parent().map(Path::to_path_buf).unwrap_or_default(),
         rules,
         exclude: file.project.exclude,
+        folders: file.project.folders,
         schema: file.schema.values().flat_map(OneOrMany::all).collect(),
         data,
         lists: lists.collect(),

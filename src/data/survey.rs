@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::collections::HashSet;
-use std::fs::File;
 use std::hash::DefaultHasher;
 use std::hash::Hash;
 use std::hash::Hasher;
@@ -22,6 +21,7 @@ use crate::data::Rows;
 use crate::data::columnar;
 use crate::data::scan::RawRows;
 use crate::data::text;
+use crate::disk;
 use crate::trouble::Trouble;
 use crate::value::Decimal;
 use crate::value::country;
@@ -96,8 +96,9 @@ pub fn survey(path: &Path) -> Result<Survey, Trouble> {
         Some("arrow" | "feather" | "ipc") => Format::Arrow,
         _ => return Err(refused("is neither .csv, .parquet nor .arrow")),
     };
-    let length = std::fs::metadata(path)
-        .map_err(|_| Trouble::usage(format!("{shown}: there is no such file")))?
+    let length = disk::open(path)
+        .and_then(|it| it.metadata())
+        .map_err(|it| Trouble::usage(format!("{shown}: {}", disk::reason(&it))))?
         .len();
     if length == 0 {
         return Err(refused("is empty"));
@@ -176,7 +177,7 @@ pub fn survey(path: &Path) -> Result<Survey, Trouble> {
 }
 
 fn is_utf8(path: &Path) -> std::io::Result<bool> {
-    let mut lines = BufReader::new(File::open(path)?).split(b'\n');
+    let mut lines = BufReader::new(disk::open(path)?).split(b'\n');
     lines.try_fold(true, |all, line| Ok(all && std::str::from_utf8(&line?).is_ok()))
 }
 

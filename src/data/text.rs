@@ -20,6 +20,7 @@ use crate::data::convert::Reading;
 use crate::data::scan::Raw;
 use crate::data::scan::RawBatches;
 use crate::data::scan::RawRows;
+use crate::disk;
 use crate::trouble::Trouble;
 
 /// The column names; errors in words.
@@ -48,7 +49,7 @@ fn reader(
     separator: u8,
     encoding: &'static Encoding,
 ) -> std::io::Result<csv::Reader<Bytes>> {
-    let file = BufReader::with_capacity(1 << 18, File::open(path)?);
+    let file = BufReader::with_capacity(1 << 18, disk::open(path)?);
     let bytes: Bytes = if encoding == UTF_8 {
         Box::new(file)
     } else {
@@ -91,7 +92,7 @@ impl Read for Decoded {
 /// About how many rows a file of so many bytes holds, by its first ones.
 pub fn rows(path: &Path, bytes: u64) -> u64 {
     let mut begin = Vec::new();
-    let read = File::open(path).and_then(|it| it.take(1 << 16).read_to_end(&mut begin));
+    let read = disk::open(path).and_then(|it| it.take(1 << 16).read_to_end(&mut begin));
     let lines = begin.iter().filter(|it| **it == b'\n').count() as u64;
     match read {
         Ok(read) if 1 < lines => bytes.saturating_mul(lines) / (read as u64).max(1) - 1,

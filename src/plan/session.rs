@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use datafusion::error::DataFusionError;
 use datafusion::error::Result;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -15,6 +16,10 @@ use datafusion::physical_plan::displayable;
 use datafusion::prelude::SessionConfig;
 use datafusion::prelude::SessionContext;
 
+use crate::disk;
+use crate::disk::temporary::TemporaryFolder;
+use crate::trouble::Trouble;
+
 /// None of it changes what comes out.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -22,7 +27,7 @@ pub struct Options {
     pub batch_size: usize,
     /// In bytes.
     pub memory_limit: Option<usize>,
-    /// Where sorts and the like put what does not fit; the system's place when absent.
+    /// Where a folder is made for what does not fit; in the system's place when absent.
     pub spill: Option<PathBuf>,
     /// Without it plans run as they were written: for tests.
     pub optimise: bool,
@@ -53,8 +58,18 @@ pub fn session(options: &Options) -> Result<SessionContext> {
         let pool = TrackConsumersPool::new(FairSpillPool::new(limit), NAMED);
         runtime = runtime.with_memory_pool(Arc::new(pool));
     }
-    if let Some(spill) = &options.spill {
-        runtime = runtime.with_temp_file_path(spill);
+    if options.memory_limit.is_some() {
+        let beside = options.spill.clone().unwrap_or_else(std::env::temp_dir);
+        let folder = TemporaryFolder::within(&beside).map_err(|it| {
+            let reason = disk::reason(&it);
+            let message = format!("{}: cannot be written: {reason}", beside.display());
+            let trouble = Trouble::resource(message)
+                .help("sorting needs room there: name another place with `--out` or TMPDIR");
+            DataFusionError::External(Box::new(trouble))
+        })?;
+        runtime = runtime.with_temp_file_path(folder.path());
+        // It goes with the session.
+        config = config.with_extension(Arc::new(folder));
     }
     let mut builder = SessionStateBuilder::new()
         .with_config(config)

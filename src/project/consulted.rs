@@ -1,16 +1,18 @@
 //! The files that a project is read from, and what each was when it was read.
 
-use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use serde::Deserialize;
 use serde::Serialize;
 
 use crate::data::manifest::Manifest;
+use crate::disk;
+use crate::disk::Stamp;
+use crate::project::bounds::locate;
 use crate::source::Sources;
 use crate::syntax::ast;
+use crate::trouble::Trouble;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -47,23 +49,30 @@ impl Kind {
 pub struct Consulted {
     pub kind: Kind,
     pub path: PathBuf,
-    stamp: Option<(u64, SystemTime)>,
+    stamp: Option<Stamp>,
 }
 
 impl Consulted {
     pub fn now(kind: Kind, path: &Path) -> Consulted {
-        Consulted { kind, path: path.to_path_buf(), stamp: stamp(path) }
+        Consulted { kind, path: path.to_path_buf(), stamp: disk::stamp(path) }
     }
 
-    /// Whether the file is as it was.
-    pub fn is_unchanged(&self) -> bool {
-        self.stamp == stamp(&self.path)
+    pub fn stamp(&self) -> Option<&Stamp> {
+        self.stamp.as_ref()
     }
-}
 
-fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
-    let metadata = fs::metadata(path).ok()?;
-    Some((metadata.len(), metadata.modified().ok()?))
+    /// Errors: the file is no longer as it was.
+    pub fn unchanged(&self) -> Result<(), Trouble> {
+        if self.is_unchanged() {
+            return Ok(());
+        }
+        Err(Trouble::data(format!("{}: was changed during the run", self.path.display()))
+            .help("run again when it is complete"))
+    }
+
+    fn is_unchanged(&self) -> bool {
+        self.stamp.is_some() && self.stamp == disk::stamp(&self.path)
+    }
 }
 
 /// The lists, nomenclatures and groups that files and `tamis.toml` name.
@@ -80,9 +89,8 @@ pub fn tables(
         ast::Head::Group { file: Some(file), .. } => Some((Kind::Group, file)),
         _ => None,
     });
-    let mut res: Vec<Consulted> = named
-        .map(|(kind, file)| Consulted::now(kind, &super::locate(file, root, sources)))
-        .collect();
+    let mut res: Vec<Consulted> =
+        named.map(|(kind, file)| Consulted::now(kind, &locate(file, root, sources))).collect();
     let entries = manifest.iter().flat_map(|it| &it.lists);
     res.extend(entries.map(|it| Consulted::now(Kind::List, &root.join(&it.path))));
     res

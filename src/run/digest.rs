@@ -1,7 +1,6 @@
 //! SHA-256 of files, as `sha256sum` prints it; many files at once.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
@@ -11,6 +10,8 @@ use std::sync::atomic::Ordering;
 
 use sha2::Digest;
 use sha2::Sha256;
+
+use crate::disk;
 
 /// What a file holds, told shortly.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +30,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 /// Errors: a file that cannot be read; `stop`, once it is set.
 pub fn of_file(path: &Path, stop: &AtomicBool) -> std::io::Result<Content> {
-    let mut file = File::open(path)?;
+    let mut file = disk::open(path)?;
     let mut state = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     let mut bytes = 0;

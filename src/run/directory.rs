@@ -1,21 +1,21 @@
 //! A folder of outputs that appears whole or not at all, in the place of the run before.
 //!
-//! `out` is written as `.out.new` beside it. One rename exchanges the two; then the former run is
-//! taken away. `.out.lock` is held meanwhile: it goes with its holder, however that ends. Whoever
-//! is killed leaves `.out.new`, which the next run on `out` takes away.
+//! `out` is written as a temporary folder beside it. One rename exchanges the two; then the former
+//! run is taken away. `.out.lock` is held meanwhile, and goes with its holder. Whoever is killed
+//! leaves both: the next run takes them over or away.
 
 use std::ffi::OsString;
 use std::fs;
-use std::fs::File;
-use std::fs::TryLockError;
-use std::io::Read;
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
-use crate::data::whole;
-use crate::project;
+use crate::disk;
+use crate::disk::temporary::Lock;
+use crate::disk::temporary::Refused;
+use crate::disk::temporary::TemporaryFolder;
+use crate::disk::whole;
 use crate::run::manifest;
+use crate::run::who;
 use crate::trouble::Trouble;
 
 pub struct Directory {
@@ -24,9 +24,9 @@ pub struct Directory {
     /// Where the run is to be.
     target: PathBuf,
     /// Where it is until then.
-    new: PathBuf,
-    /// Released when it is closed, by whatever end.
-    _lock: File,
+    new: TemporaryFolder,
+    /// Goes last.
+    _lock: Lock,
 }
 
 impl Directory {
@@ -39,31 +39,36 @@ impl Directory {
         let refused = |it: std::io::Error| refused(&shown, &it);
         // A link stays a link: what it leads to is replaced.
         let full = std::path::absolute(path).map_err(refused)?;
-        let target = full.canonicalize().unwrap_or(full);
+        let target = match full.canonicalize() {
+            Ok(it) => it,
+            Err(_) if fs::symlink_metadata(&full).is_ok_and(|it| it.is_symlink()) => {
+                return Err(Trouble::usage(format!("{shown}: is a link that leads nowhere"))
+                    .help("take the link away, or name the folder itself"));
+            }
+            Err(_) => full,
+        };
         let (Some(parent), Some(name)) = (target.parent(), target.file_name()) else {
             return Err(Trouble::usage(format!("{shown}: is no place for a run"))
                 .help("name a folder that may be replaced whole"));
         };
         fs::create_dir_all(parent).map_err(refused)?;
-        let lock = locked(&parent.join(beside(name, ".lock")), &shown, holder)?;
+        let lock = locked(&parent.join(lock_of(name)), &shown, holder)?;
         replaceable(&target, &shown)?;
-        let new = parent.join(beside(name, ".new"));
-        clear(&new).map_err(refused)?;
         whole::step();
-        fs::create_dir(&new).map_err(refused)?;
+        let new = TemporaryFolder::within(parent).map_err(refused)?;
         Ok(Directory { shown, target, new, _lock: lock })
     }
 
     /// A file of the run, where it is to be written.
     pub fn file(&self, name: &str) -> PathBuf {
-        self.new.join(name)
+        self.new.path().join(name)
     }
 
     /// Where sorting may put what does not fit into memory.
     ///
     /// Errors: a disk that refuses.
     pub fn spill(&self) -> Result<PathBuf, Trouble> {
-        let path = self.new.join(SPILL);
+        let path = self.new.path().join(SPILL);
         fs::create_dir_all(&path).map_err(|it| refused(&self.shown, &it))?;
         Ok(path)
     }
@@ -77,7 +82,7 @@ impl Directory {
     ///
     /// Errors: a disk that refuses.
     pub fn names(&self) -> Result<Vec<String>, Trouble> {
-        let mut names = names(&self.new).map_err(|it| refused(&self.shown, &it))?;
+        let mut names = names(self.new.path()).map_err(|it| refused(&self.shown, &it))?;
         names.retain(|it| it != SPILL);
         Ok(names)
     }
@@ -96,14 +101,13 @@ impl Directory {
     }
 
     fn put(&self) -> std::io::Result<()> {
-        clear(&self.new.join(SPILL))?;
-        whole::sync_folder(&self.new)?;
+        clear(&self.new.path().join(SPILL))?;
+        whole::sync_folder(self.new.path())?;
         whole::step();
-        if self.target.exists() {
-            exchange(&self.new, &self.target)?;
-        } else {
-            fs::rename(&self.new, &self.target)?;
-        }
+        self.new.publish(&self.target, || match self.target.exists() {
+            true => exchange(self.new.path(), &self.target),
+            false => fs::rename(self.new.path(), &self.target),
+        })?;
         whole::sync_folder(self.target.parent().unwrap_or(Path::new(".")))
         // What was there before goes when `self` does.
     }
@@ -112,47 +116,45 @@ impl Directory {
 impl Drop for Directory {
     /// The former run after an exchange, an unfinished one after a failure.
     fn drop(&mut self) {
-        clear(&self.new).ok();
+        clear(self.new.path()).ok();
     }
 }
 
 const SPILL: &str = ".spill";
 
 fn refused(shown: &str, error: &std::io::Error) -> Trouble {
-    Trouble::resource(format!("{shown}: cannot be written: {}", project::reason(error)))
+    let reason = disk::reason(error);
+    Trouble::resource(format!("{shown}: cannot be written: {reason}"))
+        .help("nothing is left of this run; a run that stood there before is as it was")
 }
 
-/// `.out.new`, `.out.lock`
-fn beside(name: &std::ffi::OsStr, ending: &str) -> OsString {
+/// `.out.lock`
+fn lock_of(name: &std::ffi::OsStr) -> OsString {
     let mut res = OsString::from(".");
     res.push(name);
-    res.push(ending);
+    res.push(".lock");
     res
 }
 
-fn locked(path: &Path, shown: &str, holder: &str) -> Result<File, Trouble> {
-    let refused = |it: std::io::Error| refused(shown, &it);
-    let mut options = File::options();
-    let mut file =
-        options.read(true).write(true).create(true).truncate(false).open(path).map_err(refused)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut told = String::new();
-            file.read_to_string(&mut told).ok();
-            let told = if told.trim().is_empty() { "another run" } else { told.trim() };
-            return Err(Trouble::resource(format!("{shown}: {told} writes here"))
-                .help("wait until it has ended, or name another folder with `--out`"));
+fn locked(path: &Path, shown: &str, holder: &str) -> Result<Lock, Trouble> {
+    Lock::claim(path, who::HOLDER, holder).map_err(|it| match it {
+        Refused::Held(told) => {
+            let told = if told.is_empty() { "another run".to_owned() } else { told };
+            Trouble::resource(format!("{shown}: {told} writes here"))
+                .help("wait until it has ended, or name another folder with `--out`")
         }
-        Err(TryLockError::Error(error)) => {
-            let reason = project::reason(&error);
+        Refused::Foreign(what) => {
+            let lock = path.display();
+            Trouble::usage(format!("{lock}: {what}, and the lock of {shown} would stand there"))
+                .help("take it away, or name another folder with `--out`")
+        }
+        Refused::System(error) => refused(shown, &error),
+        Refused::None(error) => {
+            let reason = disk::reason(&error);
             let message = format!("{shown}: cannot be locked: {reason}");
-            return Err(Trouble::resource(message).help("name a folder on another disk"));
+            Trouble::resource(message).help("name a folder on another disk")
         }
-    }
-    whole::step();
-    file.set_len(0).and_then(|()| file.write_all(holder.as_bytes())).map_err(refused)?;
-    Ok(file)
+    })
 }
 
 /// Nothing, an empty folder, or a run and nothing else: only these are replaced.

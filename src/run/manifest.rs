@@ -4,14 +4,13 @@
 //! `run` is the same for the same rules and data, whoever runs them, wherever and with how many
 //! threads; `run_id` is its hash. `manifest.sha256` covers the rest.
 
-use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::project;
+use crate::disk;
 use crate::project::consulted::Kind;
 use crate::run::digest;
 use crate::run::digest::Content;
@@ -183,8 +182,8 @@ pub fn checksum(text: &[u8]) -> String {
 pub fn read(folder: &Path) -> Result<Manifest, Trouble> {
     let path = folder.join(FILE);
     let shown = path.display();
-    let text = fs::read(&path).map_err(|it| {
-        Trouble::data(format!("{shown}: cannot be read: {}", project::reason(&it)))
+    let text = disk::read(&path, disk::MOST_TABLE).map_err(|it| {
+        Trouble::data(format!("{shown}: cannot be read: {}", disk::reason(&it)))
             .help("name the folder of a run: what `tamis run --out FOLDER` wrote")
     })?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|it| {

@@ -122,6 +122,7 @@ pub fn explain(
         let rules = at_level(set, question.rules, judged.level);
         judged.answers = rules.map(|rule| bench.answer(rule, &judged.row)).collect();
     }
+    opened.unchanged()?;
     if let Some(secrets) = question.secrets {
         all.iter_mut().for_each(|it| it.decision = decide(set, secrets, it));
     }

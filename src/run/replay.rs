@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::Path;
 
 use arrow::array::Array;
@@ -11,6 +10,7 @@ use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use crate::disk;
 use crate::hit::Outcome;
 use crate::ir::RuleSet;
 use crate::run::decisions;
@@ -210,7 +210,7 @@ pub fn read(path: &Path, what: What, only: Option<Only>) -> Result<Said, Trouble
         Trouble::data(format!("{}: cannot be read as what a run wrote", path.display()))
             .help("`tamis verify` says whether it is as it was written")
     };
-    let file = File::open(path).map_err(|_| refused())?;
+    let file = disk::open(path).map_err(|_| refused())?;
     let reader = ParquetRecordBatchReaderBuilder::try_new(file)
         .and_then(|it| it.build())
         .map_err(|_| refused())?;

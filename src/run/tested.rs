@@ -13,6 +13,7 @@ use arrow::ipc::writer::FileWriter;
 use arrow::record_batch::RecordBatch;
 
 use crate::data::manifest::DataSet;
+use crate::disk::temporary::TemporaryFolder;
 use crate::hit::Outcome;
 use crate::ir::RuleId;
 use crate::plan::cell;
@@ -39,7 +40,7 @@ pub fn got(
     shape: &Shape,
     cases: &[Vec<Stored>],
 ) -> Result<BTreeMap<(usize, RuleId), Got>, Trouble> {
-    let folder = tempfile::tempdir().map_err(|it| refused(&it))?;
+    let folder = TemporaryFolder::within(&std::env::temp_dir()).map_err(|it| refused(&it))?;
     let schema = &shape.set.schema;
     let top = schema.lineage(shape.level).pop();
     let mut input = Input::default();
@@ -85,7 +86,7 @@ pub fn got(
 }
 
 fn refused(error: &std::io::Error) -> Trouble {
-    let reason = crate::project::reason(error);
+    let reason = crate::disk::reason(error);
     Trouble::resource(format!("the rows of tests cannot be written: {reason}"))
 }
 

@@ -1,11 +1,11 @@
 //! Whether a run is as it was written, and what it read as it was read.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
+use crate::disk;
 use crate::project::consulted::Kind;
 use crate::run::digest;
 use crate::run::digest::Content;
@@ -79,9 +79,8 @@ pub fn outputs(folder: &Path, manifest: &Manifest) -> Result<Vec<Difference>, Tr
 
 /// Whether the manifest is what its checksum, and its parts what its own hashes say.
 fn is_covered(folder: &Path, manifest: &Manifest) -> Result<bool, Trouble> {
-    let (Ok(text), Ok(checksum)) =
-        (fs::read(folder.join(manifest::FILE)), fs::read(folder.join(manifest::CHECKSUM)))
-    else {
+    let read = |name: &str| disk::read(&folder.join(name), disk::MOST_TABLE);
+    let (Ok(text), Ok(checksum)) = (read(manifest::FILE), read(manifest::CHECKSUM)) else {
         return Ok(false);
     };
     Ok(checksum == manifest::checksum(&text).as_bytes()

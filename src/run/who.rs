@@ -47,8 +47,11 @@ pub fn now() -> String {
     now.round(Unit::Second).unwrap_or(now).to_string()
 }
 
+/// How every [`holder`] begins.
+pub const HOLDER: &str = "a run of ";
+
 /// What another process is told that wants to write in the same place.
 pub fn holder() -> String {
     let process = std::process::id();
-    format!("a run of {} on {}, process {process}, since {},", user(), host(), now())
+    format!("{HOLDER}{} on {}, process {process}, since {},", user(), host(), now())
 }

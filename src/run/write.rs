@@ -1,6 +1,10 @@
 //! The lines of a run as Parquet, Arrow, CSV or JSON lines, whole or not at all.
 
+use std::fs;
+use std::fs::File;
 use std::io::BufWriter;
+use std::io::Error;
+use std::io::ErrorKind;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
@@ -14,21 +18,33 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use serde_json::Map;
 use serde_json::Value as Json;
-use tempfile::NamedTempFile;
 
-use crate::data::whole;
-use crate::data::whole::Stepped;
+use crate::disk;
+use crate::disk::place;
+use crate::disk::place::Place;
+pub use crate::disk::place::folder;
+use crate::disk::temporary::TemporaryFile;
+use crate::disk::whole;
+use crate::disk::whole::Fault;
+use crate::disk::whole::Stepped;
 use crate::trouble::Trouble;
 
 /// Writes beside the path under another name and renames at the end: a reader sees all of it or
-/// nothing.
+/// nothing. Pipes and devices are written as lines come.
 pub struct Writer {
     path: PathBuf,
-    file: NamedTempFile,
+    to: To,
     form: Form,
+    fault: Fault,
     /// Lines that may still be written.
     left: usize,
     written: u64,
+}
+
+enum To {
+    /// What is written, and where it goes.
+    File(TemporaryFile, PathBuf),
+    Stream,
 }
 
 enum Form {
@@ -41,35 +57,41 @@ enum Form {
 impl Writer {
     /// For at most `limit` lines of the schema.
     ///
-    /// Errors: an extension that is none of `.parquet`, `.arrow`, `.csv`, `.jsonl`; a disk that
-    /// refuses.
+    /// Errors: an extension that is none of `.parquet`, `.arrow`, `.csv`, `.jsonl`; a link that leads
+    /// nowhere; a disk that refuses.
     pub fn create(path: &Path, schema: &SchemaRef, limit: usize) -> Result<Writer, Trouble> {
         check_ending(path)?;
-        let refused = || refused(path);
-        let folder = folder(path);
-        std::fs::create_dir_all(folder).map_err(|_| refused())?;
-        let file = whole::temporary(folder).map_err(|_| refused())?;
-        let out = BufWriter::new(Stepped(file.reopen().map_err(|_| refused())?));
+        let refused = |it: &Error| place::refused(path, it);
+        let place = Place::of(path)?;
+        let (to, file) = match (place::stream(&place), place) {
+            (Some(stream), _) => (To::Stream, stream.map_err(|it| refused(&it))?),
+            (None, Place::Stream(target) | Place::File(target)) => temporary(path, target)?,
+            (None, Place::Stdout) => return Err(refused(&ErrorKind::Unsupported.into())),
+        };
+        let (out, fault) = Stepped::new(file);
+        let out = BufWriter::new(out);
         let form = match ending(path).as_str() {
-            "csv" => {
-                let mut it = arrow::csv::Writer::new(out);
-                // The header, also when no line follows.
-                it.write(&RecordBatch::new_empty(schema.clone())).map_err(|_| refused())?;
-                Form::Csv(Box::new(it))
-            }
             "parquet" => {
                 let properties =
                     WriterProperties::builder().set_compression(Compression::SNAPPY).build();
                 let it = ArrowWriter::try_new(out, schema.clone(), Some(properties));
-                Form::Parquet(Box::new(it.map_err(|_| refused())?))
+                Form::Parquet(Box::new(it.map_err(|_| refused(&fault.take()))?))
             }
             "arrow" => {
                 let it = arrow::ipc::writer::FileWriter::try_new(out, schema);
-                Form::Arrow(Box::new(it.map_err(|_| refused())?))
+                Form::Arrow(Box::new(it.map_err(|_| refused(&fault.take()))?))
             }
-            _ => Form::JsonLines(out),
+            "jsonl" => Form::JsonLines(out),
+            // A stream that says no format gets this one.
+            _ => {
+                let mut it = arrow::csv::Writer::new(out);
+                // The header, also when no line follows.
+                it.write(&RecordBatch::new_empty(schema.clone()))
+                    .map_err(|_| refused(&fault.take()))?;
+                Form::Csv(Box::new(it))
+            }
         };
-        Ok(Writer { path: path.to_path_buf(), file, form, left: limit, written: 0 })
+        Ok(Writer { path: path.to_path_buf(), to, form, fault, left: limit, written: 0 })
     }
 
     /// Errors: a disk that refuses.
@@ -86,7 +108,7 @@ impl Writer {
             Form::Arrow(it) => it.write(&batch).is_ok(),
             Form::JsonLines(it) => json_lines(it, &batch).is_ok(),
         };
-        if done { Ok(()) } else { Err(refused(&self.path)) }
+        if done { Ok(()) } else { Err(self.to.refused(&self.path, &self.fault.take())) }
     }
 
     /// Puts the file in its place; says how many lines it has.
@@ -99,22 +121,45 @@ impl Writer {
             Form::Arrow(mut it) => it.finish().is_ok(),
             Form::JsonLines(mut it) => it.flush().is_ok(),
         };
-        if !done || whole::sync(self.file.as_file()).is_err() {
-            return Err(refused(&self.path));
+        let to = self.to;
+        if !done {
+            return Err(to.refused(&self.path, &self.fault.take()));
         }
-        whole::step();
-        self.file.persist(&self.path).map_err(|_| refused(&self.path))?;
+        if let To::File(file, target) = to {
+            let refused = |it: Error| place::refused(&self.path, &it);
+            whole::sync(file.file()).map_err(refused)?;
+            whole::step();
+            file.persist(&target).map_err(refused)?;
+        }
         Ok(self.written)
     }
 }
 
-/// The folder of a file to be written.
-pub fn folder(path: &Path) -> &Path {
-    path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."))
+impl To {
+    fn refused(&self, path: &Path, error: &Error) -> Trouble {
+        match self {
+            To::File(..) => place::refused(path, error),
+            To::Stream if error.kind() == ErrorKind::BrokenPipe => place::gone(),
+            To::Stream => {
+                let reason = disk::reason(error);
+                Trouble::resource(format!("{}: cannot be written: {reason}", path.display()))
+                    .help("what was written before that has left already")
+            }
+        }
+    }
 }
 
-fn refused(path: &Path) -> Trouble {
-    Trouble::resource(format!("{}: cannot be written", path.display()))
+/// A new file for its owner alone; one that stood there before keeps its permissions.
+fn temporary(path: &Path, target: PathBuf) -> Result<(To, File), Trouble> {
+    let refused = |it: Error| place::refused(path, &it);
+    let within = folder(&target);
+    fs::create_dir_all(within).map_err(refused)?;
+    let file = TemporaryFile::within(within).map_err(refused)?;
+    if let Ok(known) = fs::metadata(&target) {
+        file.file().set_permissions(known.permissions()).map_err(refused)?;
+    }
+    let handle = file.reopen().map_err(refused)?;
+    Ok((To::File(file, target), handle))
 }
 
 fn ending(path: &Path) -> String {
@@ -126,7 +171,12 @@ pub fn is_folder(path: &Path) -> bool {
     let ending = ending(path);
     let slash = path.as_os_str().to_string_lossy().ends_with(['/', std::path::MAIN_SEPARATOR]);
     let is_number = ending.chars().all(|it| it.is_ascii_digit());
-    path.is_dir() || slash || is_number
+    path.is_dir() || (!is_streamed(path) && (slash || is_number))
+}
+
+/// Whether a path leads to stdout, a pipe or a device: lines are written as they come.
+fn is_streamed(path: &Path) -> bool {
+    Place::of(path).is_ok_and(|it| it.is_streamed())
 }
 
 /// Refuses an ending before the run, not after it.
@@ -135,6 +185,7 @@ pub fn is_folder(path: &Path) -> bool {
 pub fn check_ending(path: &Path) -> Result<(), Trouble> {
     match ending(path).as_str() {
         "csv" | "parquet" | "arrow" | "jsonl" => Ok(()),
+        _ if is_streamed(path) => Ok(()),
         _ => {
             let message = format!("{}: the ending says no format", path.display());
             Err(Trouble::usage(message)

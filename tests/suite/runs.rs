@@ -310,7 +310,7 @@ fn killed_at_every_write() -> Result<(), Failed> {
         }
         // The next run succeeds, takes away what was left, and gives the first one again.
         expect(root, &run, 0)?;
-        if whole(root)? != first || beside(root)? != [".out.lock", "out"] {
+        if whole(root)? != first || beside(root)? != ["out"] {
             return Err(format!("step {at}: {:?} after the next run", beside(root)?).into());
         }
     }
@@ -340,7 +340,7 @@ fn killed_at_random() -> Result<(), Failed> {
         killed += usize::from(!child.wait()?.success());
         let now = whole(root)?;
         expect(root, if now == first { &limited } else { &run }, 0)?;
-        if whole(root)? == now || beside(root)? != [".out.lock", "out"] {
+        if whole(root)? == now || beside(root)? != ["out"] {
             return Err(format!("{trial}: the next run did not take its place").into());
         }
         expect(root, &run, 0)?;
@@ -363,9 +363,9 @@ fn two_at_once() -> Result<(), Failed> {
     let root = folder.path();
     let run = ["run", "all", "--out", "out", "--engine", "interpreter", "--quiet"];
     let first = Ended(tamis(root, &run).stdout(Stdio::null()).spawn()?);
-    let new = root.join(".out.new");
+    let lock = root.join(".out.lock");
     for _ in 0..600 {
-        if new.exists() {
+        if lock.exists() {
             break;
         }
         std::thread::sleep(Duration::from_millis(50));

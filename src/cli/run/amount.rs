@@ -44,3 +44,26 @@ pub fn share(text: &str) -> Result<u64, Trouble> {
         Trouble::usage(format!("--max-rejected {text}: not a percentage")).help("write `0.1%`")
     })
 }
+
+/// Errors: more threads than any machine has a use for.
+pub fn threads(threads: usize) -> Result<usize, Trouble> {
+    if threads <= MOST_THREADS {
+        return Ok(threads);
+    }
+    Err(Trouble::usage(format!("{threads} threads are too many: the most are {MOST_THREADS}"))
+        .help("`--threads 0` takes one for each core"))
+}
+
+/// Errors: batches of more rows than memory should hold at once.
+pub fn batch(rows: usize) -> Result<usize, Trouble> {
+    if rows <= MOST_ROWS {
+        return Ok(rows.max(1));
+    }
+    Err(Trouble::usage(format!("{rows} rows a batch are too many: the most are {MOST_ROWS}"))
+        .help("leave `--batch-size` out: 8192 rows do"))
+}
+
+const MOST_ROWS: usize = 1 << 20;
+
+/// Each holds a share of the memory limit.
+const MOST_THREADS: usize = 256;

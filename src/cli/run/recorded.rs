@@ -19,7 +19,6 @@ use crate::report::summary;
 use crate::report::summary::Summary;
 use crate::run::Done;
 use crate::run::Engine;
-use crate::run::Input;
 use crate::run::Opened;
 use crate::run::Options;
 use crate::run::decisions;
@@ -51,11 +50,7 @@ pub fn evaluate(
     let directory = Directory::claim(folder, &who::holder())?;
     let root = root(asked.project);
     let mut read = asked.project.consulted.clone();
-    for (kind, input) in
-        [(Kind::Data, Some(&asked.opened.input)), (Kind::History, asked.opened.history.as_ref())]
-    {
-        read.extend(input.into_iter().flat_map(files).map(|it| Consulted::now(kind, &it)));
-    }
+    read.extend(asked.opened.read.iter().cloned());
     let own = Options { spill: Some(directory.spill()?), ..options.clone() };
     let hits = directory.file(HITS);
     let stop = AtomicBool::new(false);
@@ -124,13 +119,6 @@ fn root(project: &Project) -> PathBuf {
     root.canonicalize().unwrap_or(root)
 }
 
-/// The files of a data set, those of its records included.
-pub fn files(input: &Input) -> Vec<PathBuf> {
-    let mut res = input.files.clone();
-    res.extend(input.records.values().flat_map(files));
-    res
-}
-
 /// Errors: a file that cannot be read, or that was another one after the run than before it.
 fn inputs(
     root: &Path,
@@ -144,10 +132,7 @@ fn inputs(
     for (it, content) in read.iter().zip(contents) {
         let shown = it.path.display();
         let content = content.map_err(|_| Trouble::data(format!("{shown}: cannot be read")))?;
-        if !it.is_unchanged() {
-            return Err(Trouble::data(format!("{shown}: was changed during the run"))
-                .help("run again when it is complete"));
-        }
+        it.unchanged()?;
         res.push(manifest::Input::new(it.kind, relative(root, &it.path), content));
     }
     res.sort();
@@ -233,8 +218,7 @@ fn manifest_options(asked: &Asked, root: &Path) -> manifest::Options {
 
 /// Every file that a run reads.
 pub fn read(project: &Project, opened: &Opened) -> Vec<PathBuf> {
-    let data = [Some(&opened.input), opened.history.as_ref()];
-    let mut res: Vec<PathBuf> = data.into_iter().flatten().flat_map(files).collect();
+    let mut res: Vec<PathBuf> = opened.read.iter().map(|it| it.path.clone()).collect();
     res.extend(project.paths());
     res
 }
