@@ -1,6 +1,7 @@
 //! Which files a project may be read from: what stands in its folder, and what the user names.
 //!
-//! Whoever writes a rule would otherwise have any file of the machine read, and parts of it printed.
+//! Whoever writes a rule would otherwise have any file of the machine read, and parts of it
+//! printed.
 
 use std::path::Path;
 use std::path::PathBuf;

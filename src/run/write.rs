@@ -57,8 +57,8 @@ enum Form {
 impl Writer {
     /// For at most `limit` lines of the schema.
     ///
-    /// Errors: an extension that is none of `.parquet`, `.arrow`, `.csv`, `.jsonl`; a link that leads
-    /// nowhere; a disk that refuses.
+    /// Errors: an extension that is none of `.parquet`, `.arrow`, `.csv`, `.jsonl`; a link that
+    /// leads nowhere; a disk that refuses.
     pub fn create(path: &Path, schema: &SchemaRef, limit: usize) -> Result<Writer, Trouble> {
         check_ending(path)?;
         let refused = |it: &Error| place::refused(path, it);
