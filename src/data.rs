@@ -1,20 +1,27 @@
 //! Declarations from files: CSV, Parquet and Arrow to canonical batches, faults counted.
 
 pub mod canonical;
+pub mod cell;
 pub mod columnar;
 pub mod convert;
 pub mod disputed;
 pub mod encoded;
 pub mod file;
 pub mod headers;
+pub mod instant;
 pub mod list;
 pub mod manifest;
 pub mod nested;
+pub mod nomenclature;
+pub mod records;
 pub mod scan;
+pub mod sheet;
 pub mod survey;
+pub mod table;
 pub mod tally;
 pub mod text;
 pub mod typed;
+pub mod xml;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -30,8 +37,8 @@ use arrow::record_batch::RecordBatch;
 use encoding_rs::Encoding;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
-use crate::data::convert::Cell;
-use crate::data::convert::Reading;
+use crate::data::cell::Fault;
+use crate::data::cell::Reading;
 use crate::data::convert::data_type;
 use crate::data::headers::Headers;
 use crate::data::manifest::DataSet;
@@ -150,7 +157,7 @@ pub struct Wanted {
 /// A column that fits its field: cells that do not are missing, and listed.
 pub struct Converted {
     pub array: ArrayRef,
-    pub faults: Vec<(usize, Cell)>,
+    pub faults: Vec<(usize, Fault)>,
 }
 
 pub type Batches = Box<dyn Iterator<Item = Result<RecordBatch, Trouble>> + Send>;
@@ -275,7 +282,7 @@ fn wanted(schema: &Schema, record: RecordId, used: &[FieldId]) -> Vec<FieldId> {
 
 fn field(schema: &Arc<Schema>, set: &DataSet, id: FieldId) -> Wanted {
     let it = schema.field(id);
-    let mut reading = Reading::new(it);
+    let mut reading = Reading::new(schema, &it.ty, it.unit.as_deref());
     reading.date_format = set.dates.get(&it.name).cloned();
     reading.decimal_mark = set.decimal.as_ref().and_then(|it| it.chars().next()).unwrap_or('.');
     reading.nulls.clone_from(&set.nulls);

@@ -12,6 +12,7 @@ pub mod function;
 pub mod given;
 pub mod judged;
 pub mod later;
+pub mod list;
 pub mod literal;
 pub mod lower;
 pub mod many;
@@ -35,6 +36,10 @@ pub mod written;
 
 use std::sync::Arc;
 
+pub use crate::ir::list::Column;
+pub use crate::ir::list::Index;
+pub use crate::ir::list::List;
+pub use crate::ir::list::ListRow;
 pub use crate::ir::policy::Policy;
 pub use crate::ir::policy::Status;
 pub use crate::ir::policy::Total;
@@ -52,7 +57,7 @@ pub struct RuleSet {
     pub schema: Arc<Schema>,
     /// In the order of their identifiers.
     pub rules: Vec<Rule>,
-    pub lists: Vec<List>,
+    pub lists: Vec<Arc<List>>,
     pub parameters: Vec<Parameter>,
     /// What is known of many rows, each once.
     pub facts: Vec<Fact>,
@@ -189,34 +194,6 @@ pub struct Exception {
 pub enum Piece {
     Text(String),
     Value(E),
-}
-
-/// A reference list: rows of values with a validity.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct List {
-    pub name: Arc<str>,
-    pub columns: Vec<Column>,
-    /// Columns of the key, in order.
-    pub key: Vec<usize>,
-    /// The last column of the key matches by prefix, the longest first.
-    pub prefix: bool,
-    pub dated: bool,
-    /// Sorted by key, then validity.
-    pub rows: Vec<ListRow>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    pub name: String,
-    pub ty: Type,
-}
-
-/// Days both included; `None` is open.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ListRow {
-    pub values: Vec<Value>,
-    pub from: Option<i32>,
-    pub to: Option<i32>,
 }
 
 /// Values by the first day of each, sorted; `None` has always been so.

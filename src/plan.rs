@@ -12,6 +12,7 @@ pub mod evaluate;
 pub mod fact;
 pub mod kernel;
 pub mod leaf;
+pub mod listed;
 pub mod loaded;
 pub mod multiple;
 pub mod number;
@@ -44,6 +45,7 @@ use crate::ir::RuleSet;
 use crate::plan::cell::Shape;
 use crate::plan::kernel::Kernel;
 use crate::plan::kernel::Op;
+use crate::plan::listed::Listed;
 use crate::plan::rule_set::Compiler;
 use crate::plan::rule_set::Network;
 use crate::schema::FieldId;
@@ -184,7 +186,7 @@ fn op(set: &RuleSet, expr: &E) -> Op {
         Kind::Guard(..) => Op::Guard,
         Kind::AtDigits(_, digits) => Op::AtDigits(*digits),
         Kind::Lookup(it) => {
-            Op::Lookup { list: Arc::new(set.lists[it.list].clone()), column: it.column }
+            Op::Lookup { list: Listed(set.lists[it.list].clone()), column: it.column }
         }
         Kind::Compare(it, ..) => Op::Compare(*it),
         Kind::Member(_, words) => Op::Member(words.clone()),
@@ -192,7 +194,7 @@ fn op(set: &RuleSet, expr: &E) -> Op {
         Kind::Under(_, prefixes) => Op::Under(prefixes.clone()),
         Kind::InGroup(_, name, _) => Op::InGroup(Arc::new(set.schema.groups[&**name].clone())),
         Kind::InList(it) => {
-            Op::InList { list: Arc::new(set.lists[it.list].clone()), matching: it.matching }
+            Op::InList { list: Listed(set.lists[it.list].clone()), matching: it.matching }
         }
         Kind::TextTest(it, ..) => Op::TextTest(*it),
         Kind::Established(_) => Op::Established,

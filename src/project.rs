@@ -10,10 +10,12 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::data::cell::Reading;
 use crate::data::list;
 use crate::data::list::ListSpec;
 use crate::data::manifest;
 use crate::data::manifest::Manifest;
+use crate::data::nomenclature;
 use crate::diagnostic;
 use crate::diagnostic::Code;
 use crate::diagnostic::Diagnostic;
@@ -29,6 +31,7 @@ use crate::project::bounds::Bounds;
 use crate::project::bounds::locate;
 use crate::project::consulted::Consulted;
 use crate::project::consulted::Kind;
+use crate::schema::Number;
 use crate::schema::Schema;
 use crate::schema::Type;
 use crate::source::SourceFile;
@@ -37,9 +40,7 @@ use crate::source::Span;
 use crate::syntax;
 use crate::syntax::ast;
 use crate::trouble::Trouble;
-use crate::value::Decimal;
 use crate::value::text::Form;
-use crate::value::unit;
 
 /// What to load: everything from `tamis.toml` unless rules or a schema are named.
 #[derive(Debug, Clone, Default)]
@@ -272,29 +273,30 @@ fn assemble(reader: Reader, manifest: Option<Manifest>, root: &Path) -> Project 
 }
 
 fn read_wanted(it: &Wanted, path: &Path, schema: &mut Schema, diagnostics: &mut Vec<Diagnostic>) {
-    let failed = match it.kind {
-        WantedKind::Codes => match list::nomenclature(path, it.dated.clone()) {
-            Ok(codes) => {
-                if let Some(nomenclature) = schema.nomenclatures.get_mut(&it.name) {
-                    nomenclature.codes = Some(codes);
-                }
-                None
-            }
-            Err(message) => Some(message),
-        },
-        WantedKind::Group => match list::group(path, it.dated.clone()) {
-            Ok(members) => {
-                if let Some(group) = schema.groups.get_mut(&it.name) {
-                    group.members.extend(members);
-                }
-                None
-            }
-            Err(message) => Some(message),
-        },
+    let ty = match it.kind {
+        WantedKind::Codes => Type::Code(Arc::from(it.name.as_str())),
+        WantedKind::Group => Type::Country,
     };
-    if let Some(message) = failed {
-        let it = Diagnostic::new(Code::T9001, it.file.span, message);
-        diagnostics.push(it.help("correct the path or the file"));
+    let reading = Reading::new(schema, &ty, None);
+    let (dated, span) = (it.dated.as_ref(), it.file.span);
+    let spec = nomenclature::Spec { path, shown_path: &it.file.text, dated, reading, span };
+    match it.kind {
+        WantedKind::Codes => {
+            let (codes, found) = nomenclature::codes(&spec);
+            if let Some(nomenclature) = schema.nomenclatures.get_mut(&it.name)
+                && !codes.is_empty()
+            {
+                nomenclature.codes = Some(codes);
+            }
+            diagnostics.extend(found);
+        }
+        WantedKind::Group => {
+            let (members, found) = nomenclature::group(&spec);
+            if let Some(group) = schema.groups.get_mut(&it.name) {
+                group.members.extend(members);
+            }
+            diagnostics.extend(found);
+        }
     }
 }
 
@@ -328,7 +330,7 @@ fn lists(
     manifest: Option<&Manifest>,
     place: &Place,
     diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<ir::List> {
+) -> Vec<Arc<ir::List>> {
     let load = |spec: &ListSpec| match place.bounds.check(&spec.path) {
         Ok(()) => list::load(spec),
         Err(outside) => {
@@ -358,9 +360,14 @@ fn lists(
         }
     }
     for it in manifest.iter().flat_map(|it| &it.lists) {
-        let mut quiet = Vec::new();
         let span = Span::file(crate::source::FileId(0));
-        let ty = simple_type(&it.ty, schema);
+        let Some(ty) = simple_type(&it.ty, schema) else {
+            let message = format!("[lists.{}] of tamis.toml: no type is `{}`", it.name, it.ty);
+            let help = "write `text`, `name`, `country`, `currency`, `date`, `whole number`, \
+                        `code of` a nomenclature of the schema, or one of its choices";
+            diagnostics.push(Diagnostic::new(Code::T3005, span, message).help(help));
+            continue;
+        };
         let spec = ListSpec {
             name: it.name.clone(),
             path: place.root.join(&it.path),
@@ -368,38 +375,40 @@ fn lists(
             sheet: it.sheet.clone(),
             columns: vec![list::ColumnSpec {
                 name: it.column.clone(),
-                ty,
+                reading: Reading::new(schema, &ty, None),
                 is_key: true,
                 is_prefix: false,
-                factor: None,
-                levels: Vec::new(),
             }],
             dated: None,
             span,
         };
         let (list, found) = load(&spec);
-        quiet.extend(found.into_iter().filter(|it| it.code != Code::T9006));
-        diagnostics.extend(quiet);
+        // One column is asked for: the others are nobody's mistake.
+        diagnostics.extend(found.into_iter().filter(|it| it.code != Code::T9006));
         let list = list.unwrap_or_else(|| empty_list(&spec));
         res.entry(list.name.clone()).or_insert(list);
     }
-    res.into_values().collect()
+    res.into_values().map(Arc::new).collect()
 }
 
-fn simple_type(name: &str, schema: &Schema) -> Type {
-    match name.strip_prefix("code of ").map(str::trim) {
-        Some(nomenclature) => Type::Code(Arc::from(nomenclature)),
-        None => match name {
-            "country" => Type::Country,
-            "currency" => Type::Currency,
-            "date" => Type::Date,
-            "name" => Type::Text(Form::Name),
-            other => match schema.choices.get(other) {
-                Some(choice) => Type::Choice(choice.clone()),
-                None => Type::Text(Form::Folded),
-            },
-        },
+/// A type of `[lists]`; text where none is named.
+fn simple_type(name: &str, schema: &Schema) -> Option<Type> {
+    if let Some(nomenclature) = name.strip_prefix("code of ") {
+        let nomenclature = nomenclature.trim();
+        let known = schema.nomenclatures.contains_key(nomenclature);
+        return known.then(|| Type::Code(Arc::from(nomenclature)));
     }
+    Some(match name {
+        "" | "text" => Type::Text(Form::Folded),
+        "name" => Type::Text(Form::Name),
+        "country" => Type::Country,
+        "currency" => Type::Currency,
+        "date" => Type::Date,
+        "date-time" => Type::DateTime,
+        "whole number" => Type::Whole,
+        "decimal" => Type::Number(Number::pure(crate::value::decimal::SCALE_MAX)),
+        other => Type::Choice(schema.choices.get(other)?.clone()),
+    })
 }
 
 fn spec(
@@ -416,11 +425,13 @@ fn spec(
         match &line.kind {
             ast::LineKind::Column { name, ty, key } => columns.push(list::ColumnSpec {
                 name: name.text.clone(),
-                ty: from_schema::ty(ty, schema, diagnostics),
+                reading: Reading::new(
+                    schema,
+                    &from_schema::ty(ty, schema, diagnostics),
+                    ty.unit.as_ref().map(|it| it.text.as_str()),
+                ),
                 is_key: *key != ast::ColumnKey::None,
                 is_prefix: *key == ast::ColumnKey::PrefixKey,
-                factor: factor(ty),
-                levels: levels(ty, schema),
             }),
             ast::LineKind::Dated(it) => dated = Some((it.from.text.clone(), it.to.text.clone())),
             _ => {}
@@ -440,33 +451,21 @@ fn spec(
     }
 }
 
-/// The lengths that codes of this type may have.
-fn levels(ty: &ast::TypeRef, schema: &Schema) -> Vec<u32> {
-    let named = ty.of.as_ref().and_then(|it| schema.nomenclatures.get(&it.text));
-    named.map(|it| it.levels.clone()).unwrap_or_default()
-}
-
 fn is_key(line: &ast::Line) -> bool {
     matches!(&line.kind, ast::LineKind::Column { key, .. } if *key != ast::ColumnKey::None)
 }
 
-/// How many base units one unit of the column is, as a fraction.
-fn factor(ty: &ast::TypeRef) -> Option<(Decimal, Decimal)> {
-    let (_, factor, divisor) = unit::parse(&ty.unit.as_ref()?.text)?;
-    let one = Decimal::new(1, 0);
-    (factor != one || divisor != one).then_some((factor, divisor))
-}
-
 /// In the place of a list that could not be loaded: the rules that use it are checked all the same.
 fn empty_list(spec: &ListSpec) -> ir::List {
-    let column = |it: &list::ColumnSpec| ir::Column { name: it.name.clone(), ty: it.ty.clone() };
+    let column =
+        |it: &list::ColumnSpec| ir::Column { name: it.name.clone(), ty: it.reading.ty.clone() };
     ir::List {
         name: Arc::from(spec.name.as_str()),
         columns: spec.columns.iter().map(column).collect(),
         key: (0..spec.columns.len()).filter(|it| spec.columns[*it].is_key).collect(),
         prefix: spec.columns.iter().any(|it| it.is_prefix),
         dated: spec.dated.is_some(),
-        rows: Vec::new(),
+        ..ir::List::default()
     }
 }
 

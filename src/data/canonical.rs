@@ -11,11 +11,11 @@ use crate::data::Converted;
 use crate::data::ROW_BITS;
 use crate::data::Table;
 use crate::data::columnar;
-use crate::data::convert::Cell;
 use crate::data::encoded::Memory;
 use crate::data::scan;
 use crate::data::tally;
 use crate::data::tally::Batch;
+use crate::data::tally::First;
 use crate::data::text;
 use crate::trouble::Trouble;
 
@@ -52,29 +52,33 @@ impl Table {
     ) -> Result<RecordBatch, Trouble> {
         let file = &self.files[number];
         let rows = ragged.len();
-        let mut tally = Batch { read: rows as u64, ..Batch::default() };
+        let mut tally = Batch::of(rows as u64);
         let mut rejected: Vec<bool> = ragged.to_vec();
         let mut faulty = rejected.clone();
         for (row, _) in rejected.iter().enumerate().filter(|it| *it.1) {
-            tally.faults.push((String::new(), "ragged row", raw.row_of_file(row)));
+            tally.blame(String::new(), "ragged row", raw.row_of_file(row), || First {
+                line: raw.line(row),
+                ..First::default()
+            });
         }
         let mut arrays = Vec::with_capacity(columns.len());
-        for (field, Converted { array, faults }) in self.fields.iter().zip(columns) {
+        let places = file.places.iter().copied();
+        let fields = self.fields.iter().zip(places);
+        for ((field, place), Converted { array, faults }) in fields.zip(columns) {
             let mut blame = |row: usize, reason: &'static str| {
                 if field.told {
-                    tally.faults.push((field.name.clone(), reason, raw.row_of_file(row)));
+                    tally.blame(field.name.clone(), reason, raw.row_of_file(row), || First {
+                        line: raw.line(row),
+                        value: raw.written(file, place, row),
+                        expected: Some(field.reading.expected()),
+                    });
                     faulty[row] = true;
                 }
                 rejected[row] |= field.needed;
             };
             let mut at_fault = vec![false; if field.needed { rows } else { 0 }];
-            for (row, cell) in faults {
-                let reason = match cell {
-                    Cell::Given | Cell::Missing => continue,
-                    Cell::NotReadable => "not readable",
-                    Cell::OutOfRange => "out of range",
-                };
-                blame(row, reason);
+            for (row, fault) in faults {
+                blame(row, fault.reason());
                 if let Some(it) = at_fault.get_mut(row) {
                     *it = true;
                 }
@@ -100,7 +104,10 @@ impl Table {
             let key = outer.keys.join(", ");
             for row in headers.fill(&self.arrow, &outer.keys, &mut arrays)? {
                 let place = raw.row_of_file(row);
-                tally.faults.push((key.clone(), "no outer record of this key", place));
+                tally.blame(key.clone(), "no outer record of this key", place, || First {
+                    line: raw.line(row),
+                    ..First::default()
+                });
                 faulty[row] = true;
             }
         }

@@ -1,5 +1,6 @@
 //! Parquet and Arrow IPC: typed columns to canonical ones.
 
+use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,22 +11,29 @@ use arrow::array::AsArray;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Date32Type;
+use arrow::datatypes::FieldRef;
+use arrow::datatypes::Fields;
+use arrow::datatypes::Schema;
 use arrow::datatypes::SchemaRef;
+use arrow::datatypes::TimeUnit;
 use arrow::error::ArrowError;
 use arrow::ipc::reader::FileReader;
 use arrow::record_batch::RecordBatch;
+use jiff::civil::Date;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::basic::Type as PhysicalType;
+use parquet::errors::ParquetError;
 
 use crate::data::Converted;
 use crate::data::DataFile;
 use crate::data::Format;
 use crate::data::Rows;
 use crate::data::Wanted;
-use crate::data::convert::Reading;
+use crate::data::cell::Reading;
 use crate::data::encoded::Memory;
 use crate::data::scan::Raw;
 use crate::data::scan::RawBatches;
@@ -41,11 +49,11 @@ use crate::value::calendar;
 pub fn open(path: &Path, format: Format) -> Result<(SchemaRef, Rows), String> {
     let file = disk::open(path).map_err(|_| "cannot be opened".to_owned())?;
     if format == Format::Parquet {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+        let footer = metadata(&file)
             .map_err(|_| "is not a whole Parquet file: it may be truncated".to_owned())?;
-        let groups = builder.metadata().row_groups().iter();
+        let groups = footer.metadata().row_groups().iter();
         let rows = groups.map(|it| u64::try_from(it.num_rows()).unwrap_or(0)).collect();
-        return Ok((builder.schema().clone(), Rows::Groups(rows)));
+        return Ok((footer.schema().clone(), Rows::Groups(rows)));
     }
     let reader = FileReader::try_new(file, None)
         .map_err(|_| "is not a whole Arrow file: it may be truncated".to_owned())?;
@@ -53,8 +61,9 @@ pub fn open(path: &Path, format: Format) -> Result<(SchemaRef, Rows), String> {
     Ok((reader.schema(), Rows::About(rows)))
 }
 
-/// What is found, in words, when a column cannot be read as the type.
-pub fn refusal(found: &DataType, needed: &Type) -> Option<String> {
+/// What is found, in words, when a column cannot be read as the type. Numbers may be dates where
+/// the data set says in which format.
+pub fn refusal(found: &DataType, needed: &Type, formatted: bool) -> Option<String> {
     let found = match found {
         DataType::Dictionary(_, values) => values.as_ref(),
         other => other,
@@ -67,8 +76,7 @@ pub fn refusal(found: &DataType, needed: &Type) -> Option<String> {
     let fits = match needed {
         Type::Truth => text || whole || *found == DataType::Boolean,
         Type::Whole | Type::Number(_) => text || number,
-        Type::Date => text || day || instant,
-        Type::DateTime => text || day || instant,
+        Type::Date | Type::DateTime => text || day || instant || (whole && formatted),
         Type::Text(_) => text || whole,
         Type::Code(_) | Type::Choice(_) | Type::Country | Type::Currency => text,
         Type::Duration | Type::Error => false,
@@ -87,7 +95,42 @@ pub fn refusal(found: &DataType, needed: &Type) -> Option<String> {
 /// What the end of a Parquet file says: read once for all its row groups.
 pub fn footer(file: &DataFile) -> Result<ArrowReaderMetadata, Trouble> {
     let handle = disk::open(&file.path).map_err(|_| broken(file))?;
-    ArrowReaderMetadata::load(&handle, ArrowReaderOptions::new()).map_err(|_| broken(file))
+    metadata(&handle).map_err(|_| broken(file))
+}
+
+/// Instants of 96 bits are read to the microsecond: in nanoseconds, the readers' own choice, years
+/// beyond 2262 come round again as others.
+fn metadata(file: &File) -> Result<ArrowReaderMetadata, ParquetError> {
+    let plain = ArrowReaderMetadata::load(file, ArrowReaderOptions::new())?;
+    let leaves = plain.parquet_schema().columns();
+    let wide: Vec<bool> =
+        leaves.iter().map(|it| it.physical_type() == PhysicalType::INT96).collect();
+    if !wide.contains(&true) {
+        return Ok(plain);
+    }
+    let mut wide = wide.into_iter();
+    let fields: Fields =
+        plain.schema().fields().iter().map(|it| to_microseconds(it, &mut wide)).collect();
+    let schema = Arc::new(Schema::new(fields));
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    ArrowReaderMetadata::try_new(plain.metadata().clone(), options)
+}
+
+/// The same field; leaves come in the order in which the file has them.
+fn to_microseconds(field: &FieldRef, wide: &mut impl Iterator<Item = bool>) -> FieldRef {
+    let ty = match field.data_type() {
+        DataType::Struct(fields) => {
+            DataType::Struct(fields.iter().map(|it| to_microseconds(it, wide)).collect())
+        }
+        DataType::List(it) => DataType::List(to_microseconds(it, wide)),
+        DataType::LargeList(it) => DataType::LargeList(to_microseconds(it, wide)),
+        DataType::Map(it, sorted) => DataType::Map(to_microseconds(it, wide), *sorted),
+        leaf => match wide.next() {
+            Some(true) => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Some(false) | None => leaf.clone(),
+        },
+    };
+    Arc::new(field.as_ref().clone().with_data_type(ty))
 }
 
 /// The portions of a file, or of a row group whose first row has the number given with it. The
@@ -173,12 +216,17 @@ fn converted(column: &ArrayRef, reading: &Reading) -> Option<Converted> {
     if let Some(array) = typed::converted(column, reading) {
         return Some(Converted { array, faults: Vec::new() });
     }
+    if let Some(it) = typed::moments(column, reading) {
+        return Some(it);
+    }
     let plain;
     let reading = if typed::is_text(column.data_type()) {
         reading
     } else {
-        // What is said of how text is written does not concern typed columns.
-        plain = Reading { date_format: None, decimal_mark: '.', ..reading.clone() };
+        // How decimals are written does not concern typed columns, nor do formats of dates but for
+        // numbers such as 20260310.
+        let format = reading.date_format.clone().filter(|_| column.data_type().is_integer());
+        plain = Reading { date_format: format, decimal_mark: '.', ..reading.clone() };
         &plain
     };
     let texts = as_text(column)?;
@@ -200,31 +248,48 @@ pub fn as_text(column: &ArrayRef) -> Option<ArrayRef> {
 }
 
 /// Which row groups may hold these days, as their statistics tell; nothing where they do not.
-/// Days written as text tell when they are `iso`.
+/// Days written as text tell their years when they are `iso`.
 pub fn within(
     file: &DataFile,
     column: usize,
     days: RangeInclusive<i32>,
     iso: bool,
 ) -> Option<Vec<bool>> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(disk::open(&file.path).ok()?).ok()?;
+    let footer = metadata(&disk::open(&file.path).ok()?).ok()?;
     let name = &file.header[column];
-    let groups = builder.metadata().row_groups();
-    let told =
-        StatisticsConverter::try_new(name, builder.schema(), builder.parquet_schema()).ok()?;
+    let groups = footer.metadata().row_groups();
+    let told = StatisticsConverter::try_new(name, footer.schema(), footer.parquet_schema()).ok()?;
     let (least, most) = (told.row_group_mins(groups).ok()?, told.row_group_maxes(groups).ok()?);
-    let (least, most) = (days_of(&least, iso)?, days_of(&most, iso)?);
-    let may = |(least, most): (Option<i32>, Option<i32>)| {
-        least.is_none_or(|it| it <= *days.end()) && most.is_none_or(|it| *days.start() <= it)
+    let ranges = ranges(&least, &most, iso)?;
+    let may = |range: Option<(i32, i32)>| {
+        range.is_none_or(|(least, most)| least <= *days.end() && *days.start() <= most)
     };
-    Some(least.into_iter().zip(most).map(may).collect())
+    Some(ranges.into_iter().map(may).collect())
 }
 
-fn days_of(array: &ArrayRef, iso: bool) -> Option<Vec<Option<i32>>> {
-    if let Some(days) = array.as_primitive_opt::<Date32Type>() {
-        return Some(days.iter().collect());
+/// The first and last day that each row group may hold, both told or none.
+fn ranges(least: &ArrayRef, most: &ArrayRef, iso: bool) -> Option<Vec<Option<(i32, i32)>>> {
+    if let (Some(least), Some(most)) =
+        (least.as_primitive_opt::<Date32Type>(), most.as_primitive_opt::<Date32Type>())
+    {
+        return Some(least.iter().zip(most).map(|(least, most)| least.zip(most)).collect());
     }
-    let text = array.as_string_opt::<i32>().filter(|_| iso)?;
-    let day = |it: Option<&str>| it?.parse().ok().and_then(calendar::days);
-    Some(text.iter().map(day).collect())
+    let least = least.as_string_opt::<i32>().filter(|_| iso)?;
+    let most = most.as_string_opt::<i32>()?;
+    Some(least.iter().zip(most).map(|(least, most)| years(least?, most?)).collect())
+}
+
+/// The days of texts between two of them. All that a reader takes for a date and that lies between
+/// texts of four digits begins with a year between theirs: blanks and signs come before digits,
+/// and of `20260310` and `2026-03-11` only the year has the order of the texts. An offset may move
+/// a day into the next.
+fn years(least: &str, most: &str) -> Option<(i32, i32)> {
+    let year = |it: &str| it.get(..4)?.parse::<u16>().ok().and_then(|it| i16::try_from(it).ok());
+    let digits = |it: &str| it.bytes().take(4).filter(u8::is_ascii_digit).count() == 4;
+    if !digits(least) || !digits(most) {
+        return None;
+    }
+    let first = calendar::days(Date::new(year(least)?, 1, 1).ok()?)?;
+    let last = calendar::days(Date::new(year(most)?, 12, 31).ok()?)?;
+    Some((first - 1, last + 1))
 }

@@ -20,6 +20,7 @@ use crate::data::ROW;
 use crate::data::ROW_BITS;
 use crate::data::Table;
 use crate::data::tally::Batch;
+use crate::data::tally::First;
 use crate::trouble::Trouble;
 
 const BATCH: usize = 8_192;
@@ -74,7 +75,7 @@ pub fn count_in(table: &Table, batch: &RecordBatch, keys: &[String]) -> Result<(
                 let file = usize::try_from(number >> ROW_BITS).map_err(broken)?;
                 let place = number & ((1 << ROW_BITS) - 1);
                 let of_file = found.entry(file).or_default();
-                of_file.faults.push((id.clone(), REASON, place));
+                of_file.blame(id.clone(), REASON, place, First::default);
                 of_file.faulty += u64::from(faulty.insert(number));
             }
         }

@@ -17,7 +17,7 @@ use parquet::basic::Encoding;
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use crate::data::Converted;
-use crate::data::convert::Cell;
+use crate::data::cell::Fault;
 
 /// How texts stand in a batch that has them by dictionary.
 pub fn data_type() -> DataType {
@@ -77,7 +77,7 @@ pub struct Memory {
 struct Known {
     found: ArrayRef,
     values: ArrayRef,
-    faults: Vec<(usize, Cell)>,
+    faults: Vec<(usize, Fault)>,
 }
 
 impl Memory {

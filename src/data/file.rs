@@ -76,7 +76,9 @@ pub fn open(
             (0..header.len()).filter(|at| names.contains(&header[*at])).collect();
         match found.as_slice() {
             [at] => {
-                let wrong = types.get(*at).and_then(|ty| columnar::refusal(ty, &it.ty));
+                let formatted = own.dates.contains_key(&it.name);
+                let refusal = |ty| columnar::refusal(ty, &it.ty, formatted);
+                let wrong = types.get(*at).and_then(refusal);
                 if let Some(found) = wrong {
                     let column = &header[*at];
                     let needed = it.ty.words();

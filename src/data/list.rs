@@ -1,26 +1,31 @@
-//! Lists, nomenclatures and groups from CSV and Excel files.
+//! Lists from tables: every cell read as data are, every fault told with its row.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use calamine::Data;
-use calamine::Reader;
-
+use crate::data::cell;
+use crate::data::cell::Fault;
+use crate::data::cell::Held;
+use crate::data::cell::Reading;
+use crate::data::sheet::Kind;
+use crate::data::table;
+use crate::data::table::Place;
+use crate::data::table::Row;
+use crate::data::table::Table;
+use crate::data::table::Written;
+use crate::data::table::shown;
 use crate::diagnostic::Code;
 use crate::diagnostic::Diagnostic;
-use crate::disk;
 use crate::ir::Column;
 use crate::ir::List;
 use crate::ir::ListRow;
-use crate::schema::Member;
 use crate::schema::Type;
 use crate::source::Span;
 use crate::value::Decimal;
+use crate::value::Reason;
 use crate::value::Value;
 use crate::value::calendar;
-use crate::value::decimal;
 use crate::value::text;
 
 /// What a rule file or `tamis.toml` says of a list.
@@ -38,128 +43,93 @@ pub struct ListSpec {
 #[derive(Debug, Clone)]
 pub struct ColumnSpec {
     pub name: String,
-    pub ty: Type,
+    pub reading: Reading,
     pub is_key: bool,
     pub is_prefix: bool,
-    /// Base units in one unit of the column, as a fraction.
-    pub factor: Option<(Decimal, Decimal)>,
-    /// Of a code: the lengths that its nomenclature has; empty when any will do.
-    pub levels: Vec<u32>,
 }
 
-type Period = (Option<i32>, Option<i32>);
+pub type Period = (Option<i32>, Option<i32>);
 
-/// The header and the rows of a file, as text. In Excel a number in a cell keeps a mark, so that a
-/// code that lost its zeros is found.
-pub fn read_table(
-    path: &Path,
-    sheet: Option<&str>,
-) -> Result<(Vec<String>, Vec<Vec<String>>), String> {
-    let shown = path.display();
-    if path.extension().is_some_and(|it| it == "xlsx" || it == "xls" || it == "ods") {
-        return read_sheet(path, sheet);
+/// Faults of one table that are told one by one.
+const TOLD: usize = 100;
+
+/// Faults of one table: as many as anyone reads, and how many more there are.
+pub struct Faults {
+    span: Span,
+    path: String,
+    all: Vec<Diagnostic>,
+    more: usize,
+}
+
+impl Faults {
+    pub fn new(span: Span, path: &str) -> Faults {
+        Faults { span, path: path.to_owned(), all: Vec::new(), more: 0 }
     }
-    let bytes = disk::read(path, disk::MOST_TABLE)
-        .map_err(|it| format!("`{shown}` cannot be read: {}", disk::reason(&it)))?;
-    let content =
-        std::str::from_utf8(&bytes).map_err(|_| format!("`{shown}` is not UTF-8 text"))?;
-    let content = content.strip_prefix('\u{FEFF}').unwrap_or(content);
-    let mut reader = csv::ReaderBuilder::new().from_reader(content.as_bytes());
-    let header = reader.headers().map_err(|_| format!("`{shown}` has no header"))?;
-    let header: Vec<String> = header.iter().map(|it| it.trim().to_owned()).collect();
-    let mut rows = Vec::new();
-    for (at, record) in reader.records().enumerate() {
-        let record = record.map_err(|_| format!("row {} of `{shown}` cannot be read", at + 1))?;
-        rows.push(record.iter().map(|it| it.trim().to_owned()).collect());
+
+    pub fn push(&mut self, code: Code, message: String, help: &str) {
+        if self.all.len() < TOLD {
+            self.all.push(Diagnostic::new(code, self.span, message).help(help));
+        } else {
+            self.more += 1;
+        }
     }
-    Ok((header, rows))
-}
 
-/// Marks a number in a cell: codes refuse it.
-const NUMBER_MARK: char = '\u{1}';
-
-fn read_sheet(path: &Path, sheet: Option<&str>) -> Result<(Vec<String>, Vec<Vec<String>>), String> {
-    let shown = path.display();
-    disk::open(path).map_err(|it| format!("`{shown}` cannot be read: {}", disk::reason(&it)))?;
-    let mut book = calamine::open_workbook_auto(path)
-        .map_err(|_| format!("`{shown}` cannot be read as a workbook"))?;
-    let names = book.sheet_names();
-    let name = match sheet {
-        Some(it) if names.iter().any(|name| name == it) => it.to_owned(),
-        Some(it) => return Err(format!("`{shown}` has no sheet `{it}`")),
-        None => names.first().cloned().ok_or_else(|| format!("`{shown}` has no sheet"))?,
-    };
-    let range = book
-        .worksheet_range(&name)
-        .map_err(|_| format!("sheet `{name}` of `{shown}` cannot be read"))?;
-    let mut rows = range.rows().map(|row| row.iter().map(cell).collect::<Vec<String>>());
-    let header = rows.next().ok_or_else(|| format!("`{shown}` is empty"))?;
-    let header = header.iter().map(|it| it.trim_start_matches(NUMBER_MARK).trim().to_owned());
-    Ok((header.collect(), rows.collect()))
-}
-
-fn cell(data: &Data) -> String {
-    match data {
-        Data::Int(it) => format!("{NUMBER_MARK}{it}"),
-        Data::Float(it) => format!("{NUMBER_MARK}{it}"),
-        Data::DateTime(it) => sheet_date(it.as_f64()),
-        other => other.to_string().trim().to_owned(),
+    fn row(&mut self, place: Place, (code, what): (Code, String)) {
+        let message = format!("{}: {what}", place.of(&self.path));
+        self.push(code, message, "correct the file");
     }
-}
 
-/// A workbook counts days from 1899-12-30.
-fn sheet_date(serial: f64) -> String {
-    let days = format!("{serial:.0}").parse::<i32>().unwrap_or(0);
-    calendar::date_text(days - 25_569)
+    pub fn finish(mut self) -> Vec<Diagnostic> {
+        if 0 < self.more {
+            let message = format!("`{}` has {} more faults", self.path, self.more);
+            let it = Diagnostic::new(Code::T9005, self.span, message);
+            self.all.push(it.help("correct those above first"));
+        }
+        self.all
+    }
 }
 
 /// The list, unless it cannot be used, and what is wrong with it.
 pub fn load(spec: &ListSpec) -> (Option<List>, Vec<Diagnostic>) {
-    let (header, rows) = match read_table(&spec.path, spec.sheet.as_deref()) {
+    let table = match table::read(&spec.path, &spec.shown_path, spec.sheet.as_deref()) {
         Ok(table) => table,
         Err(message) => {
             let it = Diagnostic::new(Code::T9001, spec.span, message);
             return (None, vec![it.help("correct the path or the file")]);
         }
     };
-    let mut diagnostics = Vec::new();
     if spec.columns.is_empty() {
         let message = format!("list `{}` declares no column", spec.name);
-        let name = header.first().map_or("code", String::as_str);
-        let help = format!("say by what it is found: `column {name} : text, key`");
+        let name = table.header.first().map_or("code", String::as_str);
+        let help = format!("say by what it is found: `column {} : text, key`", shown(name));
         return (None, vec![Diagnostic::new(Code::T9002, spec.span, message).help(help)]);
     }
-    let Some(places) = places(spec, &header, &mut diagnostics) else {
-        return (None, diagnostics);
+    let mut faults = Faults::new(spec.span, &spec.shown_path);
+    let Some(places) = places(spec, &table, &mut faults) else {
+        return (None, faults.finish());
     };
-    let mut list = List {
-        name: Arc::from(spec.name.as_str()),
-        columns: spec
-            .columns
-            .iter()
-            .map(|it| Column { name: it.name.clone(), ty: it.ty.clone() })
-            .collect(),
-        key: (0..spec.columns.len()).filter(|it| spec.columns[*it].is_key).collect(),
-        prefix: spec.columns.iter().any(|it| it.is_prefix),
-        dated: spec.dated.is_some(),
-        rows: Vec::new(),
-    };
-    for (at, row) in rows.iter().enumerate() {
-        if row.iter().all(String::is_empty) {
-            continue;
-        }
-        match list_row(spec, &places, row) {
-            Ok(row) => list.rows.push(row),
-            Err((code, message)) => {
-                let message = format!("row {} of `{}`: {message}", at + 1, spec.shown_path);
-                diagnostics
-                    .push(Diagnostic::new(code, spec.span, message).help("correct the file"));
-            }
+    let mut rows: Vec<(ListRow, Place)> = Vec::new();
+    for row in table.rows() {
+        match list_row(spec, &places, &row, table.header.len()) {
+            Ok(it) => rows.push((it, row.place)),
+            Err(fault) => faults.row(row.place, fault),
         }
     }
-    duplicates(spec, &list, &mut diagnostics);
-    list.rows.sort();
-    (Some(list), diagnostics)
+    let column = |it: &ColumnSpec| Column { name: it.name.clone(), ty: it.reading.ty.clone() };
+    let key: Vec<usize> = (0..spec.columns.len()).filter(|it| spec.columns[*it].is_key).collect();
+    rows.sort_by(|a, b| a.0.cmp(&b.0));
+    let repeated = repeated(&key, &rows, &spec.shown_path);
+    let list = List {
+        name: Arc::from(spec.name.as_str()),
+        columns: spec.columns.iter().map(column).collect(),
+        key,
+        prefix: spec.columns.iter().any(|it| it.is_prefix),
+        dated: spec.dated.is_some(),
+        rows: rows.into_iter().map(|it| it.0).collect(),
+        repeated: repeated.into_iter().map(|it| (spec.span, it)).collect(),
+        ..List::default()
+    };
+    (Some(list), faults.finish())
 }
 
 /// Where the declared columns stand in the file, then the two of the validity.
@@ -168,15 +138,25 @@ struct Places {
     dated: Option<(usize, usize)>,
 }
 
-fn places(spec: &ListSpec, header: &[String], diagnostics: &mut Vec<Diagnostic>) -> Option<Places> {
+fn places(spec: &ListSpec, table: &Table, faults: &mut Faults) -> Option<Places> {
+    let header = &table.header;
+    let path = &spec.shown_path;
     let mut find = |name: &str| {
-        let found = header.iter().position(|it| it == name);
-        if found.is_none() {
-            let message = format!("`{}` has no column `{name}`", spec.shown_path);
-            let help = format!("its columns are {}", header.join(", "));
-            diagnostics.push(Diagnostic::new(Code::T9002, spec.span, message).help(help));
+        let mut found = (0..header.len()).filter(|it| header[*it] == name);
+        match (found.next(), found.next()) {
+            (Some(at), None) => Some(at),
+            (Some(_), Some(_)) => {
+                let message = format!("column `{name}` of `{path}` stands twice");
+                faults.push(Code::T9002, message, "give one of them another name");
+                None
+            }
+            (None, _) => {
+                let message = format!("`{path}` has no column `{name}`");
+                let help = format!("its first row has to name the columns; it is {}", some(header));
+                faults.push(Code::T9002, message, &help);
+                None
+            }
         }
-        found
     };
     let columns: Vec<Option<usize>> = spec.columns.iter().map(|it| find(&it.name)).collect();
     let dated = spec.dated.as_ref().map(|(from, to)| (find(from), find(to)));
@@ -184,189 +164,193 @@ fn places(spec: &ListSpec, header: &[String], diagnostics: &mut Vec<Diagnostic>)
     let dated = match dated {
         None => None,
         Some((Some(from), Some(to))) => Some((from, to)),
-        Some(_) => return None,
+        Some((None, _) | (_, None)) => return None,
     };
     let used =
         |at: usize| columns.contains(&at) || dated.is_some_and(|it| it.0 == at || it.1 == at);
-    for (at, name) in header.iter().enumerate().filter(|it| !used(it.0)) {
-        let message = format!("column `{name}` of `{}` is not declared", spec.shown_path);
-        let help = format!("declare it: `column {name} : text`");
-        let _ = at;
-        diagnostics.push(Diagnostic::new(Code::T9006, spec.span, message).help(help));
+    let unused: Vec<String> =
+        (0..header.len()).filter(|it| !used(*it)).map(|it| header[it].clone()).collect();
+    match unused.as_slice() {
+        [] => {}
+        [name] => {
+            let name = shown(name);
+            let message = format!("column `{name}` of `{path}` is not declared");
+            faults.push(Code::T9006, message, &format!("declare it: `column {name} : text`"));
+        }
+        [name, ..] => {
+            let message =
+                format!("{} columns of `{path}` are not declared: {}", unused.len(), some(&unused));
+            let help = format!("declare those that matter: `column {} : text`", shown(name));
+            faults.push(Code::T9006, message, &help);
+        }
     }
     Some(Places { columns, dated })
 }
 
-fn list_row(spec: &ListSpec, places: &Places, row: &[String]) -> Result<ListRow, (Code, String)> {
-    let at = |column: usize| row.get(column).map(String::as_str).unwrap_or_default();
-    let mut values = Vec::new();
+/// Names of columns, the first of many.
+fn some(names: &[String]) -> String {
+    let mut all: Vec<String> = names.iter().take(12).map(|it| shown(it)).collect();
+    if all.len() < names.len() {
+        all.push(format!("and {} more", names.len() - all.len()));
+    }
+    all.join(", ")
+}
+
+fn list_row(
+    spec: &ListSpec,
+    places: &Places,
+    row: &Row,
+    width: usize,
+) -> Result<ListRow, (Code, String)> {
+    if let Some(cells) = row.width().filter(|it| *it != width) {
+        return Err((Code::T9005, format!("{cells} cells instead of {width}")));
+    }
+    let mut values = Vec::with_capacity(spec.columns.len());
     for (column, place) in spec.columns.iter().zip(&places.columns) {
-        let text = at(*place);
-        if text.is_empty() && column.is_key {
+        let refused = |text: &str, why: &str| {
+            (Code::T9005, format!("`{}` in column `{}` {why}", shown(text), column.name))
+        };
+        let written = row.cell(*place).map_err(|why| refused("…", why))?;
+        if written.text.is_empty() && column.is_key {
             return Err((Code::T9003, format!("the key `{}` is blank", column.name)));
         }
-        let value = value(column, text).map_err(|why| {
-            (
-                Code::T9005,
-                format!(
-                    "`{}` in column `{}` {why}",
-                    text.trim_start_matches(NUMBER_MARK),
-                    column.name
-                ),
-            )
-        })?;
+        let value = value(column, written).map_err(|why| refused(written.text, &why))?;
         values.push(value);
     }
-    let day = |place: usize| match at(place) {
-        "" => Ok(None),
-        text => match text.parse().ok().and_then(calendar::days) {
-            Some(day) => Ok(Some(day)),
-            None => Err((Code::T9005, format!("`{text}` is not a date such as 2026-01-31"))),
-        },
-    };
     let (from, to) = match places.dated {
-        Some((from, to)) => (day(from)?, day(to)?),
+        Some(places) => period(row, places).map_err(|why| (Code::T9005, why))?,
         None => (None, None),
     };
     Ok(ListRow { values, from, to })
 }
 
-fn value(column: &ColumnSpec, cell: &str) -> Result<Value, &'static str> {
-    let number = cell.strip_prefix(NUMBER_MARK);
-    let text = number.unwrap_or(cell);
-    if text.is_empty() {
-        return Ok(Value::Missing(crate::value::Reason::NotGiven));
+/// The period of validity of a row: an end beyond the calendar is open, as is a beginning before
+/// it.
+///
+/// Errors, in words: what is no date, an end before the beginning.
+pub fn period(row: &Row, (from, to): (usize, usize)) -> Result<Period, String> {
+    let day = |at: usize| -> Result<Option<i32>, String> {
+        let written = row.cell(at).map_err(|why| format!("a date {why}"))?;
+        cell::day(written.text)
+            .map_err(|_| format!("`{}` is not a date such as 2026-01-31", shown(written.text)))
+    };
+    let (from, to) = (day(from)?, day(to)?);
+    if let (Some(first), Some(last)) = (from, to)
+        && last < first
+    {
+        let (first, last) = (calendar::date_text(first), calendar::date_text(last));
+        return Err(format!("it ends on {last}, before it begins on {first}"));
     }
-    match &column.ty {
-        Type::Code(_) if number.is_some() => {
-            Err("is a number in the sheet: leading zeros are lost; store the column as text")
-        }
-        Type::Code(_) => {
-            let code = code(text)?;
-            let length = u32::try_from(code.chars().count()).unwrap_or(u32::MAX);
-            if !column.levels.is_empty() && !column.levels.contains(&length) {
-                return Err(
-                    "is of a length that its nomenclature does not have: has a zero been lost?",
-                );
-            }
-            Ok(Value::text(&code))
-        }
-        Type::Whole => text.parse().map(Value::Whole).map_err(|_| "is not a whole number"),
-        Type::Number(ty) => {
-            let written = text.strip_suffix('%').map_or(text, str::trim_end);
-            let it = Decimal::parse(written).ok_or("is not a number")?;
-            let (factor, divisor) = match column.factor {
-                Some(it) => it,
-                None if ty.percent => (Decimal::new(1, 0), Decimal::new(100, 0)),
-                None => (Decimal::new(1, 0), Decimal::new(1, 0)),
-            };
-            let scaled = decimal::multiply(it, factor).and_then(|it| decimal::divide(it, divisor));
-            let held = scaled.and_then(|it| it.with_scale(ty.scale)).ok_or("is out of range")?;
-            Ok(Value::Decimal(held))
-        }
-        Type::Date => text
-            .parse()
-            .ok()
-            .and_then(calendar::days)
-            .map(Value::Date)
-            .ok_or("is not a date such as 2026-01-31"),
-        Type::Truth => match text {
-            "true" | "1" | "yes" => Ok(Value::Truth(true)),
-            "false" | "0" | "no" => Ok(Value::Truth(false)),
-            _ => Err("is neither true nor false"),
+    let first = from.filter(|it| calendar::FIRST_DAY <= *it);
+    let last = to.filter(|it| *it <= calendar::LAST_DAY);
+    Ok((first, last))
+}
+
+fn value(column: &ColumnSpec, written: Written) -> Result<Value, String> {
+    let reading = &column.reading;
+    held_in_sheet(&reading.ty, written)?;
+    let held = reading.read(written.text).map_err(|it| refusal(reading, written.text, it))?;
+    let Some(held) = held else { return Ok(Value::Missing(Reason::NotGiven)) };
+    Ok(match held {
+        Held::Truth(it) => Value::Truth(it),
+        Held::Whole(it) => Value::Whole(it),
+        Held::Number(it) => match &reading.ty {
+            Type::Number(ty) => Value::Decimal(Decimal::new(it, ty.scale)),
+            _ => Value::Missing(Reason::OutOfRange),
         },
-        Type::Choice(choice) if choice.rank(text).is_none() => Err("is not one of the choices"),
-        ty if column.is_key => Ok(Value::text(&text::form(text, ty.form()))),
-        _ => Ok(Value::text(text)),
-    }
-}
-
-/// Digits and letters without dots; spreadsheet damage is refused.
-fn code(text: &str) -> Result<String, &'static str> {
-    let damaged = text.contains(['+', ',']) || text.to_uppercase().contains("E+");
-    if damaged {
-        return Err("was damaged by a spreadsheet; store the column as text");
-    }
-    let code: String = text.chars().filter(|it| !matches!(it, '.' | ' ')).collect();
-    match code.bytes().all(|it| it.is_ascii_alphanumeric()) {
-        true => Ok(code.to_uppercase()),
-        false => Err("is not a code"),
-    }
-}
-
-fn duplicates(spec: &ListSpec, list: &List, diagnostics: &mut Vec<Diagnostic>) {
-    let key = |row: &ListRow| -> Vec<Value> {
-        list.key.iter().map(|it| row.values[*it].clone()).collect()
-    };
-    let mut seen: BTreeMap<Vec<Value>, Vec<Period>> = BTreeMap::new();
-    for (at, row) in list.rows.iter().enumerate() {
-        let periods = seen.entry(key(row)).or_default();
-        let overlaps = |(from, to): &Period| {
-            let before =
-                |a: Option<i32>, b: Option<i32>| matches!((a, b), (Some(a), Some(b)) if a < b);
-            !before(*to, row.from) && !before(row.to, *from)
-        };
-        if periods.iter().any(overlaps) {
-            let message =
-                format!("row {} of `{}` repeats a key at the same date", at + 1, spec.shown_path);
-            let it = Diagnostic::new(Code::T9004, spec.span, message);
-            diagnostics.push(it.help("keep one of the entries, or part their dates"));
+        Held::Date(it) => Value::Date(it),
+        Held::DateTime(it) => Value::DateTime(it),
+        Held::Text(it) if column.is_key => {
+            Value::Text(Arc::from(text::form(&it, reading.ty.form())))
         }
-        periods.push((row.from, row.to));
-    }
+        Held::Text(Cow::Borrowed(it)) => Value::text(it),
+        Held::Text(Cow::Owned(it)) => Value::Text(Arc::from(it)),
+    })
 }
 
-fn dates(
-    header: &[String],
-    dated: Option<&(String, String)>,
-    path: &Path,
-) -> Result<Option<(usize, usize)>, String> {
-    let Some((from, to)) = dated else { return Ok(None) };
-    let find = |name: &str| {
-        let found = header.iter().position(|it| it == name);
-        found.ok_or_else(|| format!("`{}` has no column `{name}`", path.display()))
-    };
-    Ok(Some((find(from)?, find(to)?)))
-}
-
-fn period(row: &[String], dated: Option<(usize, usize)>) -> Period {
-    let day = |at: usize| row.get(at).and_then(|it| it.parse().ok()).and_then(calendar::days);
-    dated.map_or((None, None), |(from, to)| (day(from), day(to)))
-}
-
-/// The codes of a nomenclature file: the column `code`, `hscode` or `hs`, else the first.
-pub fn nomenclature(
-    path: &Path,
-    dated: Option<(String, String)>,
-) -> Result<BTreeMap<String, Vec<Period>>, String> {
-    let (header, rows) = read_table(path, None)?;
-    let named = |it: &String| ["code", "hscode", "hs"].contains(&it.to_lowercase().as_str());
-    let column = header.iter().position(named).unwrap_or(0);
-    let dated = dates(&header, dated.as_ref(), path)?;
-    let mut codes: BTreeMap<String, Vec<Period>> = BTreeMap::new();
-    for (at, row) in rows.iter().enumerate() {
-        let text = row.get(column).map(String::as_str).unwrap_or_default();
-        if !text.contains(|it: char| it.is_ascii_digit()) {
-            continue;
+/// Errors: what a sheet has made of a cell is not what was written into it.
+fn held_in_sheet(ty: &Type, written: Written) -> Result<(), String> {
+    let digits = || written.text.bytes().filter(u8::is_ascii_digit).count();
+    let refused = match (written.kind, ty) {
+        (Kind::Failed, _) => "is an error of the sheet",
+        (Kind::Number | Kind::Dressed, Type::Code(_)) => {
+            "is a number in the sheet: leading zeros are lost; store the column as text"
         }
-        let code = match text.starts_with(NUMBER_MARK) {
-            true => Err("is a number in the sheet: leading zeros are lost"),
-            false => code(text),
-        };
-        let code =
-            code.map_err(|why| format!("row {} of `{}`: the code {why}", at + 1, path.display()))?;
-        codes.entry(code).or_default().push(period(row, dated));
-    }
-    Ok(codes)
+        (Kind::Dressed, Type::Text(_) | Type::Choice(_)) => {
+            "is a number that the sheet shows otherwise; store the column as text"
+        }
+        (Kind::Number, Type::Text(_) | Type::Choice(_)) if 15 < digits() => {
+            "has more digits than a number of the sheet holds; store the column as text"
+        }
+        (Kind::Text | Kind::Number | Kind::Dressed, _) => return Ok(()),
+    };
+    Err(refused.to_owned())
 }
 
-/// The members of a group file: the first column is the country.
-pub fn group(path: &Path, dated: Option<(String, String)>) -> Result<Vec<Member>, String> {
-    let (header, rows) = read_table(path, None)?;
-    let dated = dates(&header, dated.as_ref(), path)?;
-    let member = |row: &Vec<String>| {
-        let (from, to) = period(row, dated);
-        Member { country: row.first().cloned().unwrap_or_default(), from, to }
+/// Why a cell is no value of its column, after what stands in it.
+pub fn refusal(reading: &Reading, text: &str, fault: Fault) -> String {
+    let spreadsheet = text.contains(['+', ',']) || text.to_uppercase().contains("E+");
+    match fault {
+        Fault::NoCountry => "is not a country of ISO 3166 such as CN".to_owned(),
+        Fault::NoCurrency => "is not a currency of ISO 4217 such as EUR".to_owned(),
+        Fault::NoLevel if spreadsheet => {
+            "was damaged by a spreadsheet; store the column as text".to_owned()
+        }
+        Fault::NoLevel => {
+            "is of a length that its nomenclature does not have: has a zero been lost?".to_owned()
+        }
+        Fault::OutOfRange => "is out of range".to_owned(),
+        Fault::NotReadable => match &reading.ty {
+            Type::Code(_) if spreadsheet => {
+                "was damaged by a spreadsheet; store the column as text".to_owned()
+            }
+            Type::Code(_) => "is not a code".to_owned(),
+            Type::Truth => "is neither true nor false".to_owned(),
+            Type::Choice(_) => "is not one of the choices".to_owned(),
+            Type::Whole | Type::Duration => "is not a whole number".to_owned(),
+            Type::Number(_) => "is not a number".to_owned(),
+            Type::Date => "is not a date such as 2026-01-31".to_owned(),
+            Type::DateTime => "is not a date-time such as 2026-01-31T14:30".to_owned(),
+            Type::Text(_) | Type::Country | Type::Currency | Type::Error => {
+                "cannot be read".to_owned()
+            }
+        },
+    }
+}
+
+/// What is said of entries that have the key of another at the same date: only who looks an entry
+/// up has to choose between them. The rows are sorted.
+fn repeated(key: &[usize], rows: &[(ListRow, Place)], path: &str) -> Vec<String> {
+    let same = |a: &ListRow, b: &ListRow| key.iter().all(|it| a.values[*it] == b.values[*it]);
+    let mut found: Vec<(Place, Place)> = Vec::new();
+    for entries in rows.chunk_by(|a, b| same(&a.0, &b.0)).filter(|it| 1 < it.len()) {
+        let mut entries: Vec<&(ListRow, Place)> = entries.iter().collect();
+        entries.sort_by_key(|it| (it.0.from, number(it.1)));
+        // The entry that lasts longest of those that began before.
+        let mut longest = entries[0];
+        for it in &entries[1..] {
+            let before = |a: Option<i32>, b: Option<i32>| a.zip(b).is_some_and(|(a, b)| a < b);
+            if !before(longest.0.to, it.0.from) {
+                let (a, b) = (longest.1, it.1);
+                found.push(if number(a) <= number(b) { (a, b) } else { (b, a) });
+            }
+            let ends_later = it.0.to.is_none() || before(longest.0.to, it.0.to);
+            if longest.0.to.is_some() && ends_later {
+                longest = it;
+            }
+        }
+    }
+    found.sort_by_key(|it| number(it.1));
+    let said = |(before, after): &(Place, Place)| {
+        let row = number(*before);
+        format!("{} repeats the key of row {row} at the same date", after.of(path))
     };
-    Ok(rows.iter().map(member).collect())
+    found.iter().take(TOLD).map(said).collect()
+}
+
+fn number(place: Place) -> u64 {
+    match place {
+        Place::Line(row, _) => row,
+        Place::Sheet(row) => u64::from(row),
+    }
 }

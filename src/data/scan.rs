@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 
+use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
-use csv::ByteRecord;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
 use crate::data::Batches;
+use crate::data::DataFile;
 use crate::data::Format;
 use crate::data::Rows;
 use crate::data::Table;
 use crate::data::columnar;
 use crate::data::encoded::Memory;
+use crate::data::records;
 use crate::data::text;
 use crate::trouble::Trouble;
 
@@ -33,10 +35,34 @@ impl Raw {
         let around = self.around.as_ref().and_then(|it| it.get(row).copied());
         around.unwrap_or(self.first + row as u64)
     }
+
+    /// The line of the file in which a row of a CSV begins, from 1.
+    pub fn line(&self, row: usize) -> Option<u64> {
+        match &self.rows {
+            RawRows::Text(rows) => Some(rows.line(row)),
+            RawRows::Columns(_) => None,
+        }
+    }
+
+    /// What stands in a cell, as far as that can be written.
+    pub fn written(&self, file: &DataFile, place: Option<usize>, row: usize) -> Option<String> {
+        match &self.rows {
+            RawRows::Text(rows) => {
+                let bytes = rows.cell(row, place?)?;
+                Some(String::from_utf8_lossy(bytes).trim().to_owned())
+            }
+            RawRows::Columns(batch) => {
+                let column = batch.column_by_name(&file.header[place?])?;
+                let text = columnar::as_text(&column.slice(row, 1))?;
+                let text = text.as_string_opt::<i32>()?;
+                text.iter().next().flatten().map(str::to_owned)
+            }
+        }
+    }
 }
 
 pub enum RawRows {
-    Text(Vec<ByteRecord>),
+    Text(records::Rows),
     Columns(RecordBatch),
 }
 

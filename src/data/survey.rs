@@ -18,7 +18,9 @@ use encoding_rs::WINDOWS_1252;
 use crate::data::DataFile;
 use crate::data::Format;
 use crate::data::Rows;
+use crate::data::cell::Moment;
 use crate::data::columnar;
+use crate::data::instant;
 use crate::data::scan::RawRows;
 use crate::data::text;
 use crate::disk;
@@ -149,8 +151,8 @@ pub fn survey(path: &Path) -> Result<Survey, Trouble> {
         match raw?.rows {
             RawRows::Text(records) => {
                 for (at, seen) in all.iter_mut().enumerate() {
-                    for record in &records {
-                        let cell = record.get(at).map(String::from_utf8_lossy);
+                    for row in 0..records.len() {
+                        let cell = records.cell(row, at).map(String::from_utf8_lossy);
                         seen.add(cell.as_deref().unwrap_or_default());
                     }
                 }
@@ -265,25 +267,16 @@ impl Guess {
             Guess::Truth => matches!(cell, "0" | "1" | "true" | "false"),
             Guess::Whole => is_plain(cell) && cell.parse::<i64>().is_ok(),
             Guess::Decimal => is_plain(cell) && decimal(cell).is_some(),
-            Guess::Date => {
-                let rest = cell.get(10..).unwrap_or_default();
-                let day = cell.get(..10).is_some_and(|it| it.parse::<jiff::civil::Date>().is_ok());
-                day && rest.trim_matches(|it: char| " T:.0Z".contains(it)).is_empty()
-            }
-            Guess::DateTime => {
-                let cell = cell.strip_suffix('Z').unwrap_or(cell);
-                10 < cell.len() && cell.parse::<jiff::civil::DateTime>().is_ok()
-            }
+            // Eight digits alone may be anything.
+            Guess::Date | Guess::DateTime if !cell.contains('-') => false,
+            Guess::Date => instant::parse(cell).is_ok_and(Moment::is_day),
+            Guess::DateTime => 10 < cell.len() && instant::parse(cell).is_ok(),
             Guess::Code => {
                 let digits = cell.bytes().filter(u8::is_ascii_digit).count();
                 let only = cell.bytes().all(|it| it.is_ascii_digit() || it == b'.');
                 only && matches!(digits, 4 | 6 | 8 | 10)
             }
-            // Extracts hold codes of their own besides: one list cannot know them all.
-            Guess::Country => {
-                country::is_country(cell)
-                    || cell.len() == 2 && cell.bytes().all(|it| it.is_ascii_uppercase())
-            }
+            Guess::Country => country::is_country(cell),
             Guess::Text => true,
         }
     }

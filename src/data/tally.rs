@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::HashSet;
+use std::collections::btree_map::Entry;
 use std::sync::Mutex;
 
 use arrow::array::ArrayRef;
@@ -21,8 +22,28 @@ struct State {
     read: u64,
     rejected: u64,
     faulty: u64,
-    faults: BTreeMap<(String, String, &'static str), (u64, u64)>,
+    /// By file, column and reason.
+    faults: BTreeMap<(String, String, &'static str), Counted>,
     outside: BTreeMap<String, u64>,
+}
+
+/// How often, and where first.
+#[derive(Debug, Clone)]
+struct Counted {
+    count: u64,
+    first_row: u64,
+    first: First,
+}
+
+/// The first cell of a kind of fault, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct First {
+    /// Of a CSV, from 1.
+    pub line: Option<u64>,
+    /// What stands there: it may be of a person.
+    pub value: Option<String>,
+    /// What cells of the column look like.
+    pub expected: Option<String>,
 }
 
 /// One kind of fault in one column of one file.
@@ -35,6 +56,7 @@ pub struct Fault {
     pub count: u64,
     /// From 1, the header not counted.
     pub first_row: u64,
+    pub first: First,
 }
 
 /// In a fixed order, whatever the order of reading.
@@ -56,9 +78,37 @@ pub struct Batch {
     pub read: u64,
     pub rejected: u64,
     pub faulty: u64,
-    /// Column, reason, row.
-    pub faults: Vec<(String, &'static str, u64)>,
+    /// By column and reason.
+    faults: BTreeMap<(String, &'static str), Counted>,
     pub outside: BTreeMap<String, u64>,
+}
+
+impl Batch {
+    pub fn of(read: u64) -> Batch {
+        Batch { read, ..Batch::default() }
+    }
+
+    /// Counts a fault of a row, which `first` tells of if it is the first of its kind.
+    pub fn blame(
+        &mut self,
+        column: String,
+        reason: &'static str,
+        row: u64,
+        first: impl FnOnce() -> First,
+    ) {
+        match self.faults.entry((column, reason)) {
+            Entry::Vacant(it) => {
+                it.insert(Counted { count: 1, first_row: row, first: first() });
+            }
+            Entry::Occupied(mut it) => {
+                let it = it.get_mut();
+                it.count += 1;
+                if row < it.first_row {
+                    (it.first_row, it.first) = (row, first());
+                }
+            }
+        }
+    }
 }
 
 impl Report {
@@ -88,10 +138,19 @@ impl Tally {
         state.read += batch.read;
         state.rejected += batch.rejected;
         state.faulty += batch.faulty;
-        for (column, reason, row) in batch.faults {
-            let entry =
-                state.faults.entry((file.to_owned(), column, reason)).or_insert((0, u64::MAX));
-            *entry = (entry.0 + 1, entry.1.min(row));
+        for ((column, reason), counted) in batch.faults {
+            match state.faults.entry((file.to_owned(), column, reason)) {
+                Entry::Vacant(it) => {
+                    it.insert(counted);
+                }
+                Entry::Occupied(mut it) => {
+                    let it = it.get_mut();
+                    it.count += counted.count;
+                    if counted.first_row < it.first_row {
+                        (it.first_row, it.first) = (counted.first_row, counted.first);
+                    }
+                }
+            }
         }
         for (field, count) in batch.outside {
             *state.outside.entry(field).or_default() += count;
@@ -105,16 +164,17 @@ impl Tally {
 
     pub fn report(&self) -> Report {
         let Ok(state) = self.state.lock() else { return Report::default() };
-        let fault = |((file, column, reason), (count, first_row)): (
-            &(String, String, &'static str),
-            &(u64, u64),
-        )| Fault {
-            file: file.clone(),
-            column: column.clone(),
-            reason,
-            count: *count,
-            first_row: *first_row,
-        };
+        let fault =
+            |((file, column, reason), counted): (&(String, String, &'static str), &Counted)| {
+                Fault {
+                    file: file.clone(),
+                    column: column.clone(),
+                    reason,
+                    count: counted.count,
+                    first_row: counted.first_row,
+                    first: counted.first.clone(),
+                }
+            };
         Report {
             read: state.read,
             accepted: state.read - state.rejected,

@@ -6,17 +6,20 @@ use std::io::BufReader;
 use std::io::Read;
 use std::path::Path;
 
-use csv::ByteRecord;
 use encoding_rs::Decoder;
+use encoding_rs::DecoderResult;
 use encoding_rs::Encoding;
 use encoding_rs::UTF_8;
 
 use crate::data::Converted;
 use crate::data::DataFile;
 use crate::data::Wanted;
-use crate::data::convert::Cell;
+use crate::data::cell::Fault;
+use crate::data::cell::Reading;
 use crate::data::convert::Column;
-use crate::data::convert::Reading;
+use crate::data::records;
+use crate::data::records::Broken;
+use crate::data::records::Rows;
 use crate::data::scan::Raw;
 use crate::data::scan::RawBatches;
 use crate::data::scan::RawRows;
@@ -29,15 +32,15 @@ pub fn header(
     separator: u8,
     encoding: &'static Encoding,
 ) -> Result<Vec<String>, String> {
-    let reader = reader(path, separator, encoding);
-    let mut reader = reader.map_err(|_| "cannot be read".to_owned())?;
-    let header = reader.byte_headers().map_err(|_| "has no readable header".to_owned())?;
+    let mut reader = reader(path, separator, encoding).map_err(|_| "cannot be read".to_owned())?;
+    let header = reader.header().map_err(|_| "has no readable header".to_owned())?;
+    let Some(header) = header else { return Ok(Vec::new()) };
     let mut names = Vec::new();
-    for name in header {
-        let name = std::str::from_utf8(name).map_err(|_| {
+    for at in 0..header.width(0) {
+        let name = std::str::from_utf8(header.cell(0, at).unwrap_or_default()).map_err(|_| {
             "its header is not UTF-8: say `encoding = \"windows-1252\"` in tamis.toml".to_owned()
         })?;
-        names.push(name.trim_start_matches('\u{FEFF}').trim().to_owned());
+        names.push(name.trim().to_owned());
     }
     Ok(names)
 }
@@ -48,39 +51,59 @@ fn reader(
     path: &Path,
     separator: u8,
     encoding: &'static Encoding,
-) -> std::io::Result<csv::Reader<Bytes>> {
-    let file = BufReader::with_capacity(1 << 18, disk::open(path)?);
+) -> std::io::Result<records::Reader<Bytes>> {
+    let file = disk::open(path)?;
     let bytes: Bytes = if encoding == UTF_8 {
         Box::new(file)
     } else {
-        Box::new(Decoded { file, decoder: encoding.new_decoder(), ready: Vec::new(), at: 0 })
+        let file = BufReader::with_capacity(1 << 18, file);
+        let decoder = Some(encoding.new_decoder());
+        Box::new(Decoded { file, decoder, ready: Vec::new(), at: 0 })
     };
-    let mut builder = csv::ReaderBuilder::new();
-    let builder = builder.flexible(true).delimiter(separator).buffer_capacity(1 << 18);
-    Ok(builder.from_reader(bytes))
+    Ok(records::Reader::new(bytes, separator))
 }
 
-/// A file as UTF-8.
+/// A file as UTF-8. Bytes that mean nothing in its encoding become one that means nothing in
+/// UTF-8: the cell cannot be read, as one in a file of UTF-8 cannot.
 struct Decoded {
     file: BufReader<File>,
-    decoder: Decoder,
+    /// `None` when everything is decoded.
+    decoder: Option<Decoder>,
     ready: Vec<u8>,
     at: usize,
+}
+
+const UNREADABLE: u8 = 0xFF;
+
+impl Decoded {
+    /// Decodes the next portion.
+    fn decode(&mut self) -> std::io::Result<()> {
+        self.ready.clear();
+        self.at = 0;
+        let Some(decoder) = &mut self.decoder else { return Ok(()) };
+        let input = self.file.fill_buf()?;
+        let last = input.is_empty();
+        self.ready.resize(input.len() * 3 + 16, 0);
+        let (found, read, written) =
+            decoder.decode_to_utf8_without_replacement(input, &mut self.ready, last);
+        self.ready.truncate(written);
+        self.file.consume(read);
+        match found {
+            DecoderResult::Malformed(..) => self.ready.push(UNREADABLE),
+            DecoderResult::InputEmpty if last => self.decoder = None,
+            DecoderResult::InputEmpty | DecoderResult::OutputFull => {}
+        }
+        Ok(())
+    }
 }
 
 impl Read for Decoded {
     fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
         while self.at == self.ready.len() {
-            let input = self.file.fill_buf()?;
-            let (length, last) = (input.len(), input.is_empty());
-            self.ready.resize(length * 3 + 16, 0);
-            let (_, read, written, _) = self.decoder.decode_to_utf8(input, &mut self.ready, last);
-            self.file.consume(read);
-            self.ready.truncate(written);
-            self.at = 0;
-            if last && written == 0 {
+            if self.decoder.is_none() {
                 return Ok(0);
             }
+            self.decode()?;
         }
         let length = out.len().min(self.ready.len() - self.at);
         out[..length].copy_from_slice(&self.ready[self.at..self.at + length]);
@@ -101,7 +124,9 @@ pub fn rows(path: &Path, bytes: u64) -> u64 {
 }
 
 pub fn read(file: &DataFile, batch_size: usize) -> Result<RawBatches, Trouble> {
-    let reader = reader(&file.path, file.separator, file.encoding).map_err(|_| broken(file))?;
+    let broken = |_| broken(file);
+    let mut reader = reader(&file.path, file.separator, file.encoding).map_err(broken)?;
+    reader.header().map_err(|_| self::broken(file))?;
     let file = file.clone();
     Ok(Box::new(Records { reader, file, batch_size, next_row: 1 }))
 }
@@ -110,8 +135,13 @@ fn broken(file: &DataFile) -> Trouble {
     Trouble::data(format!("{}: cannot be read further", file.shown)).help("check the file")
 }
 
+fn too_long(file: &DataFile, line: u64) -> Trouble {
+    let message = format!("{}:{line}: more than 4 MiB without an end of the row", file.shown);
+    Trouble::data(message).help("check that the file is a CSV, and its ends of lines and quotes")
+}
+
 struct Records {
-    reader: csv::Reader<Bytes>,
+    reader: records::Reader<Bytes>,
     file: DataFile,
     batch_size: usize,
     next_row: u64,
@@ -121,38 +151,28 @@ impl Iterator for Records {
     type Item = Result<Raw, Trouble>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut records: Vec<ByteRecord> = Vec::new();
-        while records.len() < self.batch_size {
-            let mut record = ByteRecord::new();
-            match self.reader.read_byte_record(&mut record) {
-                Ok(true) => records.push(record),
-                Ok(false) => break,
-                Err(_) => return Some(Err(broken(&self.file))),
-            }
-        }
-        if records.is_empty() {
-            return None;
-        }
+        let rows = match self.reader.rows(self.batch_size) {
+            Ok(rows) if rows.is_empty() => return None,
+            Ok(rows) => rows,
+            Err(Broken::Unreadable) => return Some(Err(broken(&self.file))),
+            Err(Broken::TooLong(line)) => return Some(Err(too_long(&self.file, line))),
+        };
         let first = self.next_row;
-        self.next_row += records.len() as u64;
-        Some(Ok(Raw { first, around: None, rows: RawRows::Text(records) }))
+        self.next_row += rows.len() as u64;
+        Some(Ok(Raw { first, around: None, rows: RawRows::Text(rows) }))
     }
 }
 
 /// The wanted columns of some records, and which records have not as many cells as the header.
-pub fn columns(
-    file: &DataFile,
-    fields: &[Wanted],
-    records: &[ByteRecord],
-) -> (Vec<Converted>, Vec<bool>) {
+pub fn columns(file: &DataFile, fields: &[Wanted], rows: &Rows) -> (Vec<Converted>, Vec<bool>) {
     let width = file.header.len();
-    let ragged: Vec<bool> = records.iter().map(|it| it.len() != width).collect();
+    let ragged: Vec<bool> = (0..rows.len()).map(|it| rows.width(it) != width).collect();
     let convert = |(field, place): (&Wanted, &Option<usize>)| {
-        let cell = |row: usize| match place.and_then(|it| records[row].get(it)) {
+        let cell = |row: usize| match place.and_then(|it| rows.cell(row, it)) {
             Some(bytes) if !ragged[row] => std::str::from_utf8(bytes).map(Some).map_err(|_| ()),
             Some(_) | None => Ok(None),
         };
-        column(records.len(), &field.reading, cell)
+        column(rows.len(), &field.reading, cell)
     };
     let columns = fields.iter().zip(&file.places).map(convert).collect();
     (columns, ragged)
@@ -167,20 +187,18 @@ pub fn column<'a>(
     let mut column = Column::new(&reading.ty);
     let mut faults = Vec::new();
     for row in 0..rows {
-        let found = match cell(row) {
+        let fault = match cell(row) {
             Ok(Some(text)) => column.read(text, reading),
             Ok(None) => {
                 column.missing();
-                Cell::Missing
+                None
             }
             Err(()) => {
                 column.missing();
-                Cell::NotReadable
+                Some(Fault::NotReadable)
             }
         };
-        if matches!(found, Cell::NotReadable | Cell::OutOfRange) {
-            faults.push((row, found));
-        }
+        faults.extend(fault.map(|it| (row, it)));
     }
     Converted { array: column.finish(), faults }
 }

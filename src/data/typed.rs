@@ -7,6 +7,7 @@ use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::array::BooleanArray;
 use arrow::array::Decimal128Array;
+use arrow::array::Int64Array;
 use arrow::array::StringArray;
 use arrow::compute::CastOptions;
 use arrow::compute::cast;
@@ -18,14 +19,18 @@ use arrow::datatypes::Float64Type;
 use arrow::datatypes::Int64Type;
 use arrow::datatypes::TimeUnit;
 use arrow::datatypes::TimestampMicrosecondType;
-use arrow::datatypes::TimestampNanosecondType;
 use unicode_normalization::is_nfc;
 
-use crate::data::convert::Reading;
+use crate::data::Converted;
+use crate::data::cell::Fault;
+use crate::data::cell::Held;
+use crate::data::cell::Reading;
+use crate::data::convert::Column;
 use crate::data::convert::data_type;
 use crate::schema::Type;
 use crate::value::Decimal;
 use crate::value::calendar;
+use crate::value::country;
 
 const DAYS: std::ops::RangeInclusive<i32> = calendar::FIRST_DAY..=calendar::LAST_DAY;
 const DAY: i64 = 86_400_000_000;
@@ -52,13 +57,8 @@ pub fn converted(column: &ArrayRef, reading: &Reading) -> Option<ArrayRef> {
         (Type::Truth, it) if it.is_integer() => truths(column),
         (Type::Whole, it) if it.is_integer() => whole(column),
         (Type::Number(it), _) => numbers(column, reading, it.scale),
-        (Type::Date, DataType::Date32) => days(column.clone()),
-        (Type::Date, DataType::Timestamp(..)) => dates(column),
-        (Type::DateTime, DataType::Date32) => {
-            let days = days(column.clone())?;
-            exactly(&days, &data_type(&reading.ty))
-        }
-        (Type::DateTime, DataType::Timestamp(..)) => microseconds(column),
+        (Type::Date, DataType::Date32) => days(column),
+        (Type::DateTime, DataType::Timestamp(TimeUnit::Microsecond, _)) => instants(column),
         _ => None,
     }
 }
@@ -82,37 +82,79 @@ fn truths(column: &ArrayRef) -> Option<ArrayRef> {
     Some(Arc::new(BooleanArray::from_iter(numbers.iter().map(|it| it.map(|it| it == 1)))))
 }
 
-fn days(column: ArrayRef) -> Option<ArrayRef> {
+fn days(column: &ArrayRef) -> Option<ArrayRef> {
     let days = column.as_primitive_opt::<Date32Type>()?;
-    days.iter().flatten().all(|it| DAYS.contains(&it)).then_some(column)
+    days.iter().flatten().all(|it| DAYS.contains(&it)).then(|| column.clone())
 }
 
-fn microseconds(column: &ArrayRef) -> Option<ArrayRef> {
-    let DataType::Timestamp(unit, zone) = column.data_type() else { return None };
-    let mut column = column.clone();
-    if zone.is_some() {
-        column = exactly(&column, &DataType::Timestamp(*unit, None))?;
-    }
-    if let Some(it) = column.as_primitive_opt::<TimestampNanosecondType>()
-        && it.iter().flatten().any(|it| it % 1000 != 0)
-    {
-        return None;
-    }
-    let res = exactly(&column, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
+fn instants(column: &ArrayRef) -> Option<ArrayRef> {
     let first = i64::from(*DAYS.start()) * DAY;
     let last = (i64::from(*DAYS.end()) + 1) * DAY;
-    let all = res.as_primitive_opt::<TimestampMicrosecondType>()?;
-    all.iter().flatten().all(|it| first <= it && it < last).then_some(res)
+    let all = column.as_primitive_opt::<TimestampMicrosecondType>()?;
+    let fits = all.iter().flatten().all(|it| first <= it && it < last);
+    fits.then(|| Arc::new(all.clone().with_timezone_opt(None::<Arc<str>>)) as ArrayRef)
 }
 
-/// Instants that are all midnight.
-fn dates(column: &ArrayRef) -> Option<ArrayRef> {
-    let instants = microseconds(column)?;
-    let all = instants.as_primitive_opt::<TimestampMicrosecondType>()?;
-    if all.iter().flatten().any(|it| it % DAY != 0) {
+/// Days and instants as days or microseconds: a day is that of the instant in UTC, and parts of a
+/// microsecond are cut. `None` for other columns.
+pub fn moments(column: &ArrayRef, reading: &Reading) -> Option<Converted> {
+    let of_days = matches!(reading.ty, Type::Date);
+    if !of_days && !matches!(reading.ty, Type::DateTime) {
         return None;
     }
-    exactly(&instants, &DataType::Date32)
+    let (numbers, unit) = counted(column)?;
+    let mut held = Column::new(&reading.ty);
+    let mut faults = Vec::new();
+    for (row, number) in numbers.iter().enumerate() {
+        let Some(number) = number else {
+            held.missing();
+            continue;
+        };
+        let (day, rest) = (number.div_euclid(unit), number.rem_euclid(unit));
+        let day = i32::try_from(day).ok().filter(|it| DAYS.contains(it));
+        let part = i128::from(rest) * i128::from(DAY) / i128::from(unit);
+        let part = i64::try_from(part).unwrap_or(0);
+        match day {
+            Some(day) if is_null(day, part, reading) => held.missing(),
+            Some(day) if of_days => held.append(Held::Date(day)),
+            Some(day) => held.append(Held::DateTime(i64::from(day) * DAY + part)),
+            None => {
+                held.missing();
+                faults.push((row, Fault::OutOfRange));
+            }
+        }
+    }
+    Some(Converted { array: held.finish(), faults })
+}
+
+/// Whether a moment is written like one of the words for *missing*.
+fn is_null(day: i32, part: i64, reading: &Reading) -> bool {
+    if reading.nulls.is_empty() {
+        return false;
+    }
+    let time = calendar::time_text(i64::from(day) * DAY + part);
+    let with_seconds = format!("{time}:00");
+    let written = [time.as_str(), with_seconds.as_str()];
+    let is_day = |it: &str| part == 0 && it == calendar::date_text(day);
+    reading
+        .nulls
+        .iter()
+        .any(|it| is_day(it) || written.contains(&it.replacen(' ', "T", 1).as_str()))
+}
+
+/// Days or instants as numbers, and how many of them are a day.
+fn counted(column: &ArrayRef) -> Option<(Int64Array, i64)> {
+    let unit = match column.data_type() {
+        DataType::Date32 => 1,
+        DataType::Date64 => 86_400_000,
+        DataType::Timestamp(TimeUnit::Second, _) => 86_400,
+        DataType::Timestamp(TimeUnit::Millisecond, _) => 86_400_000,
+        DataType::Timestamp(TimeUnit::Microsecond, _) => DAY,
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => 86_400_000_000_000,
+        _ => return None,
+    };
+    let numbers = exactly(column, &DataType::Int64)?;
+    Some((numbers.as_primitive_opt::<Int64Type>()?.clone(), unit))
 }
 
 /// A fraction by which integers of one scale become those of another.
@@ -227,20 +269,22 @@ fn texts(column: &ArrayRef, reading: &Reading) -> Option<ArrayRef> {
     };
     let all: &StringArray = column.as_string::<i32>();
     let nulls = |it: &str| reading.nulls.iter().any(|null| null == it);
-    let tidy = |it: &str| is_tidy(it, &reading.ty) && !nulls(it);
+    let tidy = |it: &str| is_tidy(it, reading) && !nulls(it);
     all.iter().flatten().all(tidy).then_some(column)
 }
 
-fn is_tidy(text: &str, ty: &Type) -> bool {
+fn is_tidy(text: &str, reading: &Reading) -> bool {
     if text.is_empty() || text.trim().len() != text.len() {
         return false;
     }
     let bytes = text.as_bytes();
-    match ty {
-        Type::Code(_) => bytes.iter().all(|it| it.is_ascii_digit() || it.is_ascii_uppercase()),
-        Type::Country | Type::Currency => {
-            bytes.iter().all(|it| it.is_ascii() && !it.is_ascii_lowercase())
+    match &reading.ty {
+        Type::Code(_) => {
+            let plain = bytes.iter().all(|it| it.is_ascii_digit() || it.is_ascii_uppercase());
+            plain && reading.is_level(bytes.len())
         }
+        Type::Country => country::is_country(text),
+        Type::Currency => country::is_currency(text),
         Type::Choice(choice) => choice.rank(text).is_some(),
         _ => text.is_ascii() || is_nfc(text),
     }

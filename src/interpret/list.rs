@@ -8,7 +8,6 @@ use crate::schema::Group;
 use crate::schema::Type;
 use crate::value::Reason;
 use crate::value::Value;
-use crate::value::text;
 use crate::value::text::Form;
 
 /// The value in force at the date; without a date the only one.
@@ -48,10 +47,6 @@ pub fn in_group(group: &Group, country: &Value, date: Option<Value>) -> Value {
     Value::Truth(member)
 }
 
-fn in_force(list: &List, day: Option<i32>) -> impl Iterator<Item = &ListRow> {
-    list.rows.iter().filter(move |it| day.is_none_or(|day| covers(it.from, it.to, day)))
-}
-
 /// Whether an entry in force has this key, or a key that begins it.
 pub fn in_list(
     list: &List,
@@ -64,7 +59,7 @@ pub fn in_list(
         return key.clone();
     }
     match day(date) {
-        Ok(day) => Value::Truth(entries(list, key, form, matching, day).next().is_some()),
+        Ok(day) => Value::Truth(!entries(list, key, form, matching, day).is_empty()),
         Err(missing) => missing,
     }
 }
@@ -76,30 +71,11 @@ pub fn entries<'a>(
     form: Form,
     matching: Matching,
     day: Option<i32>,
-) -> impl Iterator<Item = &'a ListRow> {
-    let column = list.key[0];
-    let form = form.max(list.columns[column].ty.form());
-    in_force(list, day).filter(move |row| match matching {
-        Matching::Exact => same(key, &row.values[column], form),
-        Matching::Prefix => begins(key, &row.values[column], form),
-    })
-}
-
-fn same(key: &Value, entry: &Value, form: Form) -> bool {
-    match (key, entry) {
-        (Value::Text(a), Value::Text(b)) => text::form(a, form) == text::form(b, form),
-        _ => match (key.as_decimal(), entry.as_decimal()) {
-            (Some(a), Some(b)) => a == b,
-            _ => key == entry,
-        },
-    }
-}
-
-fn begins(key: &Value, entry: &Value, form: Form) -> bool {
-    match (key, entry) {
-        (Value::Text(a), Value::Text(b)) => text::form(a, form).starts_with(&text::form(b, form)),
-        _ => same(key, entry, form),
-    }
+) -> Vec<&'a ListRow> {
+    let index = list.index_of_first(form);
+    let found = index.of_values(std::slice::from_ref(key), matching == Matching::Prefix);
+    let rows = found.into_iter().flatten().filter_map(|it| list.rows.get(*it as usize));
+    rows.filter(|it| it.is_in_force(day)).collect()
 }
 
 /// The column of the entry in force for the keys; the longest prefix of the last key.
@@ -127,21 +103,12 @@ pub fn entry<'a>(
     types: &[Type],
     day: Option<i32>,
 ) -> Option<&'a ListRow> {
-    let last = keys.len() - 1;
-    let matches = |row: &&ListRow| {
-        keys.iter().zip(&list.key).zip(types).enumerate().all(|(at, ((key, entry), ty))| {
-            let form = ty.form().max(list.columns[*entry].ty.form());
-            let entry = &row.values[*entry];
-            if list.prefix && at == last {
-                begins(key, entry, form)
-            } else {
-                same(key, entry, form)
-            }
-        })
+    let forms: Vec<Form> = types.iter().map(Type::form).collect();
+    let index = list.index_of_key(&forms);
+    let found = index.of_values(keys, list.prefix);
+    let in_force = |entries: &[u32]| {
+        let rows = entries.iter().rev().filter_map(|it| list.rows.get(*it as usize));
+        rows.into_iter().find(|it| it.is_in_force(day))
     };
-    let length = |row: &&ListRow| match &row.values[list.key[last]] {
-        Value::Text(it) if list.prefix => it.len(),
-        _ => 0,
-    };
-    in_force(list, day).filter(matches).max_by_key(length)
+    found.into_iter().find_map(in_force)
 }

@@ -38,7 +38,7 @@ pub struct Context<'a> {
     pub schema: Arc<Schema>,
     pub derived: &'a [Derived],
     /// Loaded already, with the names the rules use.
-    pub lists: Vec<List>,
+    pub lists: Vec<Arc<List>>,
 }
 
 /// Every rule block of `files`, typed.
@@ -77,7 +77,7 @@ pub struct Lowering<'a> {
     pub(in crate::ir) sources: &'a Sources,
     pub(in crate::ir) schema: Arc<Schema>,
     pub(in crate::ir) derived: BTreeMap<(RecordId, &'a str), &'a Derived>,
-    pub(in crate::ir) lists: Vec<List>,
+    pub(in crate::ir) lists: Vec<Arc<List>>,
     pub(in crate::ir) parameters: Vec<Parameter>,
     pub(in crate::ir) defines: BTreeMap<&'a str, &'a ast::Block>,
     pub(in crate::ir) profiles: BTreeMap<&'a str, &'a ast::Block>,

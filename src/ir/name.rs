@@ -391,8 +391,21 @@ impl Lowering<'_> {
             return self.error(span);
         };
         let date = if self.lists[list].dated { self.acceptance(scope, span) } else { None };
+        self.looked_up(list);
         let ty = self.lists[list].columns[column].ty.clone();
         Arc::new(Expr { kind: Kind::Lookup(Lookup { list, keys, column, date }), ty, span })
+    }
+
+    /// Who looks entries up needs each key once: what repeats one is said, once a list.
+    pub(in crate::ir) fn looked_up(&mut self, list: usize) {
+        if self.lists[list].repeated.is_empty() {
+            return;
+        }
+        let repeated = std::mem::take(&mut Arc::make_mut(&mut self.lists[list]).repeated);
+        for (span, message) in repeated {
+            let it = Diagnostic::new(Code::T9004, span, message);
+            self.push(it.help("keep one of the entries, or part their dates"));
+        }
     }
 
     fn lookup_keys(

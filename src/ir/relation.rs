@@ -251,6 +251,7 @@ impl Lowering<'_> {
         };
         let date = if self.lists[list].dated { self.acceptance(scope, span) } else { None };
         let ty = self.lists[list].columns[column].ty.clone();
+        self.looked_up(list);
         let lookup = Lookup { list, keys: vec![from.clone()], column, date };
         let node = |kind, ty| Arc::new(Expr { kind, ty, span });
         let rate = node(Kind::Lookup(lookup), ty.clone());

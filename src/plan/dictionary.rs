@@ -61,7 +61,8 @@ impl Tests {
             | What::Rank(..)
             | What::Part(..)
             | What::PartOf(..)
-            | What::Listed { .. } => it.others.push(at),
+            | What::Grouped(_)
+            | What::Entry { .. } => it.others.push(at),
         }
         self.all.push(test);
         at

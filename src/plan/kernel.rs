@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::hash::Hasher;
 use std::sync::Arc;
 
+use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::array::BooleanArray;
@@ -20,13 +21,13 @@ use datafusion::logical_expr::Volatility;
 use crate::ir::Arithmetic;
 use crate::ir::Comparison;
 use crate::ir::Function;
-use crate::ir::List;
-use crate::ir::ListRow;
+use crate::ir::Index;
 use crate::ir::Matching;
 use crate::ir::Parameter;
 use crate::ir::TextTest;
 use crate::plan::cell::MISSING;
 use crate::plan::cell::Shape;
+use crate::plan::listed::Listed;
 use crate::schema::Group;
 use crate::schema::Type;
 use crate::value::Decimal;
@@ -51,7 +52,7 @@ pub enum Op {
     Guard,
     AtDigits(u32),
     Lookup {
-        list: Arc<List>,
+        list: Listed,
         column: usize,
     },
     Compare(Comparison),
@@ -60,7 +61,7 @@ pub enum Op {
     Under(Arc<[Arc<str>]>),
     InGroup(Arc<Group>),
     InList {
-        list: Arc<List>,
+        list: Listed,
         matching: Matching,
     },
     TextTest(TextTest),
@@ -101,6 +102,7 @@ pub struct Kernel {
     pub(in crate::plan) arguments: Vec<Shape>,
     pub(in crate::plan) result: Shape,
     signature: Signature,
+    pub(in crate::plan) index: Option<Arc<Index>>,
 }
 
 impl Kernel {
@@ -113,7 +115,8 @@ impl Kernel {
         } else {
             Signature::exact(types, Volatility::Immutable)
         };
-        Kernel { name, op, arguments, result, signature }
+        let index = op.index(&arguments);
+        Kernel { name, op, arguments, result, signature, index }
     }
 }
 
@@ -151,6 +154,9 @@ impl ScalarUDFImpl for Kernel {
         if let Some(array) = self.on_text(&arrays, rows) {
             return Ok(ColumnarValue::Array(array));
         }
+        if let Some(array) = self.on_keys(&arrays, rows) {
+            return Ok(ColumnarValue::Array(array));
+        }
         if let Some(array) = self.on_columns(&arrays) {
             return Ok(ColumnarValue::Array(array));
         }
@@ -183,14 +189,14 @@ impl Kernel {
             _ => return None,
         };
         let texts = arrays[0].as_string::<i32>();
-        let cells = (0..rows).map(|at| match arrow::array::Array::is_null(texts, at) {
+        let cells = (0..rows).map(|at| match texts.is_null(at) {
             true => None,
             false => Some(test(texts.value(at))),
         });
         Some(Arc::new(cells.collect::<BooleanArray>()))
     }
 
-    fn form(&self, at: usize) -> Form {
+    pub(in crate::plan) fn form(&self, at: usize) -> Form {
         self.arguments.get(at).map_or(Form::Exact, |it| it.ty.form())
     }
 
@@ -218,7 +224,7 @@ impl Kernel {
                     None => MISSING,
                 }
             }),
-            Op::Lookup { list, column } => self.lookup(list, *column, row),
+            Op::Lookup { list, column } => self.lookup(&list.0, *column, row),
             Op::Compare(op) => self.compare(*op, &row[0], &row[1]),
             Op::Member(words) => on(&row[0], |it| {
                 let it = text::form(it, self.form(0));
@@ -232,7 +238,7 @@ impl Kernel {
                 Value::Truth(prefixes.iter().any(|prefix| it.starts_with(&**prefix)))
             }),
             Op::InGroup(group) => in_group(group, row),
-            Op::InList { list, matching } => self.in_list(list, *matching, row),
+            Op::InList { list, matching } => self.in_list(&list.0, *matching, row),
             Op::TextTest(op) => self.text_test(*op, &row[0], &row[1]),
         }
     }
@@ -268,63 +274,12 @@ impl Kernel {
             TextTest::Contains => a.contains(&b),
         })
     }
-
-    /// The arguments are the key and, for a dated list, the acceptance date.
-    fn in_list(&self, list: &List, matching: Matching, row: &[Value]) -> Value {
-        let key = list.key[0];
-        let form = self.form(0).max(list.columns[key].ty.form());
-        let tested = formed(&row[0], form);
-        let found = list.rows.iter().filter(|it| in_force(it, row.get(1))).any(|it| {
-            let entry = formed(&it.values[key], form);
-            match (matching, &tested, &entry) {
-                (Matching::Prefix, Value::Text(a), Value::Text(b)) => a.starts_with(&**b),
-                _ => compare(&tested, &entry) == Some(Ordering::Equal),
-            }
-        });
-        Value::Truth(found)
-    }
-
-    fn lookup(&self, list: &List, column: usize, row: &[Value]) -> Value {
-        let keys = list.key.len();
-        let mut best: Option<(usize, &ListRow)> = None;
-        for entry in list.rows.iter().filter(|it| in_force(it, row.get(keys))) {
-            let mut length = Some(0);
-            for (at, key) in list.key.iter().enumerate() {
-                let form = self.form(at).max(list.columns[*key].ty.form());
-                let (tested, held) = (formed(&row[at], form), formed(&entry.values[*key], form));
-                let fits = match (&tested, &held) {
-                    (Value::Text(a), Value::Text(b)) if list.prefix && at + 1 == keys => {
-                        a.starts_with(&**b).then_some(b.len())
-                    }
-                    _ => (compare(&tested, &held) == Some(Ordering::Equal)).then_some(0),
-                };
-                length = length.zip(fits).map(|(_, it)| it);
-            }
-            if let Some(length) = length
-                && best.is_none_or(|it| it.0 <= length)
-            {
-                best = Some((length, entry));
-            }
-        }
-        best.map_or(MISSING, |(_, it)| it.values[column].clone())
-    }
 }
 
 fn on(value: &Value, then: impl Fn(&str) -> Value) -> Value {
     match value {
         Value::Text(it) => then(it),
         _ => MISSING,
-    }
-}
-
-fn formed(value: &Value, form: Form) -> Value {
-    on_or(value, |it| Value::text(&text::form(it, form)))
-}
-
-fn on_or(value: &Value, then: impl Fn(&str) -> Value) -> Value {
-    match value {
-        Value::Text(it) => then(it),
-        other => other.clone(),
     }
 }
 
@@ -461,11 +416,6 @@ fn call(function: Function, row: &[Value]) -> Option<Value> {
             _ => return None,
         },
     })
-}
-
-fn in_force(entry: &ListRow, date: Option<&Value>) -> bool {
-    let Some(Value::Date(day)) = date else { return true };
-    entry.from.is_none_or(|it| it <= *day) && entry.to.is_none_or(|it| *day <= it)
 }
 
 fn in_group(group: &Group, row: &[Value]) -> Value {

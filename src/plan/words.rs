@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ir::Comparison;
+use crate::ir::Index;
 use crate::ir::List;
 use crate::ir::Matching;
 use crate::ir::TextTest;
+use crate::plan::listed::Listed;
 use crate::plan::number;
 use crate::schema::Choice;
 use crate::schema::Group;
 use crate::value::Value;
-use crate::value::text;
 use crate::value::text::Form;
 
 /// First and last days, both included, sorted and apart.
@@ -55,10 +56,15 @@ pub enum What {
     Part(TextTest, String),
     /// The text is a part of the literal.
     PartOf(TextTest, String),
-    Listed {
-        entries: BTreeMap<String, Spans>,
+    /// A member of a group, on these days.
+    Grouped(BTreeMap<String, Spans>),
+    /// The key of an entry of a list.
+    Entry {
+        list: Listed,
+        index: Arc<Index>,
         /// Entries are prefixes of the value.
         prefix: bool,
+        day: Day,
     },
 }
 
@@ -76,13 +82,14 @@ impl WordTest {
             },
             What::Part(op, other) => yes(part(*op, word, other)),
             What::PartOf(op, other) => yes(part(*op, other, word)),
-            What::Listed { entries, prefix: false } => match entries.get(word) {
+            What::Grouped(entries) => match entries.get(word) {
                 Some(spans) => within(spans.clone()),
                 None => Answer::No,
             },
-            What::Listed { entries, prefix: true } => {
-                let found = prefixes(word).filter_map(|it| entries.get(it));
-                within(found.flatten().copied().collect())
+            What::Entry { list, index, prefix, day } => {
+                let found = index.of_word(word, *prefix);
+                let rows = found.into_iter().flatten().map(|it| &list.0.rows[*it as usize]);
+                within(rows.filter_map(|it| span(*day, it.from, it.to)).collect())
             }
         }
     }
@@ -149,18 +156,12 @@ pub fn in_group(group: &Group, day: Day) -> What {
             entries.entry(it.country.clone()).or_default().push(span);
         }
     }
-    What::Listed { entries, prefix: false }
+    What::Grouped(entries)
 }
 
-pub fn in_list(list: &List, matching: Matching, day: Day, form: Form) -> What {
-    let column = list.key.first().copied().unwrap_or(0);
-    let mut entries: BTreeMap<String, Spans> = BTreeMap::new();
-    for it in &list.rows {
-        if let (Value::Text(word), Some(span)) = (&it.values[column], span(day, it.from, it.to)) {
-            entries.entry(text::form(word, form)).or_default().push(span);
-        }
-    }
-    What::Listed { entries, prefix: matching == Matching::Prefix }
+pub fn in_list(list: &Arc<List>, matching: Matching, day: Day, form: Form) -> What {
+    let index = list.index_of_first(form);
+    What::Entry { list: Listed(list.clone()), index, prefix: matching == Matching::Prefix, day }
 }
 
 /// The entries of a list whose key is a number or a date, by value.

@@ -81,7 +81,8 @@ pub fn shape(set: &RuleSet, cases: &[CaseId]) -> Shape {
     };
     shape.fields(first, test.level);
     for (list, rows) in &first.lists {
-        shape.set.lists[*list].rows.clone_from(rows);
+        let it = shape.set.lists[*list].with_rows(rows.clone());
+        shape.set.lists[*list] = Arc::new(it);
     }
     for (at, value) in &first.parameters {
         let Parameter { name, ty, .. } = shape.set.parameters[*at].clone();

@@ -1,6 +1,6 @@
 //! Dates and times of the calendar, from 1900-01-01 to 2199-12-31, as days and microseconds.
 
-use jiff::ToSpan;
+use jiff::Span;
 use jiff::civil::Date;
 use jiff::civil::DateTime;
 use jiff::civil::Weekday;
@@ -24,7 +24,8 @@ pub fn days(date: Date) -> Option<i32> {
 }
 
 pub fn to_date(days: i32) -> Date {
-    EPOCH.checked_add(days.days()).unwrap_or(EPOCH)
+    let span = Span::new().try_days(days);
+    span.and_then(|it| EPOCH.checked_add(it)).unwrap_or(EPOCH)
 }
 
 /// Microseconds since 1970-01-01T00:00 of a time in UTC, when in range.
@@ -45,7 +46,10 @@ fn in_range(days: i64) -> Option<i32> {
 pub fn add_to_date(days: i32, duration: Duration) -> Option<i32> {
     match duration {
         Duration::Days(n) => in_range(i64::from(days) + i64::from(n)),
-        Duration::Months(n) => self::days(to_date(days).checked_add(n.months()).ok()?),
+        Duration::Months(n) => {
+            let months = Span::new().try_months(n).ok()?;
+            self::days(to_date(days).checked_add(months).ok()?)
+        }
         Duration::Time(_) => None,
     }
 }

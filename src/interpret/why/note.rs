@@ -295,7 +295,7 @@ impl Bench<'_> {
         let list = &self.set.lists[it.list];
         let found = |day| {
             let all = list::entries(list, &key, it.key.ty.form(), it.matching, day);
-            all.max_by_key(|it| it.to.unwrap_or(i32::MAX))
+            all.into_iter().max_by_key(|it| it.to.unwrap_or(i32::MAX))
         };
         let name = list.name.to_string();
         Some(match found(day) {

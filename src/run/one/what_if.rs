@@ -6,7 +6,7 @@ use arrow::datatypes::Field as Column;
 use arrow::datatypes::Schema as Columns;
 use arrow::record_batch::RecordBatch;
 
-use crate::data::convert::Reading;
+use crate::data::cell::Reading;
 use crate::data::convert::data_type;
 use crate::data::text;
 use crate::diagnostic::did_you_mean;
@@ -104,7 +104,7 @@ fn read(schema: &Schema, id: FieldId, text: &str) -> Option<Value> {
     };
     let bare = text.strip_suffix(unit.as_str()).filter(|_| !unit.is_empty()).unwrap_or(text);
     let bare = bare.trim();
-    let reading = Reading::new(field);
+    let reading = Reading::new(schema, &field.ty, field.unit.as_deref());
     let column = text::column(1, &reading, |_| Ok(Some(bare)));
     if !column.faults.is_empty() {
         return None;

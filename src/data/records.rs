@@ -1,0 +1,357 @@
+//! A CSV as records, quotes followed to their ends: none that is stray may swallow lines.
+
+use std::io::Read;
+
+/// Longer records are no records: a quote that is never closed, or no lines at all.
+const LONGEST: usize = 1 << 22;
+const PORTION: usize = 1 << 18;
+/// Records that are handed over together hold no more than about so many bytes.
+const BATCH_BYTES: usize = 1 << 25;
+/// No UTF-8: a cell with it cannot be read.
+const UNREADABLE: u8 = 0xFF;
+
+/// Some records, their cells in one place.
+#[derive(Debug, Default)]
+pub struct Rows {
+    bytes: Vec<u8>,
+    /// Where each cell begins and ends.
+    cells: Vec<(usize, usize)>,
+    rows: Vec<Row>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    /// Where its cells end.
+    end: usize,
+    /// The line that it begins in, from 1.
+    line: u64,
+}
+
+impl Rows {
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn first_cell(&self, row: usize) -> usize {
+        row.checked_sub(1).map_or(0, |it| self.rows[it].end)
+    }
+
+    /// How many cells a record has.
+    pub fn width(&self, row: usize) -> usize {
+        self.rows[row].end - self.first_cell(row)
+    }
+
+    /// The line of the file that a record begins in, from 1.
+    pub fn line(&self, row: usize) -> u64 {
+        self.rows[row].line
+    }
+
+    pub fn cell(&self, row: usize, at: usize) -> Option<&[u8]> {
+        if self.width(row) <= at {
+            return None;
+        }
+        let (begin, end) = self.cells[self.first_cell(row) + at];
+        self.bytes.get(begin..end)
+    }
+}
+
+/// Why records end before the file does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// Reading failed.
+    Unreadable,
+    /// A record of more than `LONGEST` bytes begins in this line.
+    TooLong(u64),
+}
+
+/// Reads records one after the other.
+pub struct Reader<R> {
+    input: R,
+    separator: u8,
+    /// Cells of a record, once the header is known.
+    width: Option<usize>,
+    buffer: Vec<u8>,
+    /// The part of the buffer that is still to be read.
+    begin: usize,
+    end: usize,
+    is_whole: bool,
+    line: u64,
+}
+
+/// What was found at the beginning of some bytes.
+enum Found {
+    /// A record of so many bytes with its line end.
+    Record(usize),
+    /// More bytes are needed to say.
+    More,
+    /// A quoted cell does not end as one.
+    Stray,
+}
+
+impl<R: Read> Reader<R> {
+    pub fn new(input: R, separator: u8) -> Reader<R> {
+        let buffer = Vec::new();
+        let width = None;
+        Reader { input, separator, width, buffer, begin: 0, end: 0, is_whole: false, line: 1 }
+    }
+
+    /// The cells of the first record; records after it that have not as many are ragged. A mark of
+    /// UTF-8 before it is skipped.
+    pub fn header(&mut self) -> Result<Option<Rows>, Broken> {
+        while self.end - self.begin < 3 && !self.is_whole {
+            self.fill()?;
+        }
+        if self.buffer[self.begin..self.end].starts_with("\u{FEFF}".as_bytes()) {
+            self.begin += 3;
+        }
+        let mut rows = Rows::default();
+        if !self.next(&mut rows)? {
+            return Ok(None);
+        }
+        self.width = Some(rows.width(0));
+        Ok(Some(rows))
+    }
+
+    /// At most `most` records, fewer where they are long; none at the end.
+    pub fn rows(&mut self, most: usize) -> Result<Rows, Broken> {
+        let mut rows = Rows::default();
+        while rows.len() < most && rows.bytes.len() < BATCH_BYTES && self.next(&mut rows)? {}
+        Ok(rows)
+    }
+
+    /// Appends the next record, unless there is none.
+    fn next(&mut self, rows: &mut Rows) -> Result<bool, Broken> {
+        self.skip_blank()?;
+        loop {
+            let bytes = &self.buffer[self.begin..self.end];
+            if bytes.is_empty() && self.is_whole {
+                return Ok(false);
+            }
+            let (cells, held) = (rows.cells.len(), rows.bytes.len());
+            let found = record(bytes, self.separator, self.is_whole, rows);
+            let found = match found {
+                Found::Record(length) if self.is_doubtful(&bytes[..length], rows, cells) => {
+                    Found::Stray
+                }
+                other => other,
+            };
+            let length = match found {
+                Found::Record(length) => length,
+                Found::More if bytes.len() < LONGEST => {
+                    rows.cells.truncate(cells);
+                    rows.bytes.truncate(held);
+                    self.fill()?;
+                    continue;
+                }
+                Found::More | Found::Stray => {
+                    rows.cells.truncate(cells);
+                    rows.bytes.truncate(held);
+                    let Some(length) = line_length(bytes, self.is_whole) else {
+                        if LONGEST <= bytes.len() {
+                            return Err(Broken::TooLong(self.line));
+                        }
+                        self.fill()?;
+                        continue;
+                    };
+                    line(&bytes[..length], self.separator, rows);
+                    length
+                }
+            };
+            rows.rows.push(Row { end: rows.cells.len(), line: self.line });
+            self.line += lines(&bytes[..length]);
+            self.begin += length;
+            return Ok(true);
+        }
+    }
+
+    /// Whether a record of several lines is rather one that a stray quote made of them: it has not
+    /// as many cells as the header, or a cell has all the separators of the lines in it.
+    fn is_doubtful(&self, bytes: &[u8], rows: &Rows, first: usize) -> bool {
+        let Some(width) = self.width else { return false };
+        if lines(bytes) <= 1 {
+            return false;
+        }
+        if rows.cells.len() - first != width {
+            return true;
+        }
+        rows.cells[first..].iter().any(|(begin, end)| {
+            let cell = &rows.bytes[*begin..*end];
+            let count = |wanted: u8| cell.iter().filter(|it| **it == wanted).count();
+            let all = (width - 1) * count(b'\n');
+            6 <= all && count(self.separator) == all
+        })
+    }
+
+    /// Empty lines are no records.
+    fn skip_blank(&mut self) -> Result<(), Broken> {
+        loop {
+            while let Some(byte) = self.buffer[self.begin..self.end].first() {
+                match byte {
+                    b'\n' => self.line += 1,
+                    b'\r' => {}
+                    _ => return Ok(()),
+                }
+                self.begin += 1;
+            }
+            if self.is_whole {
+                return Ok(());
+            }
+            self.fill()?;
+        }
+    }
+
+    /// Reads on, what is still to be read moved to the front.
+    fn fill(&mut self) -> Result<(), Broken> {
+        self.buffer.copy_within(self.begin..self.end, 0);
+        self.end -= self.begin;
+        self.begin = 0;
+        let room = self.end.max(PORTION) + PORTION;
+        if self.buffer.len() < room {
+            self.buffer.resize(room, 0);
+        }
+        let read = loop {
+            match self.input.read(&mut self.buffer[self.end..]) {
+                Err(it) if it.kind() == std::io::ErrorKind::Interrupted => {}
+                other => break other.map_err(|_| Broken::Unreadable)?,
+            }
+        };
+        self.end += read;
+        self.is_whole = read == 0;
+        Ok(())
+    }
+}
+
+fn is_end(byte: u8) -> bool {
+    byte == b'\n' || byte == b'\r'
+}
+
+/// How many lines end in some bytes; the last needs no end.
+fn lines(bytes: &[u8]) -> u64 {
+    let ends = bytes.iter().filter(|it| **it == b'\n').count() as u64;
+    let open = bytes.last().is_some_and(|it| *it != b'\n');
+    ends + u64::from(open && !bytes.ends_with(b"\r"))
+}
+
+/// The length of the first line with its end; `None` when that is not there yet.
+fn line_length(bytes: &[u8], is_whole: bool) -> Option<usize> {
+    let Some(end) = bytes.iter().position(|it| is_end(*it)) else {
+        return is_whole.then_some(bytes.len());
+    };
+    end_length(&bytes[end..], is_whole).map(|it| end + it)
+}
+
+/// The length of a line end, of which a line feed may be still to come.
+fn end_length(bytes: &[u8], is_whole: bool) -> Option<usize> {
+    match bytes {
+        [b'\r', b'\n', ..] => Some(2),
+        [b'\r'] if !is_whole => None,
+        [] => is_whole.then_some(0),
+        _ => Some(1),
+    }
+}
+
+/// The first record of some bytes; its cells are appended.
+fn record(bytes: &[u8], separator: u8, is_whole: bool, rows: &mut Rows) -> Found {
+    let mut at = 0;
+    loop {
+        let end = if bytes.get(at) == Some(&b'"') {
+            let begin = rows.bytes.len();
+            match quoted(&bytes[at..], rows) {
+                Quoted::Ends(length) => at += length,
+                Quoted::Open if is_whole => return Found::Stray,
+                Quoted::Open => return Found::More,
+            }
+            rows.cells.push((begin, rows.bytes.len()));
+            match bytes.get(at) {
+                None if !is_whole => return Found::More,
+                None => at,
+                Some(it) if *it == separator || is_end(*it) => at,
+                Some(_) => return Found::Stray,
+            }
+        } else {
+            let rest = &bytes[at..];
+            let length = rest.iter().position(|it| *it == separator || is_end(*it));
+            let Some(length) = length.or(is_whole.then_some(rest.len())) else {
+                return Found::More;
+            };
+            let begin = rows.bytes.len();
+            rows.bytes.extend_from_slice(&rest[..length]);
+            rows.cells.push((begin, rows.bytes.len()));
+            at + length
+        };
+        at = end;
+        if bytes.get(at) == Some(&separator) {
+            at += 1;
+            if at == bytes.len() && !is_whole {
+                return Found::More;
+            }
+            continue;
+        }
+        return match end_length(&bytes[at..], is_whole) {
+            Some(length) => Found::Record(at + length),
+            None => Found::More,
+        };
+    }
+}
+
+enum Quoted {
+    /// After so many bytes, both quotes included.
+    Ends(usize),
+    Open,
+}
+
+/// The text of a quoted cell, two quotes for one.
+fn quoted(bytes: &[u8], rows: &mut Rows) -> Quoted {
+    let mut at = 1;
+    loop {
+        let rest = &bytes[at..];
+        let Some(length) = rest.iter().position(|it| *it == b'"') else { return Quoted::Open };
+        rows.bytes.extend_from_slice(&rest[..length]);
+        at += length + 1;
+        if bytes.get(at) != Some(&b'"') {
+            return Quoted::Ends(at);
+        }
+        rows.bytes.push(b'"');
+        at += 1;
+    }
+}
+
+/// A line with a stray quote: the cell that it begins ends at the next separator, and cannot be
+/// read.
+fn line(bytes: &[u8], separator: u8, rows: &mut Rows) {
+    let end = bytes.iter().position(|it| is_end(*it)).unwrap_or(bytes.len());
+    let bytes = &bytes[..end];
+    let mut at = 0;
+    loop {
+        let begin = rows.bytes.len();
+        let rest = &bytes[at..];
+        let closed = match rest.first() {
+            Some(b'"') => match quoted(rest, rows) {
+                Quoted::Ends(length) => {
+                    Some(length).filter(|it| rest.get(*it).is_none_or(|after| *after == separator))
+                }
+                Quoted::Open => None,
+            },
+            Some(_) | None => None,
+        };
+        let length = closed.unwrap_or_else(|| {
+            rows.bytes.truncate(begin);
+            let length = rest.iter().position(|it| *it == separator).unwrap_or(rest.len());
+            rows.bytes.extend_from_slice(&rest[..length]);
+            if rest.first() == Some(&b'"') {
+                rows.bytes.push(UNREADABLE);
+            }
+            length
+        });
+        rows.cells.push((begin, rows.bytes.len()));
+        at += length;
+        if at == bytes.len() {
+            return;
+        }
+        at += 1;
+    }
+}
