@@ -3,8 +3,9 @@
 //! - [`secret::Secrets::of`] looks up the keys of the draws; `recorded` is what a manifest may say.
 //! - [`finding`] makes a [`Found`] of a rule and a row, for callers that judge rows themselves.
 //! - [`alone`] decides on one declaration, without its neighbours: no capacity, nobody together.
-//! - [`among::settle`] then looks at all declarations: capacity, and those that go together. It is
-//!   the only step that does, and the order of the declarations does not matter to it.
+//! - [`among::Among`] then looks at all declarations: capacity, and those that go together. It is
+//!   the only step that does; those who wait are sorted on disk, and nobody else is kept.
+//! - [`count::Counted`] counts decisions for the summary.
 //! - [`words`] says a decision in a sentence, its steps one by one, and the reason in a word.
 //!
 //! The steps, always in this order: exemptions, score, route, channel of a rule, undecided, draw;
@@ -12,8 +13,12 @@
 //! but for capacity, which never displaces what is mandatory.
 
 pub mod among;
+pub mod count;
 pub mod operand;
+mod outcome;
+mod queue;
 pub mod secret;
+mod waiting;
 pub mod words;
 
 use std::sync::Arc;
@@ -120,16 +125,6 @@ pub enum By {
     Undecided(usize),
     /// A place in `draws`.
     Draw(usize),
-    /// Found a place of this capacity; its rank in line, from 1.
-    Place { capacity: usize, rank: u32 },
-    /// Found a place that is kept for draws.
-    Kept { capacity: usize, rank: u32 },
-    /// Found none.
-    Full { capacity: usize, rank: u32 },
-    /// So many of the same value stand before it.
-    Most { capacity: usize, rank: u32 },
-    /// With a declaration of this key.
-    Together(Vec<String>),
 }
 
 /// How a declaration stands in line for a capacity.
@@ -223,9 +218,6 @@ pub fn alone(
     asked.undecided(&mut it);
     asked.draw(&mut it, secrets);
     it.claims = asked.claims(it.channel);
-    // A run holds millions of them.
-    it.steps.shrink_to_fit();
-    it.draws.shrink_to_fit();
     Some(it)
 }
 

@@ -26,7 +26,6 @@ use crate::run::Engine;
 use crate::run::Input;
 use crate::run::Options;
 use crate::run::cases;
-use crate::run::decisions;
 use crate::run::lines;
 use crate::run::lines::COLUMNS;
 use crate::run::lines::Lines;
@@ -233,18 +232,23 @@ impl Project {
         let (set, rules) = run::decide::prepared(set, &rules);
         let input = Input::of(files);
         let opened = run::open(&set, &rules, &input, None, true).map_err(|it| it.to_string())?;
-        let done = opened.decide(&set, &secrets, None, &options(by));
-        let (_, all) = done.map_err(|it| it.to_string())?;
-        let schema = decisions::schema(&set, policy);
-        let batch = decisions::batch(&set, policy, &schema, &all).map_err(|it| it.to_string())?;
-        let row = |row: usize| {
-            let given = schema.fields().iter().zip(batch.columns()).filter_map(|(field, it)| {
-                let it = it.as_string::<i32>();
-                it.is_valid(row).then(|| (field.name().clone(), it.value(row).to_owned()))
-            });
-            given.collect()
+        let mut all = Vec::new();
+        let mut receive = |batch: &RecordBatch| {
+            let schema = batch.schema();
+            let row = |row: usize| -> Decided {
+                let given =
+                    schema.fields().iter().zip(batch.columns()).filter_map(|(field, it)| {
+                        let it = it.as_string::<i32>();
+                        it.is_valid(row).then(|| (field.name().clone(), it.value(row).to_owned()))
+                    });
+                given.collect()
+            };
+            all.extend((0..batch.num_rows()).map(row));
+            Ok(())
         };
-        Ok((0..batch.num_rows()).map(row).collect())
+        let done = opened.decide(&set, &secrets, None, Some(&mut receive), &options(by));
+        done.map_err(|it| it.to_string())?;
+        Ok(all)
     }
 
     /// As `run`, of a data set of the project or of files as its only data set says.

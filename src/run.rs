@@ -1,6 +1,7 @@
 //! A rule set over a data set: outcomes by the engine, evidence by the interpreter, lines in order.
 
 pub mod besides;
+pub mod carried;
 pub mod cases;
 pub mod decide;
 pub mod decisions;
@@ -13,6 +14,7 @@ pub mod one;
 pub mod pace;
 pub mod past;
 pub mod replay;
+pub mod sink;
 pub mod source;
 pub mod tested;
 pub mod verify;
@@ -40,9 +42,8 @@ use crate::ir::RuleSet;
 use crate::project::consulted::Consulted;
 use crate::project::consulted::Kind;
 use crate::run::besides::Besides;
-use crate::run::lines::Line;
-use crate::run::lines::Lines;
 use crate::run::pace::Pace;
+use crate::run::sink::Sink;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::trouble::Trouble;
@@ -65,6 +66,21 @@ pub struct Options {
     pub shares: Option<u64>,
     /// How far it is.
     pub pace: Arc<Pace>,
+}
+
+/// Lines and what decisions need take this part of the memory at most, until they are on disk.
+const FOUND: usize = 4;
+
+impl Options {
+    /// What may be held while something is put in order, in bytes.
+    pub fn room(&self) -> Option<usize> {
+        self.memory_limit.map(|it| it / FOUND)
+    }
+
+    /// The folder for what does not fit.
+    pub fn place(&self) -> PathBuf {
+        self.spill.clone().unwrap_or_else(std::env::temp_dir)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -287,8 +303,13 @@ impl Opened {
         out: Option<Receiver>,
         options: &Options,
     ) -> Result<Done, Trouble> {
-        let Some(out) = out else { return self.whole_lines(set, None, options) };
-        self.whole_lines(set, Some(&mut |it| out(&lines::seen(it)?)), options)
+        let (done, found) = self.judged(set, out.is_some(), options)?;
+        if let (Some(out), Some(found)) = (out, found) {
+            for batch in found.sorted()?.0 {
+                out(&lines::seen(&batch?)?)?;
+            }
+        }
+        Ok(done)
     }
 
     /// Errors: a file of data that is no longer as it was before it was read.
@@ -296,30 +317,30 @@ impl Opened {
         self.read.iter().try_for_each(Consulted::unchanged)
     }
 
-    /// The same, with the columns of lines that no reader sees.
-    fn whole_lines(
+    /// The same, with what was found where it was put.
+    fn judged(
         &self,
         set: &RuleSet,
-        out: Option<Receiver>,
+        with_lines: bool,
         options: &Options,
-    ) -> Result<Done, Trouble> {
-        let done = self.judged_lines(set, out, options);
+    ) -> Result<(Done, Option<Sink>), Trouble> {
+        let found = self.judged_rows(set, with_lines, options);
         // Whatever was found in files that change means nothing, faults included.
         self.unchanged()?;
-        done
+        found
     }
 
-    fn judged_lines(
+    fn judged_rows(
         &self,
         set: &RuleSet,
-        out: Option<Receiver>,
+        with_lines: bool,
         options: &Options,
-    ) -> Result<Done, Trouble> {
+    ) -> Result<(Done, Option<Sink>), Trouble> {
         self.table.prepare()?;
         self.count_around(options)?;
-        let counts = match options.engine {
-            Engine::DataFusion => engine::run(set, self, out, options)?,
-            Engine::Interpreter => interpreted(set, self, out, options)?,
+        let (counts, found) = match options.engine {
+            Engine::DataFusion => engine::run(set, self, with_lines, options)?,
+            Engine::Interpreter => interpreted(set, self, with_lines, options)?,
         };
         let mut report = self.table.tally.report();
         if let Some(outer) = &self.outer {
@@ -327,7 +348,7 @@ impl Opened {
         }
         enough(&report, options.max_rejected)?;
         let report = self.with_besides(set, report, options)?;
-        Ok(Done { rows: report.read, report, counts })
+        Ok((Done { rows: report.read, report, counts }, found))
     }
 }
 
@@ -379,11 +400,12 @@ pub fn fields_in<'a>(all: impl Iterator<Item = &'a crate::ir::E>) -> Vec<FieldId
 fn interpreted(
     set: &RuleSet,
     opened: &Opened,
-    out: Option<Receiver>,
+    with_lines: bool,
     options: &Options,
-) -> Result<Vec<(u64, u64)>, Trouble> {
+) -> Result<(Vec<(u64, u64)>, Option<Sink>), Trouble> {
     let mut outer = BTreeMap::new();
-    let mut judge = Judge::new(set, opened.inner, out.is_some());
+    let sink = with_lines.then(|| Sink::new(set, opened.inner, options, 1));
+    let mut judge = Judge { set, sink, counts: vec![(0, 0); set.rules.len()] };
     let levels = opened.levels(set);
     let own: Option<Arc<Table>> = opened.outer.as_ref().map(|it| Arc::new(it.again()));
     options.pace.enter("evaluating", opened.table.rows(), &opened.table.tally);
@@ -431,29 +453,16 @@ fn interpreted(
             judge.row(rules, &row)?;
         }
     }
-    let Judge { lines, found, counts, .. } = judge;
-    if let Some(out) = out {
-        let all = arrow::compute::concat_batches(lines.schema(), &found)
-            .map_err(|_| Trouble::bug("lines do not fit together"))?;
-        out(&lines.sorted(&all)?)?;
-    }
-    Ok(counts)
+    Ok((judge.counts, judge.sink))
 }
 
 struct Judge<'a> {
     set: &'a RuleSet,
-    lines: Lines,
-    with_lines: bool,
-    found: Vec<RecordBatch>,
+    sink: Option<Sink>,
     counts: Vec<(u64, u64)>,
 }
 
 impl Judge<'_> {
-    fn new(set: &RuleSet, inner: RecordId, with_lines: bool) -> Judge<'_> {
-        let counts = vec![(0, 0); set.rules.len()];
-        Judge { set, lines: Lines::new(set, inner), with_lines, found: Vec::new(), counts }
-    }
-
     fn row(&mut self, rules: &[RuleId], row: &interpret::Row) -> Result<(), Trouble> {
         let mut answered = Vec::new();
         for rule in rules {
@@ -465,11 +474,10 @@ impl Judge<'_> {
             }
             answered.push(*rule);
         }
-        if self.with_lines && !answered.is_empty() {
-            let lines = answered.into_iter().map(|rule| Line { row, rule });
-            self.found.push(self.lines.batch(lines)?);
+        match &mut self.sink {
+            Some(sink) if !answered.is_empty() => sink.add_row(row, answered),
+            Some(_) | None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -142,8 +142,12 @@ impl Asked<'_> {
         let receive: run::Receiver = &mut |batch| again.add(batch, None);
         let (done, decisions) = match self.secrets {
             Some(secrets) => {
-                let (done, all) = self.opened.decide(self.set, secrets, Some(receive), &options)?;
-                (done, self.decisions(&all)?)
+                let mut all = Said::new(What::Decisions);
+                let decided: run::Receiver = &mut |batch| all.add(batch, None);
+                let (receive, decided) = (Some(receive), Some(decided));
+                let (done, _) =
+                    self.opened.decide(self.set, secrets, receive, decided, &options)?;
+                (done, Some(all))
             }
             None => (self.opened.run(self.set, Some(receive), &options)?, None),
         };
@@ -189,8 +193,7 @@ impl Asked<'_> {
     fn decisions(&self, all: &[Decision]) -> Result<Option<Said>, Trouble> {
         let Some(policy) = &self.set.policy else { return Ok(None) };
         let mut again = Said::new(What::Decisions);
-        let schema = decisions::schema(self.set, policy);
-        again.add(&decisions::batch(self.set, policy, &schema, all)?, None)?;
+        again.add(&decisions::batch(self.set, policy, all)?, None)?;
         Ok(Some(again))
     }
 }

@@ -1,6 +1,7 @@
 //! `tamis run` and `tamis plan`
 
 pub mod amount;
+mod evaluate;
 pub mod planned;
 pub mod recorded;
 
@@ -13,14 +14,15 @@ use crate::cli::Context;
 use crate::cli::check;
 use crate::cli::output;
 use crate::cli::output::Output;
-use crate::cli::progress::Progress;
+use crate::cli::run::evaluate::evaluate;
 use crate::cli::scope;
 use crate::cli::scope::Scope;
 use crate::data::manifest::Manifest;
-use crate::decide::Decision;
+use crate::decide::count::Counted;
 use crate::decide::secret::Secrets;
 use crate::diagnostic;
 use crate::disk::place;
+use crate::disk::place::Place;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::ir::Status;
@@ -37,10 +39,7 @@ use crate::run::Done;
 use crate::run::Engine;
 use crate::run::Opened;
 use crate::run::Options;
-use crate::run::Receiver;
 use crate::run::decisions;
-use crate::run::lines;
-use crate::run::lines::Lines;
 use crate::run::write;
 use crate::run::write::Writer;
 use crate::trouble::Exit;
@@ -213,28 +212,42 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
         history: &it.history,
         rule: &it.rule,
     };
-    let (done, written, decisions) = match folder {
-        Some(folder) => recorded::evaluate(&asked, folder, &options, context)?,
-        None => asked.evaluate(out.as_deref(), &options, context)?,
-    };
-    let shown = |it: &PathBuf| it.display().to_string();
-    let mut counted = None;
-    if let Some(policy) = &set.policy {
-        if let Some(path) = &it.decisions {
-            decisions::write(path, &whole, policy, &decisions)?;
-        }
-        let keys = Secrets::recorded(policy)?;
-        let of_all = decided::count(&whole, policy, &decisions, keys);
-        let recorded = folder.map(|it| it.join(recorded::DECISIONS));
-        counted = Some((of_all, it.decisions.clone().or(recorded).as_ref().map(shown)));
+    let mut decided = Vec::new();
+    if let (Some(path), Some(policy)) = (&it.decisions, &set.policy) {
+        decided.push(Writer::create(path, &decisions::schema(&whole, policy), usize::MAX)?);
     }
+    let (done, written, counted) = match folder {
+        Some(folder) => recorded::evaluate(&asked, folder, &mut decided, &options, context)?,
+        None => {
+            let beside = out.as_ref().or(it.decisions.as_ref());
+            let spill = match beside.map(|it| Place::of(it)).transpose()? {
+                Some(Place::File(it)) => Some(write::folder(&it).to_path_buf()),
+                Some(Place::Stream(_) | Place::Stdout) | None => None,
+            };
+            let options = Options { spill, ..options.clone() };
+            asked.evaluate(out.as_deref(), &mut decided, &options, context)?
+        }
+    };
+    for it in decided {
+        it.finish()?;
+    }
+    let shown = |it: &PathBuf| it.display().to_string();
+    let decided = match (&set.policy, counted) {
+        (Some(policy), Some(counted)) => {
+            let recorded = folder.map(|it| it.join(recorded::DECISIONS));
+            let keys = Secrets::recorded(policy)?;
+            let of_all = decided::decided(policy, &counted, keys);
+            Some((of_all, it.decisions.clone().or(recorded).as_ref().map(shown)))
+        }
+        _ => None,
+    };
     let summary = Summary {
         set,
         done: &done,
         rules,
         out: out.as_ref().map(shown),
         written,
-        decided: counted,
+        decided,
         time: started.elapsed(),
     };
     for Output { format, file } in &outputs {
@@ -289,11 +302,13 @@ impl Asked<'_> {
     fn evaluate(
         &self,
         out: Option<&Path>,
+        decided: &mut [Writer],
         options: &Options,
         context: &Context,
-    ) -> Result<(Done, u64, Vec<Decision>), Trouble> {
+    ) -> Result<(Done, u64, Option<Counted>), Trouble> {
         let out = (out, self.limit);
-        evaluate(self.whole, self.opened, out, self.secrets, options, context)
+        let policy = self.secrets.map(|it| (it, decided));
+        evaluate(self.whole, self.opened, out, policy, options, context)
     }
 }
 
@@ -321,34 +336,6 @@ pub fn in_effect(scope: &Scope, context: &Context) -> Vec<RuleId> {
         context.terminal.note(&message);
     }
     rules
-}
-
-/// Lines go to the file of `out`, at most so many; it is there whole when this ends well, and else
-/// as it was before.
-fn evaluate(
-    set: &RuleSet,
-    opened: &Opened,
-    (out, limit): (Option<&Path>, usize),
-    secrets: Option<&Secrets>,
-    options: &Options,
-    context: &Context,
-) -> Result<(Done, u64, Vec<Decision>), Trouble> {
-    let pace = options.pace.clone();
-    let _progress = Progress::start(context, move || pace.step());
-    let judge = |out: Option<Receiver>, options: &Options| match secrets {
-        Some(secrets) => opened.decide(set, secrets, out, options),
-        None => Ok((opened.run(set, out, options)?, Vec::new())),
-    };
-    let Some(out) = out else {
-        let (done, decisions) = judge(None, options)?;
-        return Ok((done, 0, decisions));
-    };
-    let schema = lines::seen_schema(&Lines::new(set, opened.inner));
-    let mut writer = Writer::create(out, &schema, limit)?;
-    let spill = options.spill.clone().unwrap_or_else(|| write::folder(out).to_path_buf());
-    let options = Options { spill: Some(spill), ..options.clone() };
-    let (done, decisions) = judge(Some(&mut |it| writer.write(it)), &options)?;
-    Ok((done, writer.finish()?, decisions))
 }
 
 /// `out = "hits.parquet"` of `[run]`, or a folder.
@@ -460,7 +447,8 @@ pub fn table_of(
     let rules = in_effect(scope, context);
     let opened = run::open(set, &rules, &input, None, true)?;
     let to = (Some(out), usize::MAX);
-    let (done, written, _) = evaluate(set, &opened, to, None, &usual(), context)?;
+    let options = Options { spill: Some(write::folder(out).to_path_buf()), ..usual() };
+    let (done, written, _) = evaluate(set, &opened, to, None, &options, context)?;
     let summary = Summary {
         set,
         done: &done,

@@ -1,186 +1,321 @@
 //! The one step that looks across declarations: places in line, and those that go together.
+//!
+//! Who waits is sorted by line, each line walked once from its first place, and what becomes of
+//! everybody sorted back into the order of keys: never all of them are in memory.
 
-use std::cmp::Ordering;
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::decide::By;
+use arrow::array::AsArray;
+use arrow::array::RecordBatch;
+use arrow::datatypes::UInt32Type;
+use arrow::datatypes::UInt64Type;
+
 use crate::decide::Decision;
-use crate::decide::Step;
+use crate::decide::count::Used;
+use crate::decide::outcome::Outcomes;
+use crate::decide::outcome::Standing;
+use crate::decide::queue;
+use crate::decide::queue::Queue;
+use crate::decide::waiting::Waiting;
 use crate::ir::Policy;
 use crate::ir::policy::Capacity;
-use crate::ir::policy::ChannelId;
-use crate::value::Value;
+use crate::sort::merge::Merge;
+use crate::trouble::Trouble;
 
-/// Settles what [`crate::decide::alone`] left open. What it says of a declaration does not depend
-/// on the order of `all`.
-pub fn settle(policy: &Policy, all: &mut [Decision]) {
-    for (at, capacity) in policy.capacities.iter().enumerate() {
-        for line in lines(at, capacity, all) {
-            places(at, capacity, &line, all);
+/// Takes declarations in the order of their keys.
+pub struct Among<'a> {
+    policy: &'a Policy,
+    /// By capacity.
+    lines: Vec<Queue>,
+    /// Of those who were drawn, where places are kept for them; in the order of the draw.
+    drawn: Vec<Queue>,
+    together: Queue,
+    outcomes: Outcomes<'a>,
+    used: Vec<Used>,
+}
+
+impl<'a> Among<'a> {
+    /// Of declarations with so many keys; nothing where the policy looks at each alone.
+    pub fn new(
+        policy: &'a Policy,
+        keys: usize,
+        room: Option<usize>,
+        place: &Path,
+    ) -> Option<Among<'a>> {
+        if policy.capacities.is_empty() && policy.together.is_empty() {
+            return None;
+        }
+        let count = 2 * policy.capacities.len() + 2;
+        let room = (room.map(|it| it / count), PathBuf::from(place));
+        let each = policy.capacities.iter().enumerate();
+        Some(Among {
+            policy,
+            lines: each.clone().map(|it| Queue::line(it.0, it.1, keys, &room)).collect(),
+            drawn: each.map(|it| Queue::drawn(it.0, it.1, keys, &room)).collect(),
+            together: Queue::together(policy.together.len(), keys, &room),
+            outcomes: Outcomes::new(policy, &room),
+            used: vec![Used::default(); policy.capacities.len()],
+        })
+    }
+
+    /// Its number is its place in the order of keys.
+    ///
+    /// Errors: a disk that refuses.
+    pub fn add(&mut self, number: u64, it: &Decision) -> Result<(), Trouble> {
+        if it.claims.is_empty() && it.together.is_none() {
+            return Ok(());
+        }
+        self.wait(Waiting::new(number, it), 0)
+    }
+
+    /// It stands in the next line for its channel, or waits for those it goes with.
+    fn wait(&mut self, it: Waiting, from: usize) -> Result<(), Trouble> {
+        let rest = self.policy.capacities.iter().enumerate().skip(from);
+        let mut next = rest.filter(|line| line.1.channel == it.channel);
+        match next.next() {
+            Some((at, capacity)) if at < it.claims.len() => {
+                if 0 < capacity.kept && !is_mandatory(&it, capacity) && is_drawn(&it, capacity) {
+                    self.drawn[at].push(it.clone())?;
+                }
+                self.lines[at].push(it)
+            }
+            Some(_) | None if it.together.is_some() => self.together.push(it),
+            Some(_) | None => Ok(()),
         }
     }
-    if !policy.together.is_empty() {
-        together(all);
+
+    /// What becomes of whom, in the order of their numbers, and how far capacities were used.
+    ///
+    /// Errors: a disk that refuses.
+    pub fn settle(mut self) -> Result<(Merge, Vec<Used>), Trouble> {
+        for at in 0..self.policy.capacities.len() {
+            self.line(at)?;
+        }
+        self.groups()?;
+        Ok((self.outcomes.sorted()?, self.used))
+    }
+
+    /// Walks all lines of one capacity.
+    fn line(&mut self, at: usize) -> Result<(), Trouble> {
+        let (lines, drawn) = (self.lines[at].sorted()?, self.drawn[at].sorted()?);
+        let mut drawn = Drawn { rows: drawn, batch: None, row: 0 };
+        let capacity = &self.policy.capacities[at];
+        let mut line: Option<Line> = None;
+        for batch in lines {
+            let batch = batch?;
+            for row in 0..batch.num_rows() {
+                let it = queue::waiting(&batch, row)?;
+                let group = &it.claims[at].group;
+                if line.as_ref().is_none_or(|it| it.group != *group) {
+                    self.close(at, line.take());
+                    line = Some(Line::new(capacity, group.clone()));
+                }
+                let Some(line) = &mut line else { continue };
+                self.place(at, it, line, &mut drawn)?;
+            }
+        }
+        self.close(at, line);
+        Ok(())
+    }
+
+    fn close(&mut self, at: usize, line: Option<Line>) {
+        let Some(line) = line else { return };
+        let used = &mut self.used[at];
+        used.lines += 1;
+        used.full += u64::from(0 < line.displaced);
+        used.longest = used.longest.max(line.placed);
+        used.placed += line.placed;
+        used.displaced += line.displaced;
+    }
+
+    /// Who finds a place, and who goes on to the channel of the overflow.
+    fn place(
+        &mut self,
+        at: usize,
+        mut it: Waiting,
+        line: &mut Line,
+        drawn: &mut Drawn,
+    ) -> Result<(), Trouble> {
+        let capacity = &self.policy.capacities[at];
+        let most = it.claims[at].most.clone();
+        line.rank = line.rank.saturating_add(1);
+        let standing = if is_mandatory(&it, capacity) {
+            // They come first and count; only they can exceed the capacity.
+            line.take(most.as_ref());
+            Standing::Place
+        } else if line.keep(at, capacity, drawn)?.contains(&it.number) {
+            Standing::Kept
+        } else if line.enough(most.as_ref(), capacity) {
+            Standing::Most
+        } else if line.free == 0 {
+            Standing::Full
+        } else {
+            line.take(most.as_ref());
+            Standing::Place
+        };
+        match standing {
+            Standing::Place | Standing::Kept => line.placed += 1,
+            Standing::Most | Standing::Full => {
+                line.displaced += 1;
+                let to = it.mandatory.map_or(capacity.overflow, |it| it.max(capacity.overflow));
+                it.channel = to;
+            }
+        }
+        self.outcomes.in_line(at, &mut it, line.rank, standing)?;
+        self.wait(it, at + 1)
+    }
+
+    /// All of a group take the strictest channel of any of them; they need no place of their own.
+    fn groups(&mut self) -> Result<(), Trouble> {
+        let mut first: Option<Waiting> = None;
+        for batch in self.together.sorted()? {
+            let batch = batch?;
+            for row in 0..batch.num_rows() {
+                let mut it = queue::waiting(&batch, row)?;
+                match &first {
+                    Some(first) if first.together == it.together => {
+                        if it.channel < first.channel {
+                            it.channel = first.channel;
+                            self.outcomes.together(&mut it, &first.keys)?;
+                        }
+                    }
+                    Some(_) | None => first = Some(it),
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-/// Who stands in line for the same places, first in line first.
-fn lines(at: usize, capacity: &Capacity, all: &[Decision]) -> Vec<Vec<usize>> {
-    let mut lines: BTreeMap<&[Option<Arc<str>>], Vec<usize>> = BTreeMap::new();
-    for (place, it) in all.iter().enumerate() {
-        if it.channel == capacity.channel
-            && let Some(claim) = it.claims.get(at)
-        {
-            lines.entry(&claim.group).or_default().push(place);
-        }
-    }
-    let mut res: Vec<Vec<usize>> = lines.into_values().collect();
-    for line in &mut res {
-        line.sort_by(|a, b| before(at, capacity, &all[*a], &all[*b]));
-    }
-    res
-}
-
-fn is_mandatory(it: &Decision, capacity: &Capacity) -> bool {
+fn is_mandatory(it: &Waiting, capacity: &Capacity) -> bool {
     Some(capacity.channel) <= it.mandatory
 }
 
-/// Mandatory ones first, then by the order of the capacity, then by the keyed hash.
-fn before(at: usize, capacity: &Capacity, a: &Decision, b: &Decision) -> Ordering {
-    let rank = |it: &Decision| Reverse(is_mandatory(it, capacity));
-    let by_order = || {
-        let pairs = a.claims[at].order.iter().zip(&b.claims[at].order);
-        pairs.map(|(a, b)| larger(a, b)).find(|it| it.is_ne()).unwrap_or(Ordering::Equal)
-    };
-    let last = || (a.hash, &a.keys).cmp(&(b.hash, &b.keys));
-    rank(a).cmp(&rank(b)).then_with(by_order).then_with(last)
+/// Drawn into this channel.
+fn is_drawn(it: &Waiting, capacity: &Capacity) -> bool {
+    it.drawn.contains(&capacity.channel)
 }
 
-/// The larger first, missing last.
-fn larger(a: &Value, b: &Value) -> Ordering {
-    match (a.is_missing(), b.is_missing()) {
-        (true, true) => Ordering::Equal,
-        (true, false) => Ordering::Greater,
-        (false, true) => Ordering::Less,
-        (false, false) => match (a.as_decimal(), b.as_decimal()) {
-            (Some(a), Some(b)) => b.cmp(&a),
-            _ => b.cmp(a),
-        },
+/// A line that is being walked.
+struct Line {
+    group: Vec<Option<Arc<str>>>,
+    rank: u32,
+    free: u32,
+    /// How many of one value have a place already.
+    taken: BTreeMap<Arc<str>, u32>,
+    /// Who has one of the places that are kept; known when the mandatory ones are placed.
+    kept: Option<BTreeSet<u64>>,
+    placed: u64,
+    displaced: u64,
+}
+
+impl Line {
+    fn new(capacity: &Capacity, group: Vec<Option<Arc<str>>>) -> Line {
+        Line {
+            group,
+            rank: 0,
+            free: capacity.places,
+            taken: BTreeMap::new(),
+            kept: None,
+            placed: 0,
+            displaced: 0,
+        }
     }
-}
 
-/// How many of one value have a place already.
-#[derive(Default)]
-struct Taken(BTreeMap<Arc<str>, u32>);
-
-impl Taken {
-    fn add(&mut self, it: Option<&Arc<str>>) {
-        if let Some(it) = it {
-            *self.0.entry(it.clone()).or_default() += 1;
+    fn take(&mut self, most: Option<&Arc<str>>) {
+        self.free = self.free.saturating_sub(1);
+        if let Some(it) = most {
+            *self.taken.entry(it.clone()).or_default() += 1;
         }
     }
 
     /// Whether there are as many as there may be. A missing value is like no other.
-    fn enough(&self, it: Option<&Arc<str>>, most: u32) -> bool {
-        it.and_then(|it| self.0.get(it)).is_some_and(|count| most <= *count)
+    fn enough(&self, it: Option<&Arc<str>>, capacity: &Capacity) -> bool {
+        let most = capacity.most.as_ref().map_or(u32::MAX, |it| it.0);
+        it.and_then(|it| self.taken.get(it)).is_some_and(|count| most <= *count)
     }
-}
 
-/// How a place was found.
-#[derive(Clone, Copy)]
-enum Found {
-    InLine,
-    Kept,
-}
-
-/// Who finds a place, and who goes on to the channel of the overflow.
-fn places(at: usize, capacity: &Capacity, line: &[usize], all: &mut [Decision]) {
-    let most = capacity.most.as_ref().map_or(u32::MAX, |it| it.0);
-    let mut taken = Taken::default();
-    let mut free = capacity.places;
-    let mut placed: Vec<Option<Found>> = vec![None; line.len()];
-    let value = |it: &Decision| it.claims[at].most.clone();
-    for (rank, place) in line.iter().enumerate() {
-        if is_mandatory(&all[*place], capacity) {
-            // They come first and count; only they can exceed the capacity.
-            placed[rank] = Some(Found::InLine);
-            free = free.saturating_sub(1);
-            taken.add(value(&all[*place]).as_ref());
-        }
-    }
-    let share = u64::from(capacity.places) * u64::from(capacity.kept);
-    let kept = u32::try_from(share.div_ceil(1_000_000)).unwrap_or(u32::MAX);
-    let mut kept = kept.min(free);
-    let mut drawn: Vec<usize> = (0..line.len())
-        .filter(|it| placed[*it].is_none() && is_drawn(&all[line[*it]], capacity.channel))
-        .collect();
-    drawn.sort_by_key(|it| (all[line[*it]].hash, &all[line[*it]].keys));
-    for rank in drawn {
-        let own = value(&all[line[rank]]);
-        if 0 < kept && !taken.enough(own.as_ref(), most) {
-            (kept, free) = (kept - 1, free - 1);
-            placed[rank] = Some(Found::Kept);
-            taken.add(own.as_ref());
-        }
-    }
-    for (rank, place) in line.iter().enumerate() {
-        let it = &mut all[*place];
-        let own = value(it);
-        let in_line = u32::try_from(rank).unwrap_or(u32::MAX).saturating_add(1);
-        if placed[rank].is_none() {
-            let many = taken.enough(own.as_ref(), most);
-            if many || free == 0 {
-                displace(at, capacity, it, in_line, many);
-                continue;
+    /// Who has one of the places that are kept for draws.
+    fn keep(
+        &mut self,
+        at: usize,
+        capacity: &Capacity,
+        drawn: &mut Drawn,
+    ) -> Result<&BTreeSet<u64>, Trouble> {
+        if self.kept.is_none() {
+            let share = u64::from(capacity.places) * u64::from(capacity.kept);
+            let kept = u32::try_from(share.div_ceil(1_000_000)).unwrap_or(u32::MAX);
+            let mut left = kept.min(self.free);
+            let mut all = BTreeSet::new();
+            while let Some(it) = drawn.of(at, &self.group)? {
+                let most = it.claims[at].most.as_ref();
+                if 0 < left && !self.enough(most, capacity) {
+                    left -= 1;
+                    self.take(most);
+                    all.insert(it.number);
+                }
             }
-            free -= 1;
-            taken.add(own.as_ref());
+            self.kept = Some(all);
         }
-        let by = match placed[rank] {
-            Some(Found::Kept) => By::Kept { capacity: at, rank: in_line },
-            Some(Found::InLine) | None => By::Place { capacity: at, rank: in_line },
-        };
-        it.steps.push(Step { to: capacity.channel, by });
+        Ok(self.kept.get_or_insert_default())
     }
 }
 
-/// Drawn into this channel.
-fn is_drawn(it: &Decision, channel: ChannelId) -> bool {
-    it.steps.iter().any(|it| it.to == channel && matches!(it.by, By::Draw(_)))
+/// Those who were drawn, line by line.
+struct Drawn {
+    rows: Merge,
+    batch: Option<RecordBatch>,
+    row: usize,
 }
 
-fn displace(at: usize, capacity: &Capacity, it: &mut Decision, rank: u32, many: bool) {
-    let to = it.mandatory.map_or(capacity.overflow, |least| least.max(capacity.overflow));
-    it.channel = to;
-    let by = match many {
-        true => By::Most { capacity: at, rank },
-        false => By::Full { capacity: at, rank },
+impl Drawn {
+    /// The next one of this line. Lines come in one order; some have nobody who was drawn.
+    fn of(&mut self, at: usize, group: &[Option<Arc<str>>]) -> Result<Option<Waiting>, Trouble> {
+        loop {
+            if self.batch.as_ref().is_none_or(|it| it.num_rows() <= self.row) {
+                (self.batch, self.row) = (self.rows.next().transpose()?, 0);
+            }
+            let Some(batch) = &self.batch else { return Ok(None) };
+            let it = queue::waiting(batch, self.row)?;
+            let own = it.claims[at].group.as_slice();
+            if own == group {
+                self.row += 1;
+                return Ok(Some(it));
+            }
+            if group < own {
+                return Ok(None);
+            }
+            self.row += 1;
+        }
+    }
+}
+
+/// What became of declarations: number, step, and the columns that [`Outcomes`] names.
+pub struct Settled<'a> {
+    pub number: u64,
+    pub channel: u32,
+    /// Where the reason is another one now.
+    pub reason: Option<&'a str>,
+    pub rank: Option<&'a str>,
+    pub words: &'a str,
+}
+
+/// A row of what [`Among::settle`] gives.
+pub fn settled(batch: &RecordBatch, row: usize) -> Settled<'_> {
+    let text = |at: usize| {
+        let it = batch.column(at).as_string::<i32>();
+        use arrow::array::Array;
+        it.is_valid(row).then(|| it.value(row))
     };
-    it.steps.push(Step { to, by });
-}
-
-/// All of a group take the strictest channel of any of them; they need no place of their own.
-fn together(all: &mut [Decision]) {
-    let mut groups: BTreeMap<Vec<Arc<str>>, Vec<usize>> = BTreeMap::new();
-    for (at, it) in all.iter().enumerate() {
-        if let Some(group) = &it.together {
-            groups.entry(group.clone()).or_default().push(at);
-        }
-    }
-    for members in groups.into_values() {
-        let first = members
-            .iter()
-            .map(|it| &all[*it])
-            .min_by_key(|it| (Reverse(it.channel), it.keys.as_slice()));
-        let Some((to, keys)) = first.map(|it| (it.channel, it.keys.clone())) else { continue };
-        for at in members {
-            let it = &mut all[at];
-            if it.channel < to {
-                it.channel = to;
-                it.steps.push(Step { to, by: By::Together(keys.clone()) });
-            }
-        }
+    Settled {
+        number: batch.column(0).as_primitive::<UInt64Type>().value(row),
+        channel: batch.column(2).as_primitive::<UInt32Type>().value(row),
+        reason: text(3),
+        rank: text(4),
+        words: text(5).unwrap_or_default(),
     }
 }

@@ -91,6 +91,19 @@ pub fn of(set: &RuleSet) -> Option<Operands> {
 }
 
 impl Operands {
+    /// Whether the policy looks at nothing but findings.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.facts.is_empty()
+    }
+
+    pub fn fields(&self) -> &[FieldId] {
+        &self.fields
+    }
+
+    pub fn facts(&self) -> &[FactId] {
+        &self.facts
+    }
+
     /// The values of a row as one text.
     pub fn write(&self, row: &Row) -> String {
         let fields = self.fields.iter().map(|it| row.get(*it));

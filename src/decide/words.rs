@@ -5,31 +5,27 @@ use std::sync::Arc;
 use crate::decide::By;
 use crate::decide::Decision;
 use crate::decide::Step;
+use crate::decide::outcome::Standing;
 use crate::ir::Policy;
 use crate::ir::RuleSet;
 use crate::ir::policy::Capacity;
+use crate::ir::policy::ChannelId;
 
-/// What gave the declaration the channel that it has, in a word.
+/// The reason of who found no place.
+pub const CAPACITY: &str = "capacity";
+/// The reason of who has the channel of another one.
+pub const TOGETHER: &str = "together";
+
+/// What gave the declaration the channel that it has by itself, in a word.
 pub fn reason(set: &RuleSet, policy: &Policy, it: &Decision) -> &'static str {
-    let decisive = it.steps.iter().rev().find(|it| !stays(it));
-    decisive.map_or("otherwise", |step| step_reason(set, policy, it, step))
-}
-
-fn stays(it: &Step) -> bool {
-    matches!(it.by, By::Place { .. } | By::Kept { .. })
-}
-
-fn step_reason(set: &RuleSet, policy: &Policy, it: &Decision, step: &Step) -> &'static str {
-    match &step.by {
-        By::Route(at) if policy.routes[*at].when.is_none() => "otherwise",
-        By::Route(_) => "score",
-        By::Rule(at) if set.rules[it.found[*at].0.rule.0].mandatory => "mandatory",
-        By::Rule(_) => "rule",
-        By::Undecided(_) => "undecided",
-        By::Draw(_) => "random",
-        By::Place { .. } | By::Kept { .. } => "capacity",
-        By::Full { .. } | By::Most { .. } => "capacity",
-        By::Together(_) => "together",
+    match it.steps.last().map(|it| &it.by) {
+        None => "otherwise",
+        Some(By::Route(at)) if policy.routes[*at].when.is_none() => "otherwise",
+        Some(By::Route(_)) => "score",
+        Some(By::Rule(at)) if set.rules[it.found[*at].0.rule.0].mandatory => "mandatory",
+        Some(By::Rule(_)) => "rule",
+        Some(By::Undecided(_)) => "undecided",
+        Some(By::Draw(_)) => "random",
     }
 }
 
@@ -61,38 +57,46 @@ pub fn words(set: &RuleSet, policy: &Policy, it: &Decision, step: &Step) -> Stri
             let drawn = it.draws[*at];
             format!("{to} by random draw, number {} below {}", drawn.number, drawn.rate)
         }
-        By::Place { capacity, rank } => {
-            let at = in_line(policy, it, *capacity, *rank);
-            let places = policy.capacities[*capacity].places;
-            let why = if places < *rank { ", mandatory" } else { "" };
-            format!("{at}{why}: stays {to}")
-        }
-        By::Kept { capacity, rank } => {
-            let at = in_line(policy, it, *capacity, *rank);
-            format!("{at}, a place kept for random: stays {to}")
-        }
-        By::Full { capacity, rank } => format!("{} → {to}", in_line(policy, it, *capacity, *rank)),
-        By::Most { capacity, rank } => {
-            let most = policy.capacities[*capacity].most.as_ref();
-            let most = most.map(|(count, it)| format!("at most {count} per {}", it.words));
-            let at = in_line(policy, it, *capacity, *rank);
-            format!("{at}, {} → {to}", most.unwrap_or_default())
-        }
-        By::Together(keys) => format!("{to} together with {}", keys.join("/")),
     }
 }
 
-fn in_line(policy: &Policy, it: &Decision, at: usize, rank: u32) -> String {
+/// How a declaration fared in the line of a capacity, by its rank there.
+pub fn in_line(
+    policy: &Policy,
+    (at, group): (usize, &[Option<Arc<str>>]),
+    rank: u32,
+    standing: Standing,
+    to: ChannelId,
+) -> String {
     let capacity = &policy.capacities[at];
+    let to = policy.word(to);
     let places = format!("{} of {}", ordinal(rank), capacity.places);
-    match group(capacity, &it.claims[at].group) {
+    let at = match self::group(capacity, group) {
         it if it.is_empty() => places,
         it => format!("{places} at {it}"),
+    };
+    match standing {
+        Standing::Place => {
+            let why = if capacity.places < rank { ", mandatory" } else { "" };
+            format!("{at}{why}: stays {to}")
+        }
+        Standing::Kept => format!("{at}, a place kept for random: stays {to}"),
+        Standing::Full => format!("{at} → {to}"),
+        Standing::Most => {
+            let most = capacity.most.as_ref();
+            let most = most.map(|(count, it)| format!("at most {count} per {}", it.words));
+            format!("{at}, {} → {to}", most.unwrap_or_default())
+        }
     }
+}
+
+/// The channel of the declaration with these keys.
+pub fn together(policy: &Policy, keys: &[Arc<str>], to: ChannelId) -> String {
+    format!("{} together with {}", policy.word(to), keys.join("/"))
 }
 
 /// `office FR001, day 2026-03-10`
-pub fn group(capacity: &Capacity, values: &[Option<Arc<str>>]) -> String {
+fn group(capacity: &Capacity, values: &[Option<Arc<str>>]) -> String {
     let one = |(name, value): (&crate::ir::policy::Named, &Option<Arc<str>>)| {
         format!("{} {}", name.words, value.as_deref().unwrap_or("(missing)"))
     };

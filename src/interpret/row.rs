@@ -53,6 +53,16 @@ pub fn columns(set: &RuleSet, batch: &arrow::datatypes::Schema) -> Columns {
     Columns { fields, facts: (0..set.facts.len()).map(FactId).filter_map(place).collect() }
 }
 
+impl Columns {
+    /// Those of these fields and facts.
+    pub fn only(&self, fields: &[FieldId], facts: &[FactId]) -> Columns {
+        Columns {
+            fields: self.fields.iter().filter(|it| fields.contains(&it.0)).copied().collect(),
+            facts: self.facts.iter().filter(|it| facts.contains(&it.0)).copied().collect(),
+        }
+    }
+}
+
 pub fn row(set: &RuleSet, columns: &Columns, batch: &RecordBatch, at: usize) -> Row {
     let mut row = Row::default();
     for (id, column) in &columns.fields {

@@ -9,11 +9,10 @@ use comfy_table::presets;
 use serde_json::Value as Json;
 use serde_json::json;
 
-use crate::decide::By;
-use crate::decide::Decision;
-use crate::decide::words;
+use crate::decide::count::Counted;
+use crate::decide::count::Used;
 use crate::ir::Policy;
-use crate::ir::RuleSet;
+use crate::ir::policy;
 use crate::report::grouped;
 
 /// What all the decisions of a run come to.
@@ -42,65 +41,30 @@ pub struct Draw {
 pub struct Capacity {
     pub channel: String,
     pub places: u32,
-    /// Lines, those where somebody found no place, and the longest of those who found one.
-    pub lines: u64,
-    pub full: u64,
-    pub longest: u64,
-    pub placed: u64,
-    pub displaced: u64,
+    pub used: Used,
 }
 
 /// `keys` are those of the draws, as they may be written down.
-pub fn count(set: &RuleSet, policy: &Policy, all: &[Decision], keys: Vec<String>) -> Decided {
-    let words = policy.channels.values.iter().rev();
-    let channels: Vec<_> = words.map(|it| (it.clone(), BTreeMap::new())).collect();
-    let mut res = Decided { declarations: all.len() as u64, channels, ..Decided::default() };
-    res.draws.extend(policy.draws.iter().zip(keys).map(|(it, key)| Draw {
+pub fn decided(policy: &Policy, counted: &Counted, keys: Vec<String>) -> Decided {
+    let channels = policy.channels.values.iter().zip(&counted.channels);
+    let channels = channels.rev().map(|(word, reasons)| (word.clone(), reasons.clone()));
+    let draw = |((it, key), (held, drawn)): ((&policy::Draw, String), &(u64, u64))| Draw {
         of: policy.word(it.of).to_owned(),
         to: policy.word(it.to).to_owned(),
         key,
-        ..Draw::default()
-    }));
-    let strictest = policy.channels.values.len() - 1;
-    for it in all {
-        let reasons = &mut res.channels[strictest - it.channel.0].1;
-        *reasons.entry(words::reason(set, policy, it)).or_default() += 1;
-        for drawn in &it.draws {
-            let draw = &mut res.draws[drawn.draw];
-            draw.held += 1;
-            draw.drawn += u64::from(drawn.is_drawn());
-        }
-    }
-    res.capacities = (0..policy.capacities.len()).map(|at| used(policy, at, all)).collect();
-    res
-}
-
-fn used(policy: &Policy, at: usize, all: &[Decision]) -> Capacity {
-    let it = &policy.capacities[at];
-    let mut lines: BTreeMap<_, (u64, u64)> = BTreeMap::new();
-    for decision in all {
-        for step in &decision.steps {
-            let (capacity, place) = match step.by {
-                By::Place { capacity, .. } | By::Kept { capacity, .. } => (capacity, true),
-                By::Full { capacity, .. } | By::Most { capacity, .. } => (capacity, false),
-                By::Route(_) | By::Rule(_) | By::Undecided(_) | By::Draw(_) | By::Together(_) => {
-                    continue;
-                }
-            };
-            if capacity == at {
-                let line = lines.entry(&decision.claims[at].group).or_default();
-                if place { line.0 += 1 } else { line.1 += 1 }
-            }
-        }
-    }
-    Capacity {
+        held: *held,
+        drawn: *drawn,
+    };
+    let capacity = |(it, used): (&policy::Capacity, &Used)| Capacity {
         channel: policy.word(it.channel).to_owned(),
         places: it.places,
-        lines: lines.len() as u64,
-        full: lines.values().filter(|it| 0 < it.1).count() as u64,
-        longest: lines.values().map(|it| it.0).max().unwrap_or(0),
-        placed: lines.values().map(|it| it.0).sum(),
-        displaced: lines.values().map(|it| it.1).sum(),
+        used: *used,
+    };
+    Decided {
+        declarations: counted.declarations,
+        channels: channels.collect(),
+        draws: policy.draws.iter().zip(keys).zip(&counted.draws).map(draw).collect(),
+        capacities: policy.capacities.iter().zip(&counted.capacities).map(capacity).collect(),
     }
 }
 
@@ -124,13 +88,13 @@ pub fn table(it: &Decided) -> String {
         let _ = writeln!(text, "random: {drawn} of {held} {of} to {to}");
     }
     for it in &it.capacities {
-        let (placed, displaced) = (grouped(it.placed), grouped(it.displaced));
-        let (lines, full) = (grouped(it.lines), grouped(it.full));
+        let (placed, displaced) = (grouped(it.used.placed), grouped(it.used.displaced));
+        let (lines, full) = (grouped(it.used.lines), grouped(it.used.full));
         let _ = writeln!(
             text,
             "capacity {}: {placed} placed, {displaced} displaced; {full} of {lines} lines full, \
              at most {} in one with {} places",
-            it.channel, it.longest, it.places
+            it.channel, it.used.longest, it.places
         );
     }
     text
@@ -146,8 +110,10 @@ pub fn json(it: &Decided) -> Json {
                "drawn": it.drawn})
     };
     let capacity = |it: &Capacity| {
-        json!({"channel": it.channel, "places": it.places, "lines": it.lines, "full": it.full,
-               "longest": it.longest, "placed": it.placed, "displaced": it.displaced})
+        let used = &it.used;
+        json!({"channel": it.channel, "places": it.places, "lines": used.lines,
+               "full": used.full, "longest": used.longest, "placed": used.placed,
+               "displaced": used.displaced})
     };
     json!({
         "declarations": it.declarations,

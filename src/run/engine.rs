@@ -1,12 +1,9 @@
-//! DataFusion runs the plan: facts, the rule set, and the lines in their order.
+//! DataFusion runs the plan: facts and the rule set; what is found goes into sinks of ours.
 
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::AsArray;
-use arrow::compute::BatchCoalescer;
 use arrow::datatypes::SchemaRef;
-use arrow::datatypes::UInt32Type;
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::datasource::provider_as_source;
@@ -15,27 +12,16 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::TaskContext;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::LogicalPlanBuilder;
-use datafusion::physical_expr::LexOrdering;
-use datafusion::physical_expr::PhysicalSortExpr;
-use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_plan::execute_stream;
 use datafusion::physical_plan::execute_stream_partitioned;
-use datafusion::physical_plan::sorts::sort::SortExec;
-use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
-use datafusion::physical_plan::streaming::StreamingTableExec;
 use datafusion::prelude::SessionContext;
-use futures::Stream;
-use futures::StreamExt;
 use futures::TryStreamExt;
 use futures::stream;
-use futures::stream::BoxStream;
 
 use crate::data::Table;
 use crate::data::scan::Scan;
-use crate::interpret::Row;
 use crate::interpret::row;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
@@ -47,13 +33,10 @@ use crate::plan::operator::RuleSetExec;
 use crate::plan::session;
 use crate::run::Opened;
 use crate::run::Options;
-use crate::run::Receiver;
-use crate::run::lines;
-use crate::run::lines::Line;
-use crate::run::lines::Lines;
 use crate::run::past;
 use crate::run::past::Found;
 use crate::run::past::held::Held;
+use crate::run::sink::Sink;
 use crate::run::source::Source;
 use crate::schema::RecordId;
 use crate::trouble::Trouble;
@@ -84,74 +67,6 @@ impl PartitionStream for Reader {
     }
 }
 
-/// Lines in a batch on their way through the sort, whatever the size of batches of rows.
-const SORTED: usize = 8_192;
-
-/// A partition of findings as lines.
-#[derive(Debug)]
-struct Explained {
-    context: Arc<TaskContext>,
-    findings: Arc<RuleSetExec>,
-    partition: usize,
-    lines: Arc<Lines>,
-    set: Arc<RuleSet>,
-}
-
-impl PartitionStream for Explained {
-    fn schema(&self) -> &SchemaRef {
-        self.lines.schema()
-    }
-
-    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let schema = self.lines.schema().clone();
-        let findings = match self.findings.execute(self.partition, self.context.clone()) {
-            Ok(it) => it,
-            Err(error) => {
-                let failed = stream::once(async { Err(error) });
-                return Box::pin(RecordBatchStreamAdapter::new(schema, failed));
-            }
-        };
-        let (lines, set) = (self.lines.clone(), self.set.clone());
-        let columns = row::columns(&set, &findings.schema());
-        let batches = findings.map(move |batch| {
-            let batch = batch?;
-            let rules = column(&batch, operator::RULE)?;
-            let rules = rules.as_primitive::<UInt32Type>();
-            let rows: Vec<Row> =
-                (0..batch.num_rows()).map(|at| row::row(&set, &columns, &batch, at)).collect();
-            let line = |(at, row)| Line { row, rule: RuleId(rules.value(at) as usize) };
-            lines
-                .batch(rows.iter().enumerate().map(line))
-                .map_err(|it| DataFusionError::External(Box::new(it)))
-        });
-        let batches = coalesced(schema.clone(), Box::pin(batches));
-        Box::pin(RecordBatchStreamAdapter::new(schema, batches))
-    }
-}
-
-/// Batches of a size that sorts well, however few lines each batch of rows gave.
-fn coalesced(
-    schema: SchemaRef,
-    input: BoxStream<'static, datafusion::error::Result<RecordBatch>>,
-) -> impl Stream<Item = datafusion::error::Result<RecordBatch>> {
-    let state = (BatchCoalescer::new(schema, SORTED), Some(input));
-    stream::try_unfold(state, |(mut whole, mut input)| async move {
-        loop {
-            if let Some(batch) = whole.next_completed_batch() {
-                return Ok(Some((batch, (whole, input))));
-            }
-            let Some(open) = &mut input else { return Ok(None) };
-            match open.try_next().await? {
-                Some(batch) => whole.push_batch(batch)?,
-                None => {
-                    whole.finish_buffered_batch()?;
-                    input = None;
-                }
-            }
-        }
-    })
-}
-
 fn column<'a>(
     batch: &'a RecordBatch,
     name: &str,
@@ -162,13 +77,13 @@ fn column<'a>(
 }
 
 /// Runs the rules of each level: those of the innermost over rows, those of an outer one over one
-/// row a key. Says hits and undecided by rule; `out` gets the lines in order.
+/// row a key. Says hits and undecided by rule, and with lines what was found.
 pub fn run(
     set: &RuleSet,
     opened: &Opened,
-    out: Option<Receiver>,
+    with_lines: bool,
     options: &Options,
-) -> Result<Vec<(u64, u64)>, Trouble> {
+) -> Result<(Vec<(u64, u64)>, Option<Sink>), Trouble> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads.max(1))
         .thread_stack_size(32 << 20)
@@ -176,101 +91,89 @@ pub fn run(
         .map_err(|_| Trouble::resource("no threads can be started"))?;
     let context = session(options)?;
     let counts = Arc::new(Counts::new(set.rules.len()));
-    let mut levels: Vec<Arc<RuleSetExec>> = Vec::new();
+    let mut sink = with_lines.then(|| Sink::new(set, opened.inner, options, 1));
+    let mut is_first = true;
     runtime.block_on(async {
         for (level, rules) in opened.levels(set) {
             let own = opened.outer.as_ref().filter(|_| level != opened.inner);
             let table = match own {
                 Some(outer) => Arc::new(outer.again()),
-                None if levels.is_empty() => opened.table.clone(),
+                None if is_first => opened.table.clone(),
                 None => Arc::new(opened.table.again()),
             };
+            is_first = false;
             // Rows that are counted here already are counted nowhere else.
-            let once = out.is_none().then(|| table.tally.clone());
+            let once = (!with_lines).then(|| table.tally.clone());
             let wanted = past::Level { record: level, rules: &rules, once };
             let found = past::found(set, opened, &wanted, &context, options).await?;
             options.pace.enter("evaluating", table.rows(), &table.tally);
             let judged = Judged { table, merged: level != opened.inner, found: found.as_ref() };
             let Facts { plan, network } =
-                logical(set, &rules, &judged, level, out.is_none(), options).map_err(trouble)?;
+                logical(set, &rules, &judged, level, !with_lines, options).map_err(trouble)?;
             let facts = context.state().create_physical_plan(&plan).await.map_err(trouble)?;
-            let findings = RuleSetExec::try_new(facts, network, counts.clone(), out.is_none());
-            levels.push(Arc::new(findings.map_err(trouble)?));
-        }
-        match out {
-            None => counted(&levels, &context).await,
-            Some(out) => {
-                let lines = Arc::new(Lines::new(set, opened.inner));
-                let set = Arc::new(set.clone());
-                let plan = in_order(&levels, &lines, &set, &context).map_err(trouble)?;
-                let config = context.copied_config().with_batch_size(SORTED);
-                let sorting = SessionContext::new_with_config_rt(config, context.runtime_env());
-                let mut all = execute_stream(plan, sorting.task_ctx()).map_err(trouble)?;
-                while let Some(batch) = all.next().await {
-                    out(&batch.map_err(trouble)?)?;
-                }
-                Ok(())
+            let findings = RuleSetExec::try_new(facts, network, counts.clone(), !with_lines);
+            let findings = Arc::new(findings.map_err(trouble)?);
+            // Levels one after the other: what one of them holds is gone before the next.
+            match &mut sink {
+                None => counted(findings, &context).await?,
+                Some(sink) => gathered(set, opened, findings, &context, options, sink).await?,
             }
         }
+        Ok::<_, Trouble>(())
     })?;
-    Ok(counts.totals())
+    Ok((counts.totals(), sink))
 }
 
-async fn counted(levels: &[Arc<RuleSetExec>], context: &SessionContext) -> Result<(), Trouble> {
-    for level in levels {
-        let level: Arc<dyn ExecutionPlan> = level.clone();
-        let streams = execute_stream_partitioned(level, context.task_ctx()).map_err(trouble)?;
-        let drain = |mut it: SendableRecordBatchStream| {
-            tokio::spawn(async move {
-                while it.try_next().await?.is_some() {}
-                Ok(())
-            })
-        };
-        let tasks: Vec<_> = streams.into_iter().map(drain).collect();
-        for task in tasks {
-            task.await.map_err(|_| Trouble::bug("a worker stopped"))?.map_err(trouble)?;
-        }
+async fn counted(findings: Arc<RuleSetExec>, context: &SessionContext) -> Result<(), Trouble> {
+    let streams = execute_stream_partitioned(findings, context.task_ctx()).map_err(trouble)?;
+    let drain = |mut it: SendableRecordBatchStream| {
+        tokio::spawn(async move {
+            while it.try_next().await?.is_some() {}
+            Ok(())
+        })
+    };
+    let tasks: Vec<_> = streams.into_iter().map(drain).collect();
+    for task in tasks {
+        task.await.map_err(|_| Trouble::bug("a worker stopped"))?.map_err(trouble)?;
     }
     Ok(())
 }
 
-/// All partitions of all levels, sorted apart and merged; what does not fit into memory is spilled.
-fn in_order(
-    levels: &[Arc<RuleSetExec>],
-    lines: &Arc<Lines>,
-    set: &Arc<RuleSet>,
+/// All findings of a level, each partition into a place of its own.
+async fn gathered(
+    set: &RuleSet,
+    opened: &Opened,
+    findings: Arc<RuleSetExec>,
     context: &SessionContext,
-) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
-    let mut partitions: Vec<Arc<dyn PartitionStream>> = Vec::new();
-    for findings in levels {
-        for partition in 0..findings.properties().partitioning.partition_count() {
-            partitions.push(Arc::new(Explained {
-                context: context.task_ctx(),
-                findings: findings.clone(),
-                partition,
-                lines: lines.clone(),
-                set: set.clone(),
-            }));
-        }
+    options: &Options,
+    sink: &mut Sink,
+) -> Result<(), Trouble> {
+    let columns = row::columns(set, &findings.schema());
+    let streams = execute_stream_partitioned(findings, context.task_ctx()).map_err(trouble)?;
+    let parts = streams.len();
+    let gather = |mut it: SendableRecordBatchStream| {
+        let mut own = Sink::new(set, opened.inner, options, parts);
+        let columns = columns.clone();
+        tokio::spawn(async move {
+            while let Some(batch) = it.try_next().await.map_err(trouble)? {
+                let rules = column(&batch, operator::RULE).map_err(trouble)?;
+                own.add(&columns, &batch, rules)?;
+            }
+            Ok::<_, Trouble>(own)
+        })
+    };
+    let tasks: Vec<_> = streams.into_iter().map(gather).collect();
+    for task in tasks {
+        sink.absorb(task.await.map_err(|_| Trouble::bug("a worker stopped"))??)?;
     }
-    let schema = lines.schema().clone();
-    let input = StreamingTableExec::try_new(schema.clone(), partitions, None, [], false, None)?;
-    let by = |at: usize| {
-        let column = Arc::new(Column::new(schema.field(at).name(), at));
-        PhysicalSortExpr::new(column, lines::ORDER)
-    };
-    let Some(order) = LexOrdering::new(lines.order().into_iter().map(by)) else {
-        return Err(DataFusionError::Internal("lines have no order".to_owned()));
-    };
-    let sorted = SortExec::new(order.clone(), Arc::new(input)).with_preserve_partitioning(true);
-    Ok(Arc::new(SortPreservingMergeExec::new(order, Arc::new(sorted))))
+    Ok(())
 }
 
 fn session(options: &Options) -> Result<SessionContext, Trouble> {
     let options = session::Options {
         partitions: options.threads,
         batch_size: options.batch_size,
-        memory_limit: options.memory_limit,
+        memory_limit: options.memory_limit.map(|it| it / 2),
         spill: options.spill.clone(),
         optimise: options.optimise,
     };

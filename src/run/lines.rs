@@ -5,10 +5,7 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 use arrow::array::StringArray;
 use arrow::array::UInt32Array;
-use arrow::compute::SortColumn;
 use arrow::compute::SortOptions;
-use arrow::compute::lexsort_to_indices;
-use arrow::compute::take_record_batch;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Field;
 use arrow::datatypes::Schema;
@@ -17,8 +14,6 @@ use arrow::record_batch::RecordBatch;
 
 use crate::decide;
 use crate::decide::Found;
-use crate::decide::operand;
-use crate::decide::operand::Operands;
 use crate::hit::Outcome;
 use crate::interpret::Row;
 use crate::interpret::explain;
@@ -26,6 +21,7 @@ use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
+use crate::sort::Order;
 use crate::trouble::Trouble;
 
 /// The columns after the keys.
@@ -50,9 +46,8 @@ pub struct Lines {
     set: RuleSet,
     /// The keys of the declaration, then, at item level, of the item.
     keys: Vec<FieldId>,
+    /// Then the place of the rule, and what it would score.
     schema: SchemaRef,
-    /// With a policy: what travels for it.
-    operands: Option<Operands>,
 }
 
 /// One line to be: row and rule.
@@ -70,29 +65,26 @@ impl Lines {
         fields.push(Field::new(PLACE, DataType::UInt32, false));
         fields.push(Field::new(WOULD_SCORE, DataType::Utf8, true));
         let schema = Arc::new(Schema::new(fields));
-        Lines { set: set.clone(), keys, schema, operands: operand::of(set) }
+        Lines { set: set.clone(), keys, schema }
     }
 
-    /// Columns of lines, then the place of the rule and what it would score.
-    pub fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    /// The columns that order lines: keys, rule, and, where rows share a key, what is said of
-    /// them.
-    pub fn order(&self) -> Vec<usize> {
+    /// By key, then by rule; where rows share a key, by what is said of them.
+    pub fn order(&self) -> Arc<Order> {
         let keys = self.keys.len();
-        let said = ["outcome", "because", "evidence", "undecided_because"];
-        let said = said.iter().filter_map(|name| COLUMNS.iter().position(|it| it == name));
         let place = keys + COLUMNS.len();
-        (0..keys).chain([place]).chain(said.map(|it| keys + it)).collect()
+        let said =
+            ["outcome", "because", "evidence", "undecided_because", "score", "channel"].iter();
+        let said = said.filter_map(|name| COLUMNS.iter().position(|it| it == name));
+        let ties = said.map(|it| keys + it).chain([place + 1]).collect();
+        let columns = (0..keys).chain([place]).map(|it| (it, ORDER)).collect();
+        Arc::new(Order::new(&self.schema, columns, ties))
     }
 
     /// Errors: none but a fault of ours.
     pub fn batch<'a>(&self, lines: impl Iterator<Item = Line<'a>>) -> Result<RecordBatch, Trouble> {
         let mut columns: Vec<Vec<Option<String>>> =
             vec![Vec::new(); self.keys.len() + COLUMNS.len()];
-        let (mut places, mut would_score) = (Vec::new(), Vec::new());
+        let (mut places, mut would_score) = (Vec::new(), Vec::<Option<String>>::new());
         for Line { row, rule } in lines {
             let level = self.set.schema.lineage(self.set.rules[rule.0].level);
             let (keys, others) = columns.split_at_mut(self.keys.len());
@@ -100,19 +92,12 @@ impl Lines {
                 let seen = level.contains(&id.record);
                 column.push(if seen { explain::plain_text(&row.get(*id)) } else { None });
             }
-            let values = match &self.operands {
-                Some(it) if it.rule == rule => carried(it.write(row)),
-                Some(_) | None => {
-                    let Some(found) = decide::finding(&self.set, rule, Vec::new(), row) else {
-                        return Err(Trouble::bug("a line for a row that is no hit"));
-                    };
-                    would_score.resize(places.len(), None);
-                    let open = found.outcome == Outcome::Undecided;
-                    let score = found.score.filter(|_| open);
-                    would_score.push(score.map(|it| it.to_string()));
-                    self.values(found)
-                }
+            let Some(found) = decide::finding(&self.set, rule, Vec::new(), row) else {
+                return Err(Trouble::bug("a line for a row that is no hit"));
             };
+            let score = found.score.filter(|_| found.outcome == Outcome::Undecided);
+            would_score.push(score.map(|it| it.to_string()));
+            let values = self.values(found);
             for (column, value) in others.iter_mut().zip(values) {
                 column.push(value);
             }
@@ -120,7 +105,6 @@ impl Lines {
         }
         let mut arrays: Vec<ArrayRef> =
             columns.into_iter().map(|it| Arc::new(StringArray::from(it)) as ArrayRef).collect();
-        would_score.resize(places.len(), None);
         arrays.push(Arc::new(UInt32Array::from(places)));
         arrays.push(Arc::new(StringArray::from(would_score)));
         RecordBatch::try_new(self.schema.clone(), arrays)
@@ -141,26 +125,6 @@ impl Lines {
             given(found.open),
         ]
     }
-
-    /// In order.
-    ///
-    /// Errors: none but a fault of ours.
-    pub fn sorted(&self, batch: &RecordBatch) -> Result<RecordBatch, Trouble> {
-        let column = |at| SortColumn { values: batch.column(at).clone(), options: Some(ORDER) };
-        let columns: Vec<SortColumn> = self.order().into_iter().map(column).collect();
-        lexsort_to_indices(&columns, None)
-            .and_then(|order| take_record_batch(batch, &order))
-            .map_err(|_| Trouble::bug("lines cannot be put in order"))
-    }
-}
-
-/// The line that carries what a policy needs.
-fn carried(text: String) -> [Option<String>; 7] {
-    let mut res = [const { None }; 7];
-    if let Some(at) = COLUMNS.iter().position(|it| *it == "evidence") {
-        res[at] = Some(text);
-    }
-    res
 }
 
 /// The columns that a reader sees.

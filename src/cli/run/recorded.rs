@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use crate::cli::Context;
 use crate::cli::run::Asked;
-use crate::decide::Decision;
+use crate::decide::count::Counted;
 use crate::decide::secret::Secrets;
 use crate::project::Project;
 use crate::project::consulted::Consulted;
@@ -29,6 +29,7 @@ use crate::run::manifest;
 use crate::run::manifest::Manifest;
 use crate::run::manifest::relative;
 use crate::run::who;
+use crate::run::write::Writer;
 use crate::trouble::Trouble;
 
 /// The hits of a run directory.
@@ -39,13 +40,14 @@ const SUMMARY: &str = "summary.json";
 const TABLE: &str = "summary.txt";
 
 /// Evaluates into the folder, which holds the whole run when this ends well, and else what it held
-/// before.
+/// before. Decisions go to the writers as well.
 pub fn evaluate(
     asked: &Asked,
     folder: &Path,
+    decided: &mut Vec<Writer>,
     options: &Options,
     context: &Context,
-) -> Result<(Done, u64, Vec<Decision>), Trouble> {
+) -> Result<(Done, u64, Option<Counted>), Trouble> {
     let (began, started) = (Instant::now(), who::now());
     let directory = Directory::claim(folder, &who::holder())?;
     let root = root(asked.project);
@@ -53,22 +55,28 @@ pub fn evaluate(
     read.extend(asked.opened.read.iter().cloned());
     let own = Options { spill: Some(directory.spill()?), ..options.clone() };
     let hits = directory.file(HITS);
+    if let Some(policy) = &asked.set().policy {
+        let schema = decisions::schema(asked.whole, policy);
+        decided.push(Writer::create(&directory.file(DECISIONS), &schema, usize::MAX)?);
+    }
     let stop = AtomicBool::new(false);
     let paths: Vec<PathBuf> = read.iter().map(|it| it.path.clone()).collect();
     // Files are read for their hashes while the engine reads them for their rows.
     let (result, contents) = std::thread::scope(|scope| {
         let hashing = scope.spawn(|| digest::of_files(&paths, options.threads, &stop));
-        let result = asked.evaluate(Some(&hits), &own, context);
+        let result = asked.evaluate(Some(&hits), decided, &own, context);
         stop.store(result.is_err(), Ordering::Relaxed);
         (result, hashing.join().unwrap_or_default())
     });
-    let (done, written, decisions) = result?;
+    let (done, written, counted) = result?;
     let inputs = inputs(&root, &read, contents)?;
-    let mut counted = None;
-    if let Some(policy) = &asked.set().policy {
-        decisions::write(&directory.file(DECISIONS), asked.whole, policy, &decisions)?;
-        let of_all = decided::count(asked.whole, policy, &decisions, Secrets::recorded(policy)?);
-        counted = Some((of_all, Some(DECISIONS.to_owned())));
+    let mut summed = None;
+    if let (Some(policy), Some(counted)) = (&asked.set().policy, &counted) {
+        if let Some(own) = decided.pop() {
+            own.finish()?;
+        }
+        let of_all = decided::decided(policy, counted, Secrets::recorded(policy)?);
+        summed = Some((of_all, Some(DECISIONS.to_owned())));
     }
     let summary = Summary {
         set: asked.set(),
@@ -76,7 +84,7 @@ pub fn evaluate(
         rules: asked.rules.to_vec(),
         out: None,
         written,
-        decided: counted,
+        decided: summed,
         time: began.elapsed(),
     };
     let name = |shown: &str| relative(&root, Path::new(shown));
@@ -102,7 +110,7 @@ pub fn evaluate(
     directory.write(manifest::FILE, text.as_bytes())?;
     directory.write(manifest::CHECKSUM, manifest::checksum(text.as_bytes()).as_bytes())?;
     directory.publish()?;
-    Ok((done, written, decisions))
+    Ok((done, written, counted))
 }
 
 fn engine(it: Engine) -> &'static str {
