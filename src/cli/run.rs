@@ -100,7 +100,8 @@ pub struct Run {
     /// Rows a batch [default: 8192]
     #[arg(long, value_name = "N", env = "TAMIS_BATCH_SIZE", hide_env = true)]
     batch_size: Option<usize>,
-    /// What sorting and facts may hold before they use the disk [default: 1 GiB]
+    /// What sorting and facts may hold before they use the disk; 150 MiB is the least [default: 1
+    /// GiB]
     #[arg(long, value_name = "SIZE", env = "TAMIS_MEMORY_LIMIT", hide_env = true)]
     memory_limit: Option<String>,
     /// The share of faulty rows above which the run fails [default: 0.1%]

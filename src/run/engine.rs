@@ -324,8 +324,10 @@ pub fn trouble(error: DataFusionError) -> Trouble {
             Err(_) => Trouble::bug("the engine stopped"),
         },
         DataFusionError::Context(_, inner) => trouble(*inner),
-        DataFusionError::ResourcesExhausted(_) => Trouble::resource("the memory limit is reached")
-            .help("allow more with `--memory-limit`, or take fewer `--threads`"),
+        DataFusionError::ResourcesExhausted(_) => {
+            Trouble::resource("the memory limit is reached while rows of one key are put together")
+                .help("allow more with `--memory-limit`: the rules of outer records need it")
+        }
         DataFusionError::Shared(inner) => match Arc::try_unwrap(inner) {
             Ok(inner) => trouble(inner),
             Err(_) => Trouble::bug("the engine stopped"),

@@ -15,6 +15,7 @@ mod init;
 mod judged;
 mod later;
 mod layout;
+mod memory;
 mod mutation;
 mod nested;
 mod outputs;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
     trials.extend(outputs::trials());
     trials.extend(dump::trials());
     trials.extend(layout::trials());
+    trials.extend(memory::trials());
     trials.extend(mutation::trials());
     trials.extend(nested::trials());
     trials.extend(reach::trials());

@@ -5,7 +5,7 @@ use crate::value::Decimal;
 
 /// What sorting may hold when nobody says otherwise.
 pub const MEMORY_LIMIT: usize = 1 << 30;
-/// Below this the engine's sort cannot work.
+/// Below this rows of one key cannot be put together.
 const MEMORY_FLOOR: usize = 150 << 20;
 
 /// `8 GiB`, `500 MiB`, `2 GB`
