@@ -20,7 +20,7 @@ UNITS = {
     "MWh": Fraction(1000),
 }
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?", re.IGNORECASE)
 
 
 def factor(unit):
@@ -61,6 +61,8 @@ class Cells:
 
     def number(self, text):
         if self.decimal != ".":
+            if "." in text:
+                return None
             text = text.replace(self.decimal, ".")
         return Fraction(text) if NUMBER.fullmatch(text) else None
 

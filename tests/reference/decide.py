@@ -126,7 +126,8 @@ class Decider:
                 best, why = to, rule
         if why is not None:
             it.channel = best
-            it.reason = "mandatory" if it.mandatory == best else "rule"
+            # Of several rules one is named, mandatory or not.
+            it.reason = "rule"
 
     def undecided(self, it):
         if not it.undecided:

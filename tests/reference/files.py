@@ -2,6 +2,8 @@
 
 import csv
 import datetime
+import re
+from decimal import Decimal
 
 import parquet
 from generate import KEYS, LEAVE, LISTS
@@ -38,6 +40,11 @@ POOLS = {
 }
 
 
+# Keys that are texts.
+ID_FIELDS = ("declaration_id", "control_id", "operator_id")
+
+NUMBER = re.compile(r"\d+(\.\d+)?")
+
 # Cells that cannot be read: they are missing.
 FAULTS = {
     "value": ["1,5", "x", "12 000"], "packages": ["1.5", "two"], "net_mass": ["5 kg"],
@@ -59,6 +66,9 @@ class Files:
         self.form = self.random.choice([None, None, "%d/%m/%Y", "%d.%m.%y"])
         self.renamed = self.random.choice([{}, {}, {"value": "Statistical value", "office": "BUREAU"}])
         self.comma = self.chance(0.15)
+        self.ratios = self.chance(0.2)
+        self.twice = self.chance(0.25) and "twice" not in LEAVE
+        self.cases = self.chance(0.25) and "cases" not in LEAVE
 
     def chance(self, share):
         return self.random.random() < share
@@ -151,7 +161,27 @@ class Files:
                     tables[record] = self.registers()
                 else:
                     tables[record] = self.alone(record, [f"K{it}" for it in ids])
+        tables = {record: self.repeated(record, rows) for record, rows in tables.items()}
         toml += self.written(name, tables, folder)
+
+    def repeated(self, record, rows):
+        """Rows, some of them twice with another value, some with their keys in other letters."""
+        record = record or ("item" if self.shape.flat else "declaration")
+        res = []
+        for row in rows:
+            res.append(row)
+            if self.twice and self.chance(0.15):
+                again = dict(row)
+                own = [it for it, ty in self.shape.fields[record].items() if ty and "required" not in ty]
+                if own and self.chance(0.7):
+                    field = self.random.choice(own)
+                    again[field] = self.cell(field, again)
+                res.append(again)
+        for at, row in enumerate(res):
+            if self.cases and self.chance(0.3):
+                keys = {it: row[it].lower() for it in ID_FIELDS if it in row}
+                res[at] = dict(row, **keys)
+        return res
 
     def registers(self):
         """Rows of the register: of one key at several dates, where it has dates."""
@@ -182,12 +212,13 @@ class Files:
     def table(self, name, record, rows, folder):
         columns = self.columns(record)
         self.random.shuffle(columns)
+        rows = [self.as_written(it) for it in rows]
         parts = [rows]
         if self.chance(0.3):
             self.random.shuffle(rows)
             half = len(rows) // 2
             parts = [rows[:half], rows[half:]]
-        separator = self.random.choice([",", ",", ";"])
+        separator = ";" if self.comma else self.random.choice([",", ",", ";"])
         ending = "parquet" if self.shape.parquet else "csv"
         for at, part in enumerate(parts):
             path = folder / f"{name}-{at}.{ending}"
@@ -202,7 +233,44 @@ class Files:
     def mapped(self, columns):
         found = {it: self.renamed[it] for it in columns if it in self.renamed}
         pairs = ", ".join(f'"{foreign}" = "{field}"' for field, foreign in found.items())
-        return [f"columns = {{ {pairs} }}"] if pairs else []
+        toml = [f"columns = {{ {pairs} }}"] if pairs else []
+        days = [it for it in columns if self.type_of(it).startswith("date") and it != "accepted_at"]
+        if self.form and days:
+            pairs = ", ".join(f'{field} = "{self.form}"' for field in days)
+            toml.append(f"dates = {{ {pairs} }}")
+        if self.comma:
+            toml.append('decimal = ","')
+        if self.ratios and "tax_rate" in columns:
+            toml.append('ratios = ["tax_rate"]')
+        return toml
+
+    def type_of(self, field):
+        """As the schema writes it."""
+        found = [of[field] for of in self.shape.fields.values() if of.get(field)]
+        return found[0] if found else ""
+
+    def as_written(self, row):
+        """The cells of a row in the way its data set writes them."""
+        res = {}
+        for field, it in row.items():
+            if isinstance(it, list):
+                res[field] = [self.as_written(part) for part in it]
+            else:
+                res[field] = self.cell_as_written(field, it)
+        return res
+
+    def cell_as_written(self, field, it):
+        ty = self.type_of(field)
+        if ty.startswith("date") and field != "accepted_at" and self.form:
+            try:
+                return datetime.date.fromisoformat(it).strftime(self.form)
+            except ValueError:
+                return it
+        if field == "tax_rate" and self.ratios and NUMBER.fullmatch(it):
+            it = str(Decimal(it) / 100)
+        if self.comma and NUMBER.fullmatch(it) and not ty.startswith(("text", "code", "whole")):
+            it = it.replace(".", ",")
+        return it
 
     def nested(self, record, columns):
         """The columns of a file, and the lists in its rows."""

@@ -78,7 +78,7 @@ class Many:
         if asked["past"] or asked["window"] == "same day":
             timed = self.timed(asked, row, reads, exact)
             if isinstance(timed, Missing):
-                lacks.append(timed)
+                lacks.append(Missing(timed.ways, timed.reason, asked["past"]))
             else:
                 found = [it for it in self.world.all(record) if timed(it)]
         else:
@@ -103,7 +103,8 @@ class Many:
             # Fields that are missing are told before what the data do not reach back to.
             given = [it for it in lacks if getattr(it, "reason", None) != INCOMPLETE]
             ways = lacking([as_missing(it) for it in given or lacks])
-            return Missing(ways, None if given else INCOMPLETE, asked["past"])
+            untold = any(getattr(it, "blind", False) for it in lacks)
+            return Missing(ways, None if given else INCOMPLETE, untold)
         if asked["where"]:
             found = [it for it in found if self.judge.value(asked["where"], it, row) is True]
         return found

@@ -282,12 +282,7 @@ class Reader:
         order = sorted(tables, key=lambda it: len(self.world.lineage(it)))
         for record in order:
             inner = record not in roots
-            if record in self.flat and self.flat_above(record, tables):
-                rows = self.merged(record, tables[record], judged)
-            elif not inner and self.has_rows_inside(record):
-                rows = self.merged(record, tables[record], judged)
-            else:
-                rows = self.rows_of(record, tables[record], judged)
+            rows = self.merged(record, tables[record], judged)
             for it in rows:
                 if self.identity(record, it) in held:
                     continue
@@ -303,39 +298,21 @@ class Reader:
             if record in roots:
                 held.add(self.identity(record, it))
 
-    def has_rows_inside(self, record):
-        return any(it["in"] == record for it in self.world.records.values())
-
     def identity(self, record, row):
-        """What makes two rows of two data sets one: a declaration, or a row of a register."""
+        """What makes rows of two data sets one: the declaration, or a row that is alone."""
         root = self.world.lineage(record)[-1]
         key = row.key[: len(self.world.keys(root))]
-        if self.has_rows_inside(root):
-            return root, key
-        # A register has a row of the same key for each date.
-        date = self.world.lineage_name(root, "date")
-        return root, key, row.get(date[1]) if date else None
-
-    def flat_above(self, record, tables):
-        """Whether lines of a flat extract repeat the columns of the record."""
-        return any(
-            it in self.flat and self.world.records[it]["in"] == record for it in self.world.records
-        )
-
-    def rows_of(self, record, lines, judged):
-        res = []
-        for line, values in lines:
-            it = Row(record, values, judged)
-            it.key = self.whole_key(record, line)
-            it.line = line
-            res.append(it)
-        return res
+        return (root, key) + row.key[len(self.world.keys(record)) :]
 
     def merged(self, record, lines, judged):
         """One row for each key: what its lines agree on."""
         by_key = {}
+        dated = self.is_register(record) and self.world.lineage_name(record, "date")
         for line, values in lines:
-            by_key.setdefault(self.whole_key(record, line), []).append((line, values))
+            key = self.whole_key(record, line)
+            # A register has a row of one key for each date.
+            key += (values[dated[1]],) if dated else ()
+            by_key.setdefault(key, []).append((line, values))
         res = []
         for key, found in by_key.items():
             values = {}
@@ -348,6 +325,11 @@ class Reader:
             it.key, it.line = key, found[0][0]
             res.append(it)
         return res
+
+    def is_register(self, record):
+        """Whether others refer to it."""
+        every = self.world.records.values()
+        return any(refers["to"] == record for it in every for refers in it["refers"])
 
     def stand_in(self, record, row, judged):
         """For an item without a declaration: only the key is known."""
