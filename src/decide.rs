@@ -21,6 +21,7 @@ pub mod secret;
 mod waiting;
 pub mod words;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::decide::secret::Secrets;
@@ -38,6 +39,7 @@ use crate::ir::policy::ChannelId;
 use crate::ir::policy::Merge;
 use crate::ir::policy::Merged;
 use crate::ir::policy::Named;
+use crate::ir::policy::Route;
 use crate::value::Decimal;
 use crate::value::Value;
 use crate::value::decimal;
@@ -330,19 +332,22 @@ impl Asked<'_> {
         if !it.found.iter().any(open) {
             return;
         }
-        for (at, route) in self.policy.undecided.iter().enumerate() {
-            let fits = route.when.as_ref().is_none_or(|it| self.is_true(it));
-            if fits && it.channel < route.channel {
-                it.channel = route.channel;
-                it.steps.push(Step { to: it.channel, by: By::Undecided(at) });
-                return;
-            }
+        let fits = |it: &Route| it.when.as_ref().is_none_or(|it| self.is_true(it));
+        let all = self.policy.undecided.iter().enumerate().filter(|it| fits(it.1));
+        let strictest = all.max_by_key(|it| (it.1.channel, Reverse(it.0)));
+        if let Some((at, route)) = strictest.filter(|found| it.channel < found.1.channel) {
+            it.channel = route.channel;
+            it.steps.push(Step { to: it.channel, by: By::Undecided(at) });
         }
     }
 
+    /// Every draw is held of the channel that the steps before have given; of several that draw
+    /// the declaration the strictest counts.
     fn draw(&self, it: &mut Decision, secrets: &Secrets) {
+        let before = it.channel;
+        let mut strictest: Option<(ChannelId, usize)> = None;
         for (at, draw) in self.policy.draws.iter().enumerate() {
-            if it.channel != draw.of {
+            if before != draw.of {
                 continue;
             }
             let strata = texts(self.set, &draw.by, self.row);
@@ -351,10 +356,13 @@ impl Asked<'_> {
             let halved = draw.halved.as_ref().is_some_and(|it| self.is_true(it));
             let drawn = Drawn { draw: at, number, rate: draw.rate >> u32::from(halved) };
             it.draws.push(drawn);
-            if drawn.is_drawn() {
-                it.channel = draw.to;
-                it.steps.push(Step { to: draw.to, by: By::Draw(it.draws.len() - 1) });
+            if drawn.is_drawn() && strictest.is_none_or(|it| it.0 < draw.to) {
+                strictest = Some((draw.to, it.draws.len() - 1));
             }
+        }
+        if let Some((to, at)) = strictest {
+            it.channel = to;
+            it.steps.push(Step { to, by: By::Draw(at) });
         }
     }
 

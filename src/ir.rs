@@ -2,6 +2,7 @@
 //!
 //! `lower` makes them from trees; `interpret` and `plan` give them the same meaning.
 
+pub mod absence;
 pub mod body;
 pub mod case_table;
 pub mod cases;
@@ -10,6 +11,7 @@ pub mod expression;
 pub mod from_schema;
 pub mod function;
 pub mod given;
+pub mod inner;
 pub mod judged;
 pub mod later;
 pub mod list;
@@ -108,8 +110,15 @@ pub struct Fact {
     pub instants: Option<(E, E)>,
     /// From when on a row is known: a date or an instant of the rows.
     pub known_from: Option<E>,
+    /// Of the rows, and of the judged row: where all are equal, the row is of the judged row's own
+    /// declaration, which is known whatever `known_from` says.
+    pub own: Vec<(E, E)>,
+    /// From when on the results are known that the fact reads of a row.
+    pub results_from: Vec<E>,
     /// The first day from which no row is lacking; `None` asks for nothing.
     pub complete_since: Option<i32>,
+    /// The last day up to which no row is lacking.
+    pub complete_until: Option<i32>,
     pub ty: Type,
 }
 
@@ -382,14 +391,16 @@ impl Fact {
     /// All that is asked of a judged row.
     pub fn judged(&self) -> Vec<&E> {
         let seen = self.filter.iter().flat_map(judged::judged_in);
-        self.needed().into_iter().chain(seen).collect()
+        let own = self.own.iter().map(|it| &it.1);
+        self.needed().into_iter().chain(seen).chain(own).collect()
     }
 
     /// What the rows must have.
     pub fn of_rows(&self) -> Vec<&E> {
         let pairs = self.keys.iter().chain(&self.others).chain(&self.dates).chain(&self.instants);
         let single = [&self.filter, &self.value, &self.weight, &self.known_from];
-        pairs.map(|it| &it.0).chain(single.into_iter().flatten()).collect()
+        let known = self.own.iter().map(|it| &it.0).chain(&self.results_from);
+        pairs.map(|it| &it.0).chain(single.into_iter().flatten()).chain(known).collect()
     }
 }
 

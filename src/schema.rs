@@ -180,6 +180,8 @@ pub struct Record {
     pub known_from: Option<usize>,
     /// Days since 1970-01-01: from then on no row is lacking.
     pub complete_since: Option<i32>,
+    /// The last day up to which no row is lacking.
+    pub complete_until: Option<i32>,
     pub refers: Vec<Refers>,
 }
 
@@ -286,6 +288,10 @@ impl Schema {
 
     pub fn complete_since(&self, record: RecordId) -> Option<i32> {
         self.lineage(record).into_iter().find_map(|it| self.record(it).complete_since)
+    }
+
+    pub fn complete_until(&self, record: RecordId) -> Option<i32> {
+        self.lineage(record).into_iter().find_map(|it| self.record(it).complete_until)
     }
 
     /// Whether codes of `left` may be compared with codes of `right`: one extends the other.

@@ -2,7 +2,7 @@
 
 pub mod ast;
 pub mod format;
-mod format_expr;
+pub mod format_expr;
 mod from_pest;
 mod line;
 mod literal;

@@ -90,7 +90,8 @@ pub fn replay(it: &Replay, context: &Context) -> Result<Exit, Trouble> {
         named => Some(verify::data_of(named, project, &root)?),
     };
     let rules = rules(set, &manifest)?;
-    let (whole, judging) = run::decide::prepared(set, &rules);
+    let (mut whole, judging) = run::decide::prepared(set, &rules);
+    run::decide::only(&mut whole, &asked.rule);
     let secrets = whole.policy.as_ref().map(Secrets::of).transpose()?;
     let opened = run::open(&whole, &judging, &input, history.as_ref(), true)?;
     let asked = Asked {

@@ -189,7 +189,8 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     let explained = out.is_some() || secrets.is_some();
     let evidence = explained || options.engine == Engine::Interpreter;
     let started = Instant::now();
-    let (whole, judging) = run::decide::prepared(set, &rules);
+    let (mut whole, judging) = run::decide::prepared(set, &rules);
+    run::decide::only(&mut whole, &it.rule);
     let opened = run::open(&whole, &judging, &input, history.as_ref(), evidence)?;
     let written: Vec<&Path> = out
         .as_deref()
@@ -233,7 +234,7 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
         it.finish()?;
     }
     let shown = |it: &PathBuf| it.display().to_string();
-    let decided = match (&set.policy, counted) {
+    let decided = match (&whole.policy, counted) {
         (Some(policy), Some(counted)) => {
             let recorded = folder.map(|it| it.join(recorded::DECISIONS));
             let keys = Secrets::recorded(policy)?;

@@ -78,7 +78,7 @@ impl<'a> Among<'a> {
         let mut next = rest.filter(|line| line.1.channel == it.channel);
         match next.next() {
             Some((at, capacity)) if at < it.claims.len() => {
-                if 0 < capacity.kept && !is_mandatory(&it, capacity) && is_drawn(&it, capacity) {
+                if 0 < capacity.kept && !is_mandatory(&it, capacity) && it.drawn {
                     self.drawn[at].push(it.clone())?;
                 }
                 self.lines[at].push(it)
@@ -193,11 +193,6 @@ impl<'a> Among<'a> {
 
 fn is_mandatory(it: &Waiting, capacity: &Capacity) -> bool {
     Some(capacity.channel) <= it.mandatory
-}
-
-/// Drawn into this channel.
-fn is_drawn(it: &Waiting, capacity: &Capacity) -> bool {
-    it.drawn.contains(&capacity.channel)
 }
 
 /// A line that is being walked.

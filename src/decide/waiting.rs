@@ -18,8 +18,8 @@ pub struct Waiting {
     pub keys: Vec<Arc<str>>,
     pub channel: ChannelId,
     pub mandatory: Option<ChannelId>,
-    /// Channels that it was drawn into.
-    pub drawn: Vec<ChannelId>,
+    /// It was drawn, into this channel or a stricter one where it found no place.
+    pub drawn: bool,
     pub hash: u64,
     /// By capacity of the policy, or empty.
     pub claims: Vec<Stand>,
@@ -39,7 +39,6 @@ pub struct Stand {
 
 impl Waiting {
     pub fn new(number: u64, it: &Decision) -> Waiting {
-        let drawn = it.steps.iter().filter(|it| matches!(it.by, By::Draw(_)));
         let stand = |it: &Claim| Stand {
             group: it.group.clone(),
             order: it.order.iter().map(sortable).collect(),
@@ -50,7 +49,7 @@ impl Waiting {
             keys: it.keys.iter().map(|it| Arc::from(it.as_str())).collect(),
             channel: it.channel,
             mandatory: it.mandatory,
-            drawn: drawn.map(|it| it.to).collect(),
+            drawn: it.steps.iter().any(|it| matches!(it.by, By::Draw(_))),
             hash: it.hash,
             claims: it.claims.iter().map(stand).collect(),
             together: it.together.clone(),
@@ -66,7 +65,7 @@ impl Waiting {
         }
         small(&mut out, channel(Some(self.channel)));
         small(&mut out, channel(self.mandatory));
-        some(&mut out, &self.drawn, |out, it| small(out, channel(Some(*it))));
+        small(&mut out, u64::from(self.drawn));
         some(&mut out, &self.keys, |out, it| bytes(out, Some(it.as_bytes())));
         some(&mut out, &self.claims, |out, it| {
             some(out, &it.group, |out, it| bytes(out, it.as_ref().map(|it| it.as_bytes())));
@@ -91,7 +90,7 @@ impl Waiting {
             steps,
             channel: channel(from.small()?)?,
             mandatory: channel(from.small()?),
-            drawn: from.some(|from| channel(from.small()?))?,
+            drawn: from.small()? == 1,
             keys: from.some(|from| from.text()?)?,
             claims: from.some(|from| {
                 Some(Stand {

@@ -39,10 +39,13 @@ pub fn sentence(set: &RuleSet, policy: &Policy, it: &Decision) -> String {
 pub fn words(set: &RuleSet, policy: &Policy, it: &Decision, step: &Step) -> String {
     let to = policy.word(step.to);
     match &step.by {
-        By::Route(at) => match &policy.routes[*at].when {
-            Some(when) => format!("{to} by {}", when.words),
-            None => format!("{to} otherwise"),
-        },
+        By::Route(at) => {
+            let only = policy.only_words().map(|it| format!("{it}: ")).unwrap_or_default();
+            match &policy.routes[*at].when {
+                Some(when) => format!("{only}{to} by {}", when.words),
+                None => format!("{only}{to} otherwise"),
+            }
+        }
         By::Rule(at) => {
             let rule = &set.rules[it.found[*at].0.rule.0];
             let mandatory = if rule.mandatory { ", mandatory" } else { "" };

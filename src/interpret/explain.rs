@@ -99,9 +99,9 @@ pub fn plain_text(value: &Value) -> Option<String> {
 /// What the unknown parts of a test lack.
 pub fn lacking(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) {
     match &expr.kind {
-        Kind::Guard(test, value, _) => {
+        Kind::Guard(test, value, reason) => {
             if truth(&eval(set, test, row)) == Some(false) {
-                open.extend(names(set, test.parts()));
+                open.extend(refused(set, test, value, *reason, row));
             }
             for it in [test, value] {
                 if truth(&eval(set, it, row)).is_none() {
@@ -151,13 +151,7 @@ fn causes(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) {
     }
     if let Kind::Guard(test, value, reason) = &expr.kind {
         if truth(&eval(set, test, row)) == Some(false) {
-            let blamed = match (&value.kind, reason) {
-                (Kind::Arithmetic(_, amount, _), Reason::NoRate) => vec![amount],
-                _ => test.parts(),
-            };
-            for name in names(set, blamed) {
-                open.insert(format!("{name} ({})", reason.words()));
-            }
+            open.extend(refused(set, test, value, *reason, row));
             return;
         }
         causes(set, value, row, open);
@@ -180,11 +174,42 @@ fn causes(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) {
     }
 }
 
+/// Why a guard lets nothing through: fields, statistics, with the reason.
+fn refused(set: &RuleSet, test: &E, value: &E, reason: Reason, row: &Row) -> BTreeSet<String> {
+    let told = |all: BTreeSet<String>| {
+        let with_reason = |it: String| match reason {
+            Reason::NotGiven => it,
+            _ => format!("{it} ({})", reason.words()),
+        };
+        all.into_iter().map(with_reason).collect::<BTreeSet<String>>()
+    };
+    if reason == Reason::HistoryIncomplete {
+        let mut found = BTreeSet::new();
+        let mut todo = vec![value];
+        while let Some(it) = todo.pop() {
+            if let Kind::Fact(id) = &it.kind {
+                found.insert(set.facts[id.0].words.to_string());
+            }
+            todo.extend(it.parts());
+        }
+        return told(found);
+    }
+    let blamed = match (&value.kind, &test.kind, reason) {
+        (Kind::Arithmetic(_, amount, _), _, Reason::NoRate) => vec![amount],
+        (_, Kind::And(parts), _) => {
+            parts.iter().filter(|it| truth(&eval(set, it, row)) == Some(false)).collect()
+        }
+        _ => test.parts(),
+    };
+    told(names(set, blamed))
+}
+
 /// Of a division the divisor, else every part.
 fn blamed(expr: &E) -> Vec<&E> {
     match &expr.kind {
         Kind::Arithmetic(crate::ir::Arithmetic::Divide, _, divisor) => vec![divisor],
         Kind::Parameter(..) => vec![expr],
+        Kind::Lookup(it) => it.keys.iter().collect(),
         _ => expr.parts(),
     }
 }

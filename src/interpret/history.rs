@@ -49,9 +49,9 @@ pub fn over<'a>(
     if it.needed().iter().any(|part| eval(set, part, judged).is_missing()) {
         return NOT_GIVEN;
     }
-    if let Some(since) = it.complete_since
-        && first_day(set, it, judged).is_none_or(|first| first < since)
-    {
+    let lacks_first = |since: i32| first_day(set, it, judged).is_none_or(|first| first < since);
+    let lacks_last = |until: i32| last_day(set, it, judged).is_none_or(|last| until < last);
+    if it.complete_since.is_some_and(lacks_first) || it.complete_until.is_some_and(lacks_last) {
         return Value::Missing(Reason::HistoryIncomplete);
     }
     let shared = shared(it, judged);
@@ -78,6 +78,21 @@ fn first_day(set: &RuleSet, it: &Fact, judged: &Row) -> Option<i32> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// The last day on which a row may have happened that counts.
+fn last_day(set: &RuleSet, it: &Fact, judged: &Row) -> Option<i32> {
+    if let Reach::Time(_) = it.reach {
+        return match eval(set, &it.instants.as_ref()?.1, judged) {
+            Value::DateTime(time) => Some(calendar::day_of_time(time.checked_sub(1)?)),
+            _ => None,
+        };
+    }
+    let Value::Date(day) = eval(set, &it.dates.as_ref()?.1, judged) else { return None };
+    match it.reach {
+        Reach::Days(_) | Reach::Before => day.checked_sub(1),
+        Reach::SameDay | Reach::AsOf | Reach::All | Reach::Time(_) => Some(day),
     }
 }
 
@@ -157,9 +172,18 @@ fn in_reach(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
     }
 }
 
-/// Known when the judged row was accepted: on that day, or at that instant where both have one.
+/// Known when the judged row was accepted, with all results that are asked of it. Of its own
+/// declaration the judged row knows all but results.
 fn known(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
-    let Some(from) = &it.known_from else { return true };
+    let same = |(theirs, ours): &(E, E)| equal(set, theirs, row, ours, judged);
+    let own = !it.own.is_empty() && it.own.iter().all(same);
+    let stored =
+        own || it.known_from.as_ref().is_none_or(|from| by_then(set, it, from, row, judged));
+    stored && it.results_from.iter().all(|from| by_then(set, it, from, row, judged))
+}
+
+/// Not later than the judged row: that day, or that instant where both have one.
+fn by_then(set: &RuleSet, it: &Fact, from: &E, row: &Row, judged: &Row) -> bool {
     let day = it.dates.as_ref().map(|it| eval(set, &it.1, judged));
     let instant = it.instants.as_ref().map(|it| eval(set, &it.1, judged));
     match (eval(set, from, row), instant, day) {
@@ -175,7 +199,8 @@ fn known(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
 const TOO_FEW: Value = Value::Missing(Reason::TooFewValues);
 
 fn statistic(set: &RuleSet, it: &Fact, rows: &[&Row]) -> Value {
-    let dates = || rows.iter().filter_map(|row| it.dates.as_ref().map(|it| eval(set, &it.0, row)));
+    let date = |row: &&Row| it.dates.as_ref().map(|it| eval(set, &it.0, row));
+    let dates = || rows.iter().filter_map(date).filter(|it| !it.is_missing());
     let given: Vec<Value> = match &it.value {
         Some(value) => {
             rows.iter().map(|row| eval(set, value, row)).filter(|it| !it.is_missing()).collect()

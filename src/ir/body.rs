@@ -19,6 +19,7 @@ use crate::schema::FieldId;
 use crate::schema::Type;
 use crate::source::Span;
 use crate::syntax::ast;
+use crate::syntax::format_expr;
 use crate::value::Value;
 use crate::value::calendar;
 
@@ -101,6 +102,13 @@ impl Lowering<'_> {
             );
         }
         found.map(|id| Arc::new(Expr { kind: Kind::Field(id), ty: Type::Date, span }))
+    }
+
+    /// An expression as the formatter writes it: the same however the author has laid it out.
+    pub fn words(&self, it: &ast::Expr) -> String {
+        let source = self.sources.get(it.span.file);
+        let text = format_expr::expr(it, format_expr::Level::Or, source);
+        text.replace(format_expr::BREAK, " ")
     }
 
     /// What a definition says, for a row of the scope.

@@ -214,7 +214,9 @@ impl Lowering<'_> {
         }
         let ty = self.common(&left.ty, &right.ty);
         let (left, right) = (self.widen(left, &ty), self.widen(right, &ty));
-        Arc::new(Expr { kind: Kind::OrElse(left, right), ty, span })
+        let of = left.clone();
+        let replaced = Arc::new(Expr { kind: Kind::OrElse(left, right), ty, span });
+        self.where_told(replaced, &of, span)
     }
 
     /// One type for both: of numbers the larger scale; whole only when both are.

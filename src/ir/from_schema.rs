@@ -223,6 +223,7 @@ fn declare(
         instant: None,
         known_from: None,
         complete_since: None,
+        complete_until: None,
         refers: Vec::new(),
     });
 }
@@ -276,7 +277,7 @@ fn keys(id: RecordId, block: &ast::Block, schema: &mut Schema, diagnostics: &mut
                     schema.records[id.0].key.push(field);
                 }
             }
-            ast::LineKind::History { event, date, known_from, complete_since } => {
+            ast::LineKind::History { event, date, known_from, complete_since, complete_until } => {
                 let mut find = |it: &Option<ast::Name>| {
                     it.as_ref().and_then(|it| known_field(id, it, schema, diagnostics))
                 };
@@ -304,8 +305,10 @@ fn keys(id: RecordId, block: &ast::Block, schema: &mut Schema, diagnostics: &mut
                 record.acceptance = acceptance.map(|it| it.field);
                 record.instant = instant.map(|it| it.field);
                 record.known_from = known.map(|it| it.field);
-                record.complete_since =
-                    complete_since.as_ref().and_then(|it| calendar::days(it.date));
+                let day =
+                    |it: &Option<ast::Date>| it.as_ref().and_then(|it| calendar::days(it.date));
+                record.complete_since = day(complete_since);
+                record.complete_until = day(complete_until);
             }
             ast::LineKind::Field { name, known: Some(known), .. } => {
                 known_later(id, name, known.as_ref(), schema, diagnostics);

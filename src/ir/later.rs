@@ -15,32 +15,41 @@ use crate::ir::many::Source;
 use crate::ir::many::fields_of;
 use crate::schema::FieldId;
 use crate::schema::Known;
+use crate::schema::RecordId;
 use crate::schema::Type;
 use crate::source::Span;
 
 impl Lowering<'_> {
-    /// The fact, its rows counted from when on the results that it reads are known.
+    /// The fact, its rows counted from when on all results that it reads are known.
     pub fn fact_of(&mut self, mut fact: Fact, source: &Source, span: Span) -> E {
         let read = [&fact.filter, &fact.value, &fact.weight].into_iter().flatten();
         let mut from: Vec<FieldId> =
             read.flat_map(fields_of).filter_map(|it| self.known_from(it)).collect();
         from.sort();
         from.dedup();
-        if let [_, other, ..] = from.as_slice() {
-            let name = &self.schema.field(*other).name;
-            let message = format!("results that are known at two times, one from `{name}` on");
-            let it = Diagnostic::new(Code::T5107, span, message);
-            self.push(it.help("ask for one of them at a time"));
-            return self.error(span);
-        }
-        if let ([from], Some(_)) = (from.as_slice(), &fact.dates) {
-            let ty = self.schema.field(*from).ty.clone();
-            if ty == Type::DateTime {
-                fact.instants.clone_from(&source.instants);
+        if fact.dates.is_some() {
+            for id in from {
+                let ty = self.schema.field(id).ty.clone();
+                if ty == Type::DateTime {
+                    fact.instants.clone_from(&source.instants);
+                }
+                fact.results_from.push(Arc::new(Expr { kind: Kind::Field(id), ty, span }));
             }
-            fact.known_from = Some(Arc::new(Expr { kind: Kind::Field(*from), ty, span }));
         }
         self.fact(fact, span)
+    }
+
+    /// What tells the rows of the judged row's declaration, where both are parts of one.
+    pub fn own_declaration(&self, rows: RecordId, judged: RecordId, span: Span) -> Vec<(E, E)> {
+        let outermost = |it: RecordId| self.schema.lineage(it).pop();
+        let Some(root) = outermost(rows).filter(|it| Some(*it) == outermost(judged)) else {
+            return Vec::new();
+        };
+        let field = |id: FieldId| {
+            Arc::new(Expr { kind: Kind::Field(id), ty: self.schema.field(id).ty.clone(), span })
+        };
+        let key = self.schema.key_fields(root).into_iter().map(field);
+        key.map(|it| (it.clone(), it)).collect()
     }
 
     fn known_from(&self, id: FieldId) -> Option<FieldId> {
@@ -86,7 +95,7 @@ impl Lowering<'_> {
                 let own = fact.judged().into_iter().find_map(late);
                 let field = own.or_else(|| match (&fact.dates, fact.reach) {
                     (None, _) => fact.of_rows().into_iter().find_map(late),
-                    (Some(_), Reach::SameDay) if fact.known_from.is_none() => {
+                    (Some(_), Reach::SameDay) if fact.results_from.is_empty() => {
                         fact.of_rows().into_iter().find_map(late)
                     }
                     _ => None,

@@ -50,12 +50,7 @@ pub fn lower(files: &[ast::File], context: Context) -> (RuleSet, Vec<Diagnostic>
     lowering.rule_ids =
         blocks.iter().enumerate().map(|(at, it)| (it.0.text.clone(), RuleId(at))).collect();
     lowering.levels = blocks.iter().map(|it| lowering.quiet_level(it.1)).collect();
-    let mut rules = Vec::new();
-    for (name, block) in &blocks {
-        let rule = lowering.rule(name, block);
-        lowering.known_too_late(&rule);
-        rules.push(rule);
-    }
+    let rules = lowering.rules(&blocks);
     lowering.unused_definitions(files);
     lowering.unused_profiles(files);
     lowering.hit_cycles(&rules);
@@ -93,6 +88,10 @@ pub struct Lowering<'a> {
     pub(in crate::ir) open: Vec<String>,
     /// Negated tests of the rule at hand: the place, and the words of what is tested.
     pub(in crate::ir) negated: Vec<(E, Span)>,
+    /// A score is being lowered: `or else` stands for anything that lacks a value.
+    pub(in crate::ir) in_score: bool,
+    /// The outcomes of rules that are lowered already.
+    pub(in crate::ir) done: BTreeMap<RuleId, E>,
     /// How many nodes definitions have expanded to: a limit on doubling.
     pub(in crate::ir) expanded: usize,
     used: std::collections::BTreeSet<String>,
@@ -130,6 +129,8 @@ impl<'a> Lowering<'a> {
             diagnostics: Vec::new(),
             open: Vec::new(),
             negated: Vec::new(),
+            in_score: false,
+            done: BTreeMap::new(),
             expanded: 0,
             used: std::collections::BTreeSet::new(),
         };
@@ -157,6 +158,22 @@ impl<'a> Lowering<'a> {
 
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// In the order of the blocks; those of inner levels are lowered first, for others may ask
+    /// about them.
+    fn rules(&mut self, blocks: &[(&'a ast::Name, &'a ast::Block)]) -> Vec<Rule> {
+        let depth = |at: &usize| self.levels[*at].map_or(0, |it| self.schema.lineage(it).len());
+        let mut order: Vec<usize> = (0..blocks.len()).collect();
+        order.sort_by_key(|at| std::cmp::Reverse(depth(at)));
+        let mut rules = BTreeMap::new();
+        for at in order {
+            let rule = self.rule(blocks[at].0, blocks[at].1);
+            self.known_too_late(&rule);
+            self.done.insert(RuleId(at), rule.outcome.clone());
+            rules.insert(at, rule);
+        }
+        rules.into_values().collect()
     }
 
     fn rule_blocks(&mut self, files: &'a [ast::File]) -> Vec<(&'a ast::Name, &'a ast::Block)> {

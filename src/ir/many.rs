@@ -45,7 +45,11 @@ impl Lowering<'_> {
         if let Some(at) = self.inside_many(scope, span) {
             return at;
         }
-        let Some(source) = self.source(&it.rows, scope, span) else { return self.error(span) };
+        let written = ast::ExprKind::Aggregate(Box::new(it.clone()));
+        let words = self.words(&ast::Expr { kind: written, span });
+        let Some(source) = self.source(&it.rows, scope, &words) else {
+            return self.error(span);
+        };
         self.written_twice(it, scope, span);
         self.statistic(it.statistic, it.measure.as_ref(), &it.rows, &source, span)
     }
@@ -77,14 +81,13 @@ impl Lowering<'_> {
         }
     }
 
-    /// Which rows: their record, time, keys and condition.
-    pub fn source(&mut self, rows: &ast::Rows, scope: &Scope, span: Span) -> Option<Source> {
+    /// Which rows: their record, time, keys and condition; `words` are what readers are told.
+    pub fn source(&mut self, rows: &ast::Rows, scope: &Scope, words: &str) -> Option<Source> {
         let record = self.record_of_rows(&rows.record)?;
         let judged = Some(Arc::new(scope.clone()));
         let inner = Scope { record, arguments: BTreeMap::new(), judged, valid: scope.valid };
-        let words: Vec<&str> = self.sources.slice(span).split_whitespace().collect();
         let mut fact = Fact {
-            words: Arc::from(words.join(" ")),
+            words: Arc::from(words),
             rows: record,
             reach: Reach::All,
             filter: None,
@@ -97,7 +100,10 @@ impl Lowering<'_> {
             dates: None,
             instants: None,
             known_from: None,
+            own: Vec::new(),
+            results_from: Vec::new(),
             complete_since: None,
+            complete_until: None,
             ty: Type::Whole,
         };
         let same_day = matches!(rows.window, Some(ast::Window::SameDay));
@@ -212,6 +218,9 @@ impl Lowering<'_> {
             let ty = self.schema.field(known).ty.clone();
             timed |= ty == Type::DateTime;
             fact.known_from = Some(field(known, ty));
+            if fact.reach == Reach::SameDay {
+                fact.own = self.own_declaration(fact.rows, scope.record, span);
+            }
         }
         // A day is enough where no hour is asked for.
         fact.instants = instants.clone().filter(|_| timed);
@@ -219,6 +228,9 @@ impl Lowering<'_> {
         if windowed && !rows.partial {
             fact.complete_since = self.schema.complete_since(fact.rows);
             self.reaches_too_far(fact, scope, span);
+        }
+        if !rows.partial {
+            fact.complete_until = self.schema.complete_until(fact.rows);
         }
         Some(instants)
     }
@@ -446,18 +458,21 @@ pub fn key(it: &Fact) -> String {
     let dates = it.dates.iter().map(|(a, b)| format!("{}={}", text(a), text(b)));
     let others: String = others.chain(dates).collect();
     let needed: Vec<String> = it.needed.iter().map(text).collect();
+    let results: Vec<String> = it.results_from.iter().map(text).collect();
     format!(
-        "{} {:?} {:?} {:?} [{}] [{}] [{}] [{}] [{}] [{}] [{}] {:?}",
+        "{} {:?} {:?} {:?} {:?} [{}] [{}] [{}] [{}] [{}] [{}] [{}] [{}] {:?}",
         it.rows.0,
         it.reach,
         it.statistic,
         it.complete_since,
+        it.complete_until,
         pairs.join(";"),
         others,
         one(&it.filter),
         one(&it.value),
         one(&it.weight),
         one(&it.known_from),
+        results.join(";"),
         needed.join(";"),
         it.ty,
     )

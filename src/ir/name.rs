@@ -346,12 +346,14 @@ impl Lowering<'_> {
         };
         let Some(level) = self.levels[id.0] else { return self.error(span) };
         if !self.schema.lineage(scope.record).contains(&level) {
+            if self.schema.lineage(level).contains(&scope.record) {
+                let name = name.clone();
+                return self.hit_inside(id, &name, scope, span);
+            }
             let message =
                 format!("rule {} judges each {}", name.text, self.schema.record(level).name);
-            let it = Diagnostic::new(Code::T1109, span, message);
-            self.push(
-                it.help("a rule of an inner level cannot be asked about in this version yet"),
-            );
+            let it = Diagnostic::new(Code::T2109, span, message);
+            self.push(it.help("ask about a rule of this level, or of one inside or around it"));
             return self.error(span);
         }
         Arc::new(Expr { kind: Kind::Hit(id), ty: Type::Truth, span })

@@ -99,6 +99,8 @@ pub struct Policy {
     pub capacities: Vec<Capacity>,
     /// Declarations that share these values share the strictest channel of any of them.
     pub together: Vec<Named>,
+    /// The rules that were named: it is decided as if there were no others. Else empty.
+    pub only: Vec<Arc<str>>,
     pub span: Span,
 }
 
@@ -171,6 +173,11 @@ pub struct Capacity {
 impl Policy {
     pub fn channel(&self, word: &str) -> Option<ChannelId> {
         self.channels.rank(word).map(ChannelId)
+    }
+
+    /// `as if only R1, R2 existed`, where that is so.
+    pub fn only_words(&self) -> Option<String> {
+        (!self.only.is_empty()).then(|| format!("as if only {} existed", self.only.join(", ")))
     }
 
     pub fn word(&self, channel: ChannelId) -> &str {

@@ -76,6 +76,7 @@ impl<'a> Lowering<'a> {
             draws: Vec::new(),
             capacities: Vec::new(),
             together: Vec::new(),
+            only: Vec::new(),
             span: block.span,
         };
         self.unordered_channels(name);
@@ -138,7 +139,12 @@ impl<'a> Lowering<'a> {
                         self.same_record(over, policy.level);
                         self.merged(whole)
                     }
-                    None => policy.parts,
+                    // One way for all scores has one cap, on the total.
+                    None => {
+                        let whole = policy.parts;
+                        policy.parts.cap = None;
+                        whole
+                    }
                 };
             }
             PolicyLine::Route { channel, when } => {
@@ -200,18 +206,15 @@ impl<'a> Lowering<'a> {
         found
     }
 
-    fn words(&self, it: &ast::Expr) -> Arc<str> {
-        let words: Vec<&str> = self.sources.slice(it.span).split_whitespace().collect();
-        Arc::from(words.join(" "))
-    }
-
     fn condition(&mut self, it: &ast::Expr, scope: &Scope) -> Named {
-        Named { words: self.words(it), value: self.test(it, scope) }
+        Named { words: Arc::from(self.words(it)), value: self.test(it, scope) }
     }
 
     fn named(&mut self, all: &[ast::Expr], scope: &Scope) -> Vec<Named> {
-        let one =
-            |it: &ast::Expr| Named { words: self.words(it), value: self.value(it, None, scope) };
+        let one = |it: &ast::Expr| {
+            let words = Arc::from(self.words(it));
+            Named { words, value: self.value(it, None, scope) }
+        };
         all.iter().map(one).collect()
     }
 

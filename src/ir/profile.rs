@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::diagnostic::Code;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::did_you_mean;
+use crate::ir;
 use crate::ir::E;
 use crate::ir::Expr;
 use crate::ir::Kind;
@@ -19,6 +20,7 @@ use crate::schema::Type;
 use crate::source::Span;
 use crate::syntax::ast;
 use crate::syntax::ast::Statistic;
+use crate::syntax::format_expr;
 use crate::value::Reason;
 use crate::value::Value;
 use crate::value::text::Form;
@@ -97,8 +99,9 @@ impl Lowering<'_> {
             return self.error(span);
         }
         let mut levels = Vec::new();
-        for keys in &lines.groups {
-            let Some(it) = self.group(&lines, keys, name, scope, span) else {
+        for (at, keys) in lines.groups.iter().enumerate() {
+            let is_last = at + 1 == lines.groups.len();
+            let Some(it) = self.group(&lines, (keys, is_last), name, scope, span) else {
                 return self.error(span);
             };
             levels.push(it);
@@ -110,18 +113,28 @@ impl Lowering<'_> {
             return self.error(span);
         };
         let ty = last.ty.clone();
+        let node = |kind| Arc::new(Expr { kind, ty: ty.clone(), span });
         let chained = levels.into_iter().rev().fold(last, |rest, it| {
-            Arc::new(Expr { kind: Kind::OrElse(it, rest), ty: ty.clone(), span })
+            // A group with enough values answers, even where its values give no answer.
+            let rest = match &it.kind {
+                Kind::Guard(enough, statistic, reason) if may_fail(self, statistic) => {
+                    let enough = truth(Kind::Established(enough.clone()), span);
+                    node(Kind::Guard(truth(Kind::Not(enough), span), rest, *reason))
+                }
+                _ => rest,
+            };
+            node(Kind::OrElse(it, rest))
         });
         let words = format!("{}.{}", profile.text, name.text);
         Arc::new(Expr { kind: Kind::Named(Arc::from(words), chained), ty, span })
     }
 
-    /// One statistic of one group, where the group has enough values.
+    /// One statistic of one group, where the group has enough values: without `require` one is
+    /// enough, and the last group stands for those that have none.
     fn group(
         &mut self,
         lines: &Lines,
-        keys: &[ast::Expr],
+        (keys, is_last): (&[ast::Expr], bool),
         name: &ast::Name,
         scope: &Scope,
         span: Span,
@@ -132,7 +145,8 @@ impl Lowering<'_> {
         if let Some(window) = lines.window {
             rows.window = Some(ast::Window::Last(window.clone()));
         }
-        let mut source = self.source(&rows, scope, rows.span)?;
+        let words = format_expr::rows(lines.rows, self.sources.get(rows.span.file));
+        let mut source = self.source(&rows, scope, &words)?;
         if lines.exact {
             self.until_instant(&mut source, rows.span)?;
         }
@@ -144,12 +158,12 @@ impl Lowering<'_> {
             return None;
         }
         let at = name.span;
+        let given = value.clone();
         let count = self.of_value(Statistic::Count, Some(value.clone()), None, &source, at);
         let statistic = match name.text.as_str() {
             "count" => count.clone(),
             "level" => {
-                let words: Vec<&str> =
-                    keys.iter().map(|it| self.sources.slice(it.span).trim()).collect();
+                let words: Vec<String> = keys.iter().map(|it| self.words(it)).collect();
                 let text = Value::text(&words.join(", "));
                 Arc::new(Expr { kind: Kind::Literal(text), ty: Type::Text(Form::Folded), span: at })
             }
@@ -171,14 +185,24 @@ impl Lowering<'_> {
         if statistic.ty == Type::Error {
             return None;
         }
-        let Some((least, support)) = lines.require else { return Some(statistic) };
+        let (least, support) = match lines.require {
+            Some(it) => it,
+            None if is_last => return Some(statistic),
+            None => (1, None),
+        };
         let mut tests = vec![self.at_least_count(count, least, span)];
         if let Some((least, key)) = support {
             let key = self.value(key, None, &source.scope);
             if key.ty == Type::Error {
                 return None;
             }
-            let distinct = self.of_value(Statistic::DistinctCount, Some(key), None, &source, at);
+            // Only rows that give a value support the statistic.
+            let missing = truth(Kind::IsMissing(given), span);
+            let mut given = source.clone();
+            let own = given.fact.filter.take().into_iter();
+            let both = own.chain([truth(Kind::Not(missing), span)]).collect();
+            given.fact.filter = Some(truth(Kind::And(both), span));
+            let distinct = self.of_value(Statistic::DistinctCount, Some(key), None, &given, at);
             tests.push(self.at_least_count(distinct, *least, span));
         }
         let test = truth(Kind::And(tests), span);
@@ -221,6 +245,25 @@ impl Lowering<'_> {
             self.facts.truncate(before);
             self.fact_ids.retain(|_, it| it.0 < before);
         }
+    }
+}
+
+/// Whether a statistic may lack a value although the group has values: out of range, or without
+/// weights.
+fn may_fail(lowering: &Lowering, it: &E) -> bool {
+    match &it.kind {
+        Kind::Fact(id) => match lowering.facts[id.0].statistic {
+            ir::Statistic::Sum | ir::Statistic::Average => true,
+            ir::Statistic::Count
+            | ir::Statistic::DistinctCount
+            | ir::Statistic::Percentile(_)
+            | ir::Statistic::Smallest
+            | ir::Statistic::Largest
+            | ir::Statistic::FirstDate
+            | ir::Statistic::LastDate
+            | ir::Statistic::Latest => false,
+        },
+        _ => false,
     }
 }
 

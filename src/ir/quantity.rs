@@ -64,12 +64,15 @@ impl Lowering<'_> {
             self.of_value(ast::Statistic::Count, Some(condition.clone()), None, source, span);
         let sure = self.count_where(condition, source, span);
         let outer = source.scope.judged.as_deref().unwrap_or(&source.scope).clone();
-        let (by, towards) = match smoothed {
-            None => (None, None),
-            Some(it) => {
-                let by = self.value(&it.by, None, &outer);
-                let towards = it.towards.as_ref().map(|it| self.value(it, None, &outer));
-                (Some(by), towards)
+        let smoothed = match smoothed {
+            None => None,
+            Some(ast::Smoothed { by, towards: Some(towards) }) => {
+                Some((self.value(by, None, &outer), self.value(towards, None, &outer)))
+            }
+            Some(ast::Smoothed { by, towards: None }) => {
+                let it = Diagnostic::new(Code::T3005, by.span, "smoothed towards what?");
+                self.push(it.help("say the share that is usual: `smoothed by 1 towards 21 %`"));
+                return self.error(span);
             }
         };
         let number = |scale| Type::Number(Number::pure(scale));
@@ -81,27 +84,25 @@ impl Lowering<'_> {
             node(Kind::Arithmetic(Arithmetic::Add, a, b), ty)
         };
         let (mut top, mut bottom) = (sure, known.clone());
-        if let Some(by) = by {
+        let is_smoothed = smoothed.is_some();
+        if let Some((by, towards)) = smoothed {
             let pure = typing::number(&by.ty).dimension.is_pure() && by.ty.is_numeric();
-            let percent = towards.as_ref().is_none_or(|it| typing::number(&it.ty).percent);
+            let percent = typing::number(&towards.ty).percent;
             if !pure || !percent {
                 let it = Diagnostic::new(Code::T3005, span, "a share is smoothed by a number");
                 self.push(it.help("write `smoothed by 1 towards 21 %`"));
                 return self.error(span);
             }
-            if let Some(towards) = towards {
-                let scale = |it: &E| typing::number(&it.ty).scale;
-                let scale = product_scale(scale(&by), scale(&towards));
-                let weight = Kind::Arithmetic(Arithmetic::Multiply, by.clone(), towards);
-                let weight = node(weight, number(scale));
-                top = add(top, weight);
-            }
+            let scale = |it: &E| typing::number(&it.ty).scale;
+            let scale = product_scale(scale(&by), scale(&towards));
+            let weight = Kind::Arithmetic(Arithmetic::Multiply, by.clone(), towards);
+            top = add(top, node(weight, number(scale)));
             bottom = add(bottom, by);
         }
         let percent = Number { percent: true, ..Number::pure(SCALE_MAX) };
         let ty = Type::Number(percent);
         let share = node(Kind::Arithmetic(Arithmetic::Divide, top, bottom), ty.clone());
-        if smoothed.is_some() {
+        if is_smoothed {
             return share;
         }
         let some = self.at_least_count(known, 1, span);
@@ -135,7 +136,15 @@ impl Lowering<'_> {
         if let Some(at) = self.inside_many(scope, span) {
             return at;
         }
-        let Some(source) = self.source(rows, scope, span) else { return self.error(span) };
+        let written = ast::ExprKind::Quantified {
+            quantifier,
+            condition: Box::new(condition.clone()),
+            rows: Box::new(rows.clone()),
+        };
+        let words = self.words(&ast::Expr { kind: written, span });
+        let Some(source) = self.source(rows, scope, &words) else {
+            return self.error(span);
+        };
         let negated = std::mem::take(&mut self.negated);
         let it = self.test(condition, &source.scope);
         self.negated = negated;
@@ -143,18 +152,21 @@ impl Lowering<'_> {
             return it;
         }
         self.pair_by_pair(&source.fact, &it);
+        self.rows_that(quantifier, it, &source, span)
+    }
+
+    /// How many rows meet a condition that is typed already.
+    pub fn rows_that(&mut self, quantifier: Quantifier, it: E, source: &Source, span: Span) -> E {
         let not = |it: E| truth(Kind::Not(it), span);
         match quantifier {
-            Quantifier::Any => self.at_least_rows(1, it, &source, span),
-            Quantifier::No => not(self.at_least_rows(1, it, &source, span)),
-            Quantifier::Every => not(self.at_least_rows(1, not(it), &source, span)),
-            Quantifier::AtLeast(n) => self.at_least_rows(n, it, &source, span),
-            Quantifier::AtMost(n) => {
-                not(self.at_least_rows(n.saturating_add(1), it, &source, span))
-            }
+            Quantifier::Any => self.at_least_rows(1, it, source, span),
+            Quantifier::No => not(self.at_least_rows(1, it, source, span)),
+            Quantifier::Every => not(self.at_least_rows(1, not(it), source, span)),
+            Quantifier::AtLeast(n) => self.at_least_rows(n, it, source, span),
+            Quantifier::AtMost(n) => not(self.at_least_rows(n.saturating_add(1), it, source, span)),
             Quantifier::Exactly(n) => {
-                let least = self.at_least_rows(n, it.clone(), &source, span);
-                let more = self.at_least_rows(n.saturating_add(1), it, &source, span);
+                let least = self.at_least_rows(n, it.clone(), source, span);
+                let more = self.at_least_rows(n.saturating_add(1), it, source, span);
                 truth(Kind::And(vec![least, not(more)]), span)
             }
         }

@@ -28,6 +28,7 @@ use crate::schema::Schema;
 use crate::schema::Type;
 use crate::source::Span;
 use crate::syntax::ast;
+use crate::value::Decimal;
 use crate::value::Reason;
 use crate::value::Value;
 use crate::value::decimal::product_scale;
@@ -73,16 +74,23 @@ impl Lowering<'_> {
             span,
         };
         let said = self.diagnostics.len();
-        let source = self.source(&rows, scope, span);
+        let words = format!("{} known for", self.words(value));
+        let source = self.source(&rows, scope, &words);
         // That it looks at all the past is what is asked for.
         let kept = self.diagnostics.split_off(said);
         self.diagnostics.extend(kept.into_iter().filter(|it| it.is_error()));
         let Some(mut source) = source else { return self.error(span) };
         source.fact.keys = vec![(key.clone(), key.clone())];
+        // Without its instant nobody can tell which rows were known.
+        let instant = source.fact.instants.as_ref().map(|it| it.1.clone());
         let first = self.of_value(ast::Statistic::FirstDate, None, None, &source, span);
         let node = |kind, ty| Arc::new(Expr { kind, ty, span });
         let first = node(Kind::OrElse(first, date.clone()), Type::Date);
-        let given = truth(Kind::Not(truth(Kind::IsMissing(key.clone()), span)), span);
+        let given = |it: E| truth(Kind::Not(truth(Kind::IsMissing(it), span)), span);
+        let known = match instant {
+            None => given(key.clone()),
+            Some(instant) => truth(Kind::And(vec![given(key.clone()), given(instant)]), span),
+        };
         let limit = node(Kind::Arithmetic(Arithmetic::Subtract, date, length), Type::Date);
         let op = match op {
             ast::TestOp::Less => Comparison::Greater,
@@ -90,8 +98,42 @@ impl Lowering<'_> {
             ast::TestOp::GreaterOrEqual => Comparison::LessOrEqual,
             _ => Comparison::Less,
         };
-        let test = truth(Kind::Compare(op, first, limit), span);
-        truth(Kind::Guard(given, test, Reason::NotGiven), span)
+        let test = truth(Kind::Compare(op, first.clone(), limit.clone()), span);
+        let test = self.complete_for(test, record, op, (first, limit), span);
+        truth(Kind::Guard(known, test, Reason::NotGiven), span)
+    }
+
+    /// A sighting that is old enough decides. That there is none is told only where the data are
+    /// complete at the limit.
+    fn complete_for(
+        &self,
+        test: E,
+        record: RecordId,
+        op: Comparison,
+        (first, limit): (E, E),
+        span: Span,
+    ) -> E {
+        let compare = |op, a: &E, b: E| truth(Kind::Compare(op, a.clone(), b), span);
+        let day = |it: i32| literal(Value::Date(it), Type::Date, span);
+        // The limit itself counts as old enough, or it does not.
+        let (seen, later) = match op {
+            Comparison::Greater | Comparison::LessOrEqual => (Comparison::LessOrEqual, 0),
+            Comparison::GreaterOrEqual | Comparison::Less | Comparison::Equal => {
+                (Comparison::Less, 1)
+            }
+        };
+        let since = self.schema.complete_since(record);
+        let since = since.map(|it| compare(Comparison::GreaterOrEqual, &limit, day(it)));
+        let until = self.schema.complete_until(record);
+        let until =
+            until.map(|it| compare(Comparison::LessOrEqual, &limit, day(it.saturating_add(later))));
+        let complete: Vec<E> = since.into_iter().chain(until).collect();
+        if complete.is_empty() {
+            return test;
+        }
+        let old = compare(seen, &first, limit);
+        let told = truth(Kind::Or(vec![old, truth(Kind::And(complete), span)]), span);
+        truth(Kind::Guard(told, test, Reason::HistoryIncomplete), span)
     }
 
     /// The record whose past tells, and what is looked for in it.
@@ -192,7 +234,10 @@ impl Lowering<'_> {
             dates,
             instants,
             known_from,
+            own: Vec::new(),
+            results_from: Vec::new(),
             complete_since: None,
+            complete_until: None,
         };
         Some(self.fact(fact, span))
     }
@@ -230,6 +275,10 @@ impl Lowering<'_> {
             self.push(it.help("convert an amount: `item_price converted to EUR`"));
             return self.error(span);
         };
+        // An amount in the currency itself needs no rate.
+        if base == Base::Currency(currency.text.clone()) {
+            return it;
+        }
         let list_name = ast::Name { text: "exchange_rates".to_owned(), span };
         if !self.lists.iter().any(|it| *it.name == list_name.text) {
             let message = "there are no rates of exchange";
@@ -255,6 +304,10 @@ impl Lowering<'_> {
         let lookup = Lookup { list, keys: vec![from.clone()], column, date };
         let node = |kind, ty| Arc::new(Expr { kind, ty, span });
         let rate = node(Kind::Lookup(lookup), ty.clone());
+        let rate = match &from.kind {
+            Kind::Field(_) => self.or_one(rate, &from, currency, span),
+            _ => rate,
+        };
         let scale = product_scale(number.scale, typing::number(&ty).scale);
         let mut dimension = number.dimension.clone();
         dimension.0.retain(|it| it.0 != base);
@@ -266,11 +319,34 @@ impl Lowering<'_> {
         let wanted = truth(Kind::Or(vec![some, truth(Kind::IsMissing(from), span)]), span);
         node(Kind::Guard(wanted, product, Reason::NoRate), ty)
     }
+
+    /// The rate, or one where the currency of the amount is the one that is wanted.
+    fn or_one(&self, rate: E, from: &E, currency: &ast::Name, span: Span) -> E {
+        let ty = rate.ty.clone();
+        let node = |kind| Arc::new(Expr { kind, ty: ty.clone(), span });
+        let one = match &ty {
+            Type::Number(number) => Decimal::new(1, 0).with_scale(number.scale).map(Value::Decimal),
+            _ => Some(Value::Whole(1)),
+        };
+        let Some(one) = one else { return rate };
+        let words: Arc<[Arc<str>]> = Arc::from([Arc::from(currency.text.as_str())]);
+        let same = truth(Kind::Member(from.clone(), words), span);
+        let one = Kind::Guard(same, node(Kind::Literal(one)), Reason::NoRate);
+        node(Kind::OrElse(node(one), rate))
+    }
 }
 
 /// Of what [`Lowering::known_for`] makes: who is known, and how the first day compares with which.
 pub fn known_parts<'a>(set: &RuleSet, it: &'a E) -> Option<(&'a E, Comparison, &'a E)> {
     let Kind::Guard(given, test, Reason::NotGiven) = &it.kind else { return None };
+    let given = match &given.kind {
+        Kind::And(parts) => parts.first()?,
+        _ => given,
+    };
+    let test = match &test.kind {
+        Kind::Guard(_, inner, Reason::HistoryIncomplete) => inner,
+        _ => test,
+    };
     let Kind::Not(missing) = &given.kind else { return None };
     let (Kind::IsMissing(key), Kind::Compare(op, first, limit)) = (&missing.kind, &test.kind)
     else {

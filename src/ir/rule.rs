@@ -72,11 +72,8 @@ impl Lowering<'_> {
                 }
                 ast::LineKind::Show(shown) => {
                     for expr in shown {
-                        let words: Vec<&str> =
-                            self.sources.slice(expr.span).split_whitespace().collect();
-                        let words = words.join(" ");
                         let value = self.value(expr, None, scope);
-                        rule.show.push((words, value));
+                        rule.show.push((self.words(expr), value));
                     }
                 }
                 ast::LineKind::Because(message) => rule.because = self.message(message, scope),
@@ -97,7 +94,9 @@ impl Lowering<'_> {
     }
 
     fn score(&mut self, expr: &ast::Expr, scope: &Scope) -> Option<E> {
+        self.in_score = true;
         let it = self.value(expr, None, scope);
+        self.in_score = false;
         if it.ty == Type::Error {
             return None;
         }

@@ -247,15 +247,10 @@ impl Lowering<'_> {
             .groups
             .get(&name.text)
             .is_some_and(|it| it.members.iter().any(|it| it.from.is_some() || it.to.is_some()));
-        // The Union is dated by itself: without an acceptance date it is as it stands today.
-        let date = match self.schema.acceptance(scope.record) {
-            Some(_) if dated => self.acceptance(scope, span),
-            None if dated && name.text != "EU" => {
-                self.acceptance(scope, span);
-                return self.error(span);
-            }
-            _ => None,
-        };
+        let date = if dated { self.acceptance(scope, span) } else { None };
+        if dated && date.is_none() {
+            return self.error(span);
+        }
         truth(Kind::InGroup(left, Arc::from(name.text.as_str()), date), span)
     }
 
@@ -353,6 +348,14 @@ impl Lowering<'_> {
                 self.push(it.help(help));
                 return self.error(span);
             }
+        }
+        let form = left.ty.form().max(right.ty.form());
+        if let Some(Value::Text(it)) = fold(&right)
+            && text::form(&it, form).is_empty()
+        {
+            let message = "this test is true of every text: nothing is left of what is looked for";
+            let it = Diagnostic::new(Code::T6010, right.span, message);
+            self.push(it.help("look for letters or digits: in a name signs do not matter"));
         }
         truth(Kind::TextTest(op, left, right), span)
     }

@@ -7,15 +7,19 @@
 //! that plans look into by row ([`store`]).
 
 pub mod answers;
+pub mod apart;
 pub mod array;
 pub mod cells;
 pub mod frame;
 pub mod group;
 pub mod keep;
+pub mod others;
 pub mod pair;
+pub mod places;
 pub mod statistic;
 pub mod store;
 pub mod sweep;
+pub mod tree;
 
 /// Only looked up, never walked through: no order of it is seen.
 pub type Map<K, V> = std::collections::HashMap<K, V, ahash::RandomState>;

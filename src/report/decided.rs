@@ -19,6 +19,8 @@ use crate::report::grouped;
 #[derive(Debug, Clone, Default)]
 pub struct Decided {
     pub declarations: u64,
+    /// `as if only R1 existed`, where rules were named.
+    pub only: Option<String>,
     /// By channel, the strictest first: how many, and why.
     pub channels: Vec<(String, BTreeMap<&'static str, u64>)>,
     /// By draw of the policy.
@@ -62,6 +64,7 @@ pub fn decided(policy: &Policy, counted: &Counted, keys: Vec<String>) -> Decided
     };
     Decided {
         declarations: counted.declarations,
+        only: policy.only_words(),
         channels: channels.collect(),
         draws: policy.draws.iter().zip(keys).zip(&counted.draws).map(draw).collect(),
         capacities: policy.capacities.iter().zip(&counted.capacities).map(capacity).collect(),
@@ -83,6 +86,9 @@ pub fn table(it: &Decided) -> String {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let mut text: String = table.lines().map(|it| format!("{}\n", it.trim_end())).collect();
+    if let Some(only) = &it.only {
+        let _ = writeln!(text, "decided {only}");
+    }
     for it in &it.draws {
         let (of, to, drawn, held) = (&it.of, &it.to, grouped(it.drawn), grouped(it.held));
         let _ = writeln!(text, "random: {drawn} of {held} {of} to {to}");
@@ -117,6 +123,7 @@ pub fn json(it: &Decided) -> Json {
     };
     json!({
         "declarations": it.declarations,
+        "only": it.only,
         "channels": it.channels.iter().map(channel).collect::<Vec<_>>(),
         "draws": it.draws.iter().map(draw).collect::<Vec<_>>(),
         "capacities": it.capacities.iter().map(capacity).collect::<Vec<_>>(),

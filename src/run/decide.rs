@@ -45,6 +45,13 @@ pub fn prepared(set: &RuleSet, rules: &[RuleId]) -> (RuleSet, Vec<RuleId>) {
     (set, rules.iter().copied().chain(last).collect())
 }
 
+/// Says in every decision that there were no rules but those named.
+pub fn only(set: &mut RuleSet, named: &[String]) {
+    if let Some(policy) = &mut set.policy {
+        policy.only = named.iter().map(|it| std::sync::Arc::from(it.as_str())).collect();
+    }
+}
+
 impl Opened {
     /// As `run`, over a rule set that [`prepared`] has made: `out` gets the lines that readers
     /// see, `decided` the decisions as [`decisions::schema`] has them, in the order of their keys,

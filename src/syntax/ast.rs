@@ -223,12 +223,14 @@ pub enum LineKind {
         to: Name,
         as_of: Option<Name>,
     },
-    /// `history event accepted_at, date accepted_date, known from a, complete since 2019-01-01`
+    /// `history event accepted_at, date accepted_date, known from a, complete since 2019-01-01,
+    /// complete until 2026-11-26`
     History {
         event: Option<Name>,
         date: Option<Name>,
         known_from: Option<Name>,
         complete_since: Option<Date>,
+        complete_until: Option<Date>,
     },
 }
 

@@ -343,12 +343,13 @@ impl Writer<'_> {
                 let as_of = name_after(" as of ", as_of.as_ref());
                 format!("refers {} by {} to {}{as_of}", name.text, by.text, to.text)
             }
-            LineKind::History { event, date, known_from, complete_since } => {
+            LineKind::History { event, date, known_from, complete_since, complete_until } => {
                 let parts = [
                     name_after(" event ", event.as_ref()),
                     name_after(" date ", date.as_ref()),
                     name_after(" known from ", known_from.as_ref()),
                     date_after(" complete since ", complete_since.as_ref()),
+                    date_after(" complete until ", complete_until.as_ref()),
                 ];
                 let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
                 let given: Vec<&str> = parts.into_iter().filter(|it| !it.is_empty()).collect();

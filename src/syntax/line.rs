@@ -219,7 +219,8 @@ impl Builder<'_> {
     }
 
     fn history(&mut self, pairs: Vec<Pair<Rule>>) -> LineKind {
-        let (mut event, mut date, mut known_from, mut complete_since) = (None, None, None, None);
+        let (mut event, mut date, mut known_from) = (None, None, None);
+        let (mut complete_since, mut complete_until) = (None, None);
         for part in pairs.into_iter().filter_map(|it| it.into_inner().next()) {
             let rule = part.as_rule();
             let Some(value) = parts(part).pop() else { continue };
@@ -227,10 +228,11 @@ impl Builder<'_> {
                 Rule::h_event => event = Some(self.name(&value)),
                 Rule::h_date => date = Some(self.name(&value)),
                 Rule::h_known => known_from = Some(self.name(&value)),
+                Rule::h_until => complete_until = self.date(&value),
                 _ => complete_since = self.date(&value),
             }
         }
-        LineKind::History { event, date, known_from, complete_since }
+        LineKind::History { event, date, known_from, complete_since, complete_until }
     }
 
     fn meta(&mut self, pairs: &[Pair<Rule>]) -> Option<LineKind> {

@@ -228,12 +228,13 @@ fn declaration(it: &LineKind) -> String {
             let as_of = optional("as-of", name_of(as_of.as_ref()));
             format!("refers {} (by {}) (to {}){as_of}", name.text, by.text, to.text)
         }
-        LineKind::History { event, date: day, known_from, complete_since } => {
+        LineKind::History { event, date: day, known_from, complete_since, complete_until } => {
             let event = optional("event", name_of(event.as_ref()));
             let day = optional("date", name_of(day.as_ref()));
             let known = optional("known-from", name_of(known_from.as_ref()));
             let since = optional("complete-since", date(complete_since.as_ref()));
-            format!("history{event}{day}{known}{since}")
+            let until = optional("complete-until", date(complete_until.as_ref()));
+            format!("history{event}{day}{known}{since}{until}")
         }
         _ => String::new(),
     }

@@ -211,7 +211,7 @@ fn in_words(it: Rule) -> String {
         Rule::unit | Rule::unit_name => "a unit such as `kg`",
         Rule::EOI => "the end of the line",
         Rule::codes_part => "`levels`, `extends`, `file` or `dated`",
-        Rule::history_part => "`event`, `date`, `known from` or `complete since`",
+        Rule::history_part => "`event`, `date`, `known from`, `complete since` or `complete until`",
         Rule::has_one => "a record and how many, such as `item 1..999`",
         Rule::outcome => "`hit`, `no hit` or `undecided`",
         Rule::K_key | Rule::random_key => "`key \"…\"`",

@@ -256,12 +256,15 @@ impl Shape {
             let inside = it.reach == Reach::All && it.statistic != Statistic::Latest;
             let mut rows = of(derived_of(it.rows, !inside));
             let theirs = outermost(&set.schema, it.rows);
-            let pairs = it.keys.iter_mut().chain(&mut it.others);
+            let pairs = it.keys.iter_mut().chain(&mut it.own).chain(&mut it.others);
             for pair in pairs.chain(&mut it.dates).chain(&mut it.instants) {
                 *pair = (rows.rewrite(&pair.0), judged.rewrite(&pair.1));
             }
             for single in [&mut it.filter, &mut it.value, &mut it.weight, &mut it.known_from] {
                 *single = single.as_ref().map(|it| rows.rewrite(it));
+            }
+            for from in &mut it.results_from {
+                *from = rows.rewrite(from);
             }
             let case = |record: RecordId| column(self.case[&record], Type::Whole);
             it.keys.push((case(theirs), case(level)));

@@ -162,23 +162,31 @@ pub struct Sum {
 
 impl Sum {
     pub fn add(&mut self, it: Decimal) {
-        self.unscaled = self.unscaled.wrapping_add(self.aligned(it));
+        let it = self.aligned(i256::from_i128(it.unscaled), it.scale);
+        self.unscaled = self.unscaled.wrapping_add(it);
     }
 
     pub fn subtract(&mut self, it: Decimal) {
-        self.unscaled = self.unscaled.wrapping_sub(self.aligned(it));
+        let it = self.aligned(i256::from_i128(it.unscaled), it.scale);
+        self.unscaled = self.unscaled.wrapping_sub(it);
+    }
+
+    /// Without what another sum has.
+    pub fn less(&mut self, other: Sum) {
+        let it = self.aligned(other.unscaled, other.scale);
+        self.unscaled = self.unscaled.wrapping_sub(it);
     }
 
     /// In the larger scale of both.
-    fn aligned(&mut self, it: Decimal) -> i256 {
-        let scale = self.scale.max(it.scale);
+    fn aligned(&mut self, unscaled: i256, of: u8) -> i256 {
+        let scale = self.scale.max(of);
         let widened = |unscaled: i256, from: u8| match scale - from {
             0 => unscaled,
             digits => unscaled.wrapping_mul(i256::from_i128(10).wrapping_pow(u32::from(digits))),
         };
         self.unscaled = widened(self.unscaled, self.scale);
         self.scale = scale;
-        widened(i256::from_i128(it.unscaled), it.scale)
+        widened(unscaled, of)
     }
 
     pub fn is_zero(self) -> bool {

@@ -4,14 +4,20 @@ use std::path::PathBuf;
 
 use libtest_mimic::Failed;
 use tamis::probe::By;
+use tamis::probe::Files;
 use tamis::probe::Project;
 use tamis::probe::Said;
 
 /// The answer of the first engine, which the others must give too.
 pub fn agreed(project: &Project, files: &[PathBuf], by: &[By]) -> Result<Said, Failed> {
-    let wanted = project.run(files, by[0])?;
+    agreed_on(project, &Files { data: files.to_vec(), ..Files::default() }, by)
+}
+
+/// The same where records have files of their own.
+pub fn agreed_on(project: &Project, files: &Files, by: &[By]) -> Result<Said, Failed> {
+    let wanted = project.run_files(files, by[0])?;
     for by in &by[1..] {
-        let said = project.run(files, *by)?;
+        let said = project.run_files(files, *by)?;
         if said != wanted {
             return Err(format!("{by:?} disagrees:\n{}", difference(&wanted, &said)).into());
         }

@@ -15,9 +15,11 @@ use parquet::file::properties::WriterProperties;
 use tamis::probe::Files;
 
 use crate::past::Sample;
+use crate::past::day;
+use crate::seed::Random;
 
 pub const HEADER: &str = "declaration_id,accepted_date,accepted_at,importer_id,office,\
-    item_number,hs,origin,value,net_mass,fraud,told_on";
+    item_number,hs,origin,value,net_mass,fraud,told_on,stored_on,stored_at";
 const CONTROLS: &str = "control_id,control_date,recorded_on,importer_id,result,amount";
 const OPERATORS: &str = "operator_id,registered_on,level,country";
 
@@ -69,4 +71,17 @@ pub fn written(it: &Sample, folder: &Path) -> Result<Files, Failed> {
     files.records =
         own.into_iter().map(|it| (it.0.to_owned(), vec![it.1])).collect::<BTreeMap<_, _>>();
     Ok(files)
+}
+
+/// A register with several entries of some, at random.
+pub fn operators(random: &mut Random) -> Vec<String> {
+    let mut all = Vec::new();
+    for id in ["A", "B", "C"] {
+        for _ in 0..random.below(3) {
+            let level = random.one(&["low", "high", ""]);
+            let country = random.one(&["FR", "CN", ""]);
+            all.push(format!("{id},{},{level},{country}", day(random, 0)));
+        }
+    }
+    all
 }

@@ -5,6 +5,7 @@
 //! what `tamis why` says, with its form or `all` or `what-if field=value` behind the identifier.
 //! Prose and blocks of other kinds are for readers.
 //! Tests in the language pass, unless a block `tests` says what `tamis test` says of them.
+//! `csv record control` is a record in a file of its own beside the rows of `csv`.
 //! `schema` stands in for the schema of the suite, `csv lists/goods.csv` is a file of a list.
 //!
 //! `cargo bless` writes what is said into these blocks. Read the difference.
@@ -215,7 +216,7 @@ fn expectations(case: &Case) -> Result<Vec<(Block, String)>, Failed> {
             kind if kind.starts_with(OWN_FILE) => continue,
             "diagnostics" => remarks.clone(),
             "tests" => project.tests()?.0,
-            "hits" => hits(&project, &schema, last("csv"))?,
+            "hits" => hits(&project, case, &schema, last("csv"))?,
             "decisions" => decisions(&project, &schema, last("csv"))?,
             kind if kind.starts_with(WHY) => why(&project, &schema, last("csv"), kind)?,
             kind if PROSE.contains(&kind) => continue,
@@ -255,8 +256,8 @@ const OWN_FILE: &str = "csv ";
 
 /// A folder with the files that the case shows; without any, lists are those of `tests`.
 fn own_files(case: &Case) -> Result<Option<TempDir>, Failed> {
-    let shown = |it: &Block| Some((it.kind.strip_prefix(OWN_FILE)?.to_owned(), it.body.clone()));
-    let files: Vec<(String, String)> = case.blocks.iter().filter_map(shown).collect();
+    let files = named(case, OWN_FILE).filter(|it| !it.0.starts_with("record "));
+    let files: Vec<(String, String)> = files.collect();
     if files.is_empty() {
         return Ok(None);
     }
@@ -269,12 +270,28 @@ fn own_files(case: &Case) -> Result<Option<TempDir>, Failed> {
     Ok(Some(folder))
 }
 
+/// The blocks whose kind begins so, with the rest of it.
+fn named<'a>(case: &'a Case, prefix: &'a str) -> impl Iterator<Item = (String, String)> + 'a {
+    let of = move |it: &Block| Some((it.kind.strip_prefix(prefix)?.to_owned(), it.body.clone()));
+    case.blocks.iter().filter_map(of)
+}
+
+/// A record in a file of its own: ` ```csv record control`.
+const OWN_RECORD: &str = "csv record ";
+
 /// What every engine says, one line for each hit and undecided row.
-fn hits(project: &Project, schema: &str, csv: &str) -> Result<String, Failed> {
+fn hits(project: &Project, case: &Case, schema: &str, csv: &str) -> Result<String, Failed> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("rows.csv");
-    fs::write(&path, completed(schema, csv))?;
-    let said = agree::agreed(project, &[path], &ALL)?;
+    let mut files = Files { data: vec![path.clone()], ..Files::default() };
+    for (record, body) in named(case, OWN_RECORD) {
+        let own = folder.path().join(format!("{record}.csv"));
+        fs::write(&own, body)?;
+        files.records.insert(record, vec![own]);
+    }
+    let text = if files.records.is_empty() { completed(schema, csv) } else { csv.to_owned() };
+    fs::write(&path, text)?;
+    let said = agree::agreed_on(project, &files, &ALL)?;
     Ok(said.lines.iter().map(of_any_rule).collect())
 }
 

@@ -15,6 +15,7 @@ use tamis::probe::Said;
 
 use crate::agree::difference;
 use crate::archive::HEADER;
+use crate::archive::operators;
 use crate::archive::written;
 use crate::judged;
 use crate::seed::Random;
@@ -54,6 +55,8 @@ fn schema(random: &mut Random) -> String {
     let event = random.one(&["event accepted_at, ", ""]);
     let known = random.one(&["", " known from told_on"]);
     let event = if complete.is_empty() { "event accepted_at, " } else { event };
+    let until = random.one(&["", "", "", ", complete until 2024-03-30"]);
+    let stored = random.one(&["", "", ", known from stored_on", ", known from stored_at"]);
     format!(
         "\
 codes HS levels 2, 4, 6
@@ -68,7 +71,9 @@ record declaration
   field importer_id : text
   field office : text
   refers importer by importer_id to operator as of accepted_date
-  history {event}date accepted_date{complete}
+  field stored_on : date
+  field stored_at : date-time
+  history {event}date accepted_date{stored}{complete}{until}
 
 record item in declaration
   key item_number
@@ -119,7 +124,7 @@ pub const DAYS: [&str; 14] = [
     "",
 ];
 
-fn day(random: &mut Random, from: usize) -> &'static str {
+pub fn day(random: &mut Random, from: usize) -> &'static str {
     DAYS[from + random.below(DAYS.len() - from)]
 }
 
@@ -129,7 +134,12 @@ pub fn rows(random: &mut Random, name: &str, count: usize, from: usize) -> Vec<S
     for at in 0..count {
         let date = day(random, from);
         let hour = random.one(&["08:00", "08:30", "23:59"]);
-        let time = if date.is_empty() { String::new() } else { format!("{date}T{hour}:00") };
+        let untimed = date.is_empty() || random.one_in(8);
+        let time = if untimed { String::new() } else { format!("{date}T{hour}:00") };
+        // Mostly known the same day.
+        let stored = if random.one_in(3) { day(random, from) } else { date };
+        let hour = random.one(&["08:00", "08:30", "23:59"]);
+        let moment = if stored.is_empty() { String::new() } else { format!("{stored}T{hour}:00") };
         let importer = random.one(&["A", "a", "B", "C", ""]);
         let office = random.one(&["X", "Y", "Z", ""]);
         for item in 0..1 + random.below(3) {
@@ -140,7 +150,7 @@ pub fn rows(random: &mut Random, name: &str, count: usize, from: usize) -> Vec<S
             let fraud = random.one(&["true", "false", "false", ""]);
             all.push(format!(
                 "{name}{at},{date},{time},{importer},{office},{item},{hs},{origin},{value},{mass},\
-                 {fraud},{}",
+                 {fraud},{},{stored},{moment}",
                 day(random, from)
             ));
         }
@@ -159,18 +169,6 @@ pub fn controls(random: &mut Random, name: &str, count: usize, from: usize) -> V
         format!("{name}{at},{date},{known},{importer},{result},{amount}")
     };
     (0..count).map(|at| one((at, random))).collect()
-}
-
-fn operators(random: &mut Random) -> Vec<String> {
-    let mut all = Vec::new();
-    for id in ["A", "B", "C"] {
-        for _ in 0..random.below(3) {
-            let level = random.one(&["low", "high", ""]);
-            let country = random.one(&["FR", "CN", ""]);
-            all.push(format!("{id},{},{level},{country}", day(random, 0)));
-        }
-    }
-    all
 }
 
 /// A random rule set over history.
@@ -276,7 +274,9 @@ fn statistic(random: &mut Random, level: &str, timed: bool) -> String {
         };
     }
     let amount = random.one(&["10 EUR", "20.5 EUR", "60 EUR", "200 EUR"]);
-    match random.below(9) {
+    match random.below(11) {
+        9 => format!("(sum of value over {rows} or else 0 EUR) {operator} {amount}"),
+        10 => format!("(count of fraud over {rows} or else 0) {operator} {n}"),
         0 => format!("distinct count of hs at 4 digits over {rows} {operator} {n}"),
         1 => format!("sum of value over {rows} {operator} {amount}"),
         2 => format!("average of value over {rows} {operator} {amount}"),
@@ -285,7 +285,8 @@ fn statistic(random: &mut Random, level: &str, timed: bool) -> String {
         5 => format!("percentile 90 of unit_value over {rows} {operator} 20 EUR/kg"),
         6 => format!("smallest of value over {rows} {operator} {amount}"),
         7 => {
-            let smoothed = random.one(&["", " smoothed by 1 towards 21 %", " smoothed by 2"]);
+            let smoothed =
+                random.one(&["", " smoothed by 1 towards 21 %", " smoothed by 2 towards 0 %"]);
             format!("(share of fraud over {rows}{smoothed}) {operator} 40 %")
         }
         _ => format!("count of unit_value over {rows} {operator} {n}"),
@@ -330,9 +331,12 @@ fn test(random: &mut Random, level: &str, timed: bool) -> String {
         5 => "sum of value over items > 100 EUR".to_owned(),
         6 if level == "item" => {
             let profile = random.one(&["peers", "usual"]);
-            match random.below(3) {
+            match random.below(6) {
                 0 => format!("{profile}.count >= 2"),
                 1 => format!("{profile}.distinct > 1"),
+                2 => format!("{profile}.count = 0 and {profile}.median is given"),
+                3 => format!("({profile}.sum or else {profile}.largest) > {profile}.smallest"),
+                4 => format!("{profile}.level is \"origin\""),
                 _ => format!("{profile}.median < {profile}.average"),
             }
         }

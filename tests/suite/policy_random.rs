@@ -14,9 +14,46 @@ use crate::seed::Random;
 const SEEDS: u64 = 60;
 
 pub fn trials() -> Vec<Trial> {
-    vec![Trial::test("policies at random keep their promises", || {
-        (0..SEEDS).try_for_each(|seed| promises(seed).map_err(|it| format!("{seed}: {it}").into()))
-    })]
+    vec![
+        Trial::test("policies at random keep their promises", || {
+            let one = |seed| promises(seed).map_err(|it| format!("{seed}: {it}").into());
+            (0..SEEDS).try_for_each(one)
+        }),
+        Trial::test("the number of a draw is computed as the manual says", || Ok(recomputed()?)),
+    ]
+}
+
+/// As `docs/language/policy.md` says it, and by nothing else.
+fn recomputed() -> Result<(), String> {
+    let text = "policy p\n  route to red when score >= 9\n  route to green otherwise\n  \
+                random 50 % of green to red by office key \"2026-é\"\n";
+    let folder = tempfile::tempdir().map_err(|it| it.to_string())?;
+    let project = Project::of(&[("rules.tamis", text), ("schema.tamis", SCHEMA)], folder.path());
+    let rows: Vec<String> = [("D1", "a"), ("D2", ""), ("D3", "b c"), ("É4", "a")]
+        .iter()
+        .map(|(id, office)| format!("{id},2026-03-10,{office},,,,1,1,1"))
+        .collect();
+    let said = decided(&project, folder.path(), &rows, By::Interpreter)?;
+    let key = blake3::derive_key("tamis 2026 draw", "2026-é".as_bytes());
+    for one in &said {
+        let row = rows.iter().find(|it| it.starts_with(&format!("{},", one["declaration_id"])));
+        let office = row.and_then(|it| it.split(',').nth(2)).filter(|it| !it.is_empty());
+        let mut input = Vec::new();
+        for it in [Some("green"), Some("red"), office, Some(&one["declaration_id"])] {
+            let length = it.map_or([0xFF; 8], |it| (it.len() as u64).to_le_bytes());
+            input.extend_from_slice(&length);
+            input.extend_from_slice(it.unwrap_or_default().as_bytes());
+        }
+        let hash = blake3::keyed_hash(&key, &input);
+        let first = hash.as_bytes().iter().take(8).rev();
+        let number = first.fold(0_u64, |sum, it| sum << 8 | u64::from(*it)) % 1_000_000;
+        let draws: serde_json::Value =
+            serde_json::from_str(&one["draws"]).map_err(|it| it.to_string())?;
+        if draws[0]["number"] != number {
+            return Err(format!("{one:?}: the manual says {number}"));
+        }
+    }
+    Ok(())
 }
 
 const SCHEMA: &str = "record declaration\n  key declaration_id\n  \
@@ -34,6 +71,10 @@ struct Sample {
     places: BTreeMap<usize, u32>,
     most: u32,
     overrides: bool,
+    /// Channels for undecided declarations, and from which potential score on.
+    undecided: Vec<(usize, u32)>,
+    /// All scores are added, up to this.
+    cap: Option<u32>,
     /// Of each rule: its channel, and whether that is mandatory.
     rules: Vec<(Option<usize>, bool)>,
 }
@@ -65,8 +106,14 @@ fn sample(random: &mut Random) -> Sample {
     }
     let merge =
         |random: &mut Random| random.one(&["highest", "sum", "sum, capped at 80"]).to_owned();
-    text += &format!("policy p\n  combine {}", merge(random));
-    text += &format!(", then {} over declaration\n", random.one(&["highest", "sum"]));
+    let cap = random.one_in(3).then(|| 20 + u32::try_from(random.below(80)).unwrap_or(0));
+    match cap {
+        Some(cap) => text += &format!("policy p\n  combine sum, capped at {cap}\n"),
+        None => {
+            text += &format!("policy p\n  combine {}", merge(random));
+            text += &format!(", then {} over declaration\n", random.one(&["highest", "sum"]));
+        }
+    }
     text += &format!("  route to red when score >= {}\n", 50 + random.below(40));
     text += &format!("  route to yellow when score >= {}\n", 20 + random.below(30));
     text += "  route to green otherwise\n";
@@ -77,10 +124,16 @@ fn sample(random: &mut Random) -> Sample {
     if random.one_in(2) {
         text += "  exempt t0 when trusted\n";
     }
-    if random.one_in(2) {
-        text += "  undecided route to blue when potential_score >= 30\n";
+    let mut undecided = Vec::new();
+    for _ in 0..random.below(4) {
+        let (to, least) = (1 + random.below(3), 10 + random.below(60));
+        text += &format!("  undecided route to {} when potential_score >= {least}\n", CHANNELS[to]);
+        undecided.push((to, u32::try_from(least).unwrap_or(0)));
     }
-    text += &format!("  random {} % of green to red by office key \"k\"\n", random.below(60));
+    for _ in 0..1 + random.below(2) {
+        let (rate, to) = (random.below(60), random.one(&["red", "blue", "yellow"]));
+        text += &format!("  random {rate} % of green to {to} by office key \"k\"\n");
+    }
     let mut places = BTreeMap::new();
     let mut most = u32::MAX;
     for (channel, overflow) in [(3, "yellow"), (2, "blue")] {
@@ -105,7 +158,7 @@ fn sample(random: &mut Random) -> Sample {
     if random.one_in(3) {
         text += "  together by lorry\n";
     }
-    Sample { text, places, most, overrides, rules }
+    Sample { text, places, most, overrides, undecided, cap, rules }
 }
 
 const HEADER: &str =
@@ -175,6 +228,7 @@ fn promises(seed: u64) -> Result<(), String> {
     };
     for one in &said {
         strictest_wins(&it, one)?;
+        undecided_wins(&it, one)?;
         let (channel, why) = (rank(&one["channel"]), &one["why"]);
         let Some((_, line)) = why.rsplit_once(" at ").filter(|_| one["reason"] != "together")
         else {
@@ -205,6 +259,36 @@ fn promises(seed: u64) -> Result<(), String> {
 
 fn rank(channel: &str) -> usize {
     CHANNELS.iter().position(|it| *it == channel).unwrap_or(0)
+}
+
+/// The strictest line for undecided declarations that fits counts, whatever their order; one cap
+/// is on the total.
+fn undecided_wins(it: &Sample, one: &Decided) -> Result<(), String> {
+    let list = |name: &str| -> serde_json::Value {
+        serde_json::from_str(one.get(name).map_or("[]", String::as_str)).unwrap_or_default()
+    };
+    let counted = |name: &str| -> Vec<serde_json::Value> {
+        let all = list(name).as_array().cloned().unwrap_or_default();
+        all.into_iter().filter(|it| it["counts"] == true).collect()
+    };
+    let number = |it: &str| it.parse::<u32>().unwrap_or(0);
+    if let Some(cap) = it.cap {
+        let score = |it: &serde_json::Value| it["score"].as_str().map_or(0, number);
+        let total: u32 = counted("hits").iter().map(score).sum();
+        if number(&one["score"]) != total.min(cap) {
+            return Err(format!("{one:?} does not score {total} up to {cap}\n{}", it.text));
+        }
+    }
+    if counted("undecided").is_empty() || one["why"].contains("→") {
+        return Ok(());
+    }
+    let potential = number(&one["potential_score"]);
+    for (to, least) in &it.undecided {
+        if *least <= potential && rank(&one["channel"]) < *to {
+            return Err(format!("{one:?} is below {}\n{}", CHANNELS[*to], it.text));
+        }
+    }
+    Ok(())
 }
 
 /// No declaration is below what its rules ask for, unless capacity says so; never below what is

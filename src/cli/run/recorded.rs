@@ -71,7 +71,7 @@ pub fn evaluate(
     let (done, written, counted) = result?;
     let inputs = inputs(&root, &read, contents)?;
     let mut summed = None;
-    if let (Some(policy), Some(counted)) = (&asked.set().policy, &counted) {
+    if let (Some(policy), Some(counted)) = (&asked.whole.policy, &counted) {
         if let Some(own) = decided.pop() {
             own.finish()?;
         }

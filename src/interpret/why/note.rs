@@ -377,10 +377,26 @@ impl Bench<'_> {
                 for part in it.parts() {
                     self.missing(part, row, notes);
                 }
+                if let Kind::Guard(test, _, Reason::NotGiven) = &it.kind {
+                    self.lacks(test, row, notes);
+                }
                 if before == notes.len() && reason != Reason::NotGiven {
                     notes.push(Note::Missing { what: self.words(it), reason });
                 }
             }
+        }
+    }
+}
+
+impl Bench<'_> {
+    /// What a test asks to be given, and is not.
+    fn lacks(&self, test: &E, row: &Row, notes: &mut Vec<Note>) {
+        let mut todo = vec![test];
+        while let Some(it) = todo.pop() {
+            if let Kind::IsMissing(inner) = &it.kind {
+                self.missing(inner, row, notes);
+            }
+            todo.extend(it.parts());
         }
     }
 }

@@ -4,9 +4,12 @@ use crate::ir::E;
 use crate::ir::Fact;
 use crate::ir::Statistic;
 use crate::ir::typing;
-use crate::plan::past::Map;
 use crate::plan::past::cells::Cells;
 use crate::plan::past::cells::NONE;
+use crate::plan::past::frame::Frame;
+use crate::plan::past::others::Others;
+use crate::plan::past::places::Places;
+use crate::plan::past::tree::Tree;
 use crate::schema::Type;
 use crate::value::Decimal;
 use crate::value::Reason;
@@ -27,7 +30,18 @@ pub struct Members<'a> {
     pub days: Option<&'a Cells>,
 }
 
-impl Members<'_> {
+impl<'a> Members<'a> {
+    pub fn of(places: &Places<'a>, frame: &'a Frame, rows: &'a [u32]) -> Members<'a> {
+        let cells = |at: usize| &frame.cells[at];
+        Members {
+            fact: places.fact,
+            rows,
+            values: places.value.map(cells),
+            weights: places.weight.map(cells),
+            days: places.days.map(|it| cells(it.0)),
+        }
+    }
+
     fn value(&self, at: usize) -> i128 {
         self.values.map_or(0, |it| it.get(self.rows[at] as usize))
     }
@@ -56,7 +70,7 @@ fn scale(it: Option<&E>) -> u8 {
 
 /// What statistics add up.
 #[derive(Debug, Clone, Copy, Default)]
-struct Totals {
+pub struct Totals {
     given: i64,
     sum: Sum,
     weights: Sum,
@@ -65,6 +79,22 @@ struct Totals {
 }
 
 impl Totals {
+    /// For a count only.
+    fn count(&mut self, members: &Members, at: usize, by: i32) {
+        let row = members.rows[at] as usize;
+        if members.values.is_none_or(|it| it.is_given(row)) {
+            self.given += i64::from(by);
+        }
+    }
+
+    fn change(&mut self, members: &Members, at: usize, by: i32) {
+        match members.fact.statistic {
+            Statistic::Count => self.count(members, at, by),
+            _ if by < 0 => self.leave(members, at),
+            _ => self.enter(members, at),
+        }
+    }
+
     fn enter(&mut self, members: &Members, at: usize) {
         if members.weights.is_none() {
             if let Some(value) = members.decimal(at) {
@@ -80,6 +110,15 @@ impl Totals {
             Some(it) => self.sum.add(it),
             None => self.beyond += 1,
         }
+    }
+
+    /// Without those of a part.
+    fn less(mut self, other: &Totals) -> Totals {
+        self.given -= other.given;
+        self.sum.less(other.sum);
+        self.weights.less(other.weights);
+        self.beyond -= other.beyond;
+        self
     }
 
     fn leave(&mut self, members: &Members, at: usize) {
@@ -100,55 +139,6 @@ impl Totals {
     }
 }
 
-/// Counts by place, and the place of the n-th (Fenwick's tree).
-#[derive(Debug, Default)]
-struct Tree {
-    counts: Vec<u32>,
-    total: u32,
-}
-
-impl Tree {
-    fn new(places: usize) -> Tree {
-        Tree { counts: vec![0; places + 1], total: 0 }
-    }
-
-    fn change(&mut self, place: usize, by: i32) {
-        let mut at = place + 1;
-        while at < self.counts.len() {
-            self.counts[at] = self.counts[at].wrapping_add_signed(by);
-            at += at & at.wrapping_neg();
-        }
-        self.total = self.total.wrapping_add_signed(by);
-    }
-
-    /// How many are at `place` or before.
-    fn up_to(&self, place: usize) -> u32 {
-        let mut at = (place + 1).min(self.counts.len() - 1);
-        let mut sum = 0;
-        while 0 < at {
-            sum += self.counts[at];
-            at &= at - 1;
-        }
-        sum
-    }
-
-    /// The place of the n-th, from 1.
-    fn nth(&self, n: u32) -> usize {
-        let mut rest = n;
-        let mut at = 0;
-        let mut step = self.counts.len().next_power_of_two();
-        while 0 < step {
-            let next = at + step;
-            if next < self.counts.len() && self.counts[next] < rest {
-                rest -= self.counts[next];
-                at = next;
-            }
-            step >>= 1;
-        }
-        at
-    }
-}
-
 /// The state of one fact over one group.
 pub struct State<'a> {
     members: Members<'a>,
@@ -160,12 +150,13 @@ pub struct State<'a> {
     /// How many of each rank, and how many ranks there are.
     held: Vec<u32>,
     distinct: i64,
-    /// Whether the days of the rows stand in the order of their times: by instants they may not.
-    in_order: bool,
+    /// The rows parted by what `of others` compares.
+    others: Option<Others>,
 }
 
 impl<'a> State<'a> {
-    pub fn new(members: Members<'a>) -> State<'a> {
+    /// `parts`: for each row a number of the value that `of others` compares.
+    pub fn new(members: Members<'a>, parts: Option<Vec<u32>>) -> State<'a> {
         let mut state = State {
             totals: Totals::default(),
             ranked: Vec::new(),
@@ -173,44 +164,76 @@ impl<'a> State<'a> {
             tree: Tree::default(),
             held: Vec::new(),
             distinct: 0,
-            in_order: true,
+            others: parts.map(Others::new),
             members,
         };
         match state.members.fact.statistic {
             Statistic::Percentile(_) | Statistic::Smallest | Statistic::Largest => {
-                state.rank();
-                state.tree = Tree::new(state.ranked.len());
+                state.rank(Members::value);
+                state.order();
+            }
+            Statistic::FirstDate | Statistic::LastDate => {
+                state.rank(Members::day);
+                state.order();
             }
             Statistic::DistinctCount => {
-                state.rank();
+                state.rank(Members::value);
                 state.held = vec![0; state.ranked.len()];
+                if let Some(others) = &mut state.others {
+                    others.tell_apart(&state.ranks, state.ranked.len());
+                }
             }
-            Statistic::FirstDate | Statistic::LastDate | Statistic::Latest => {
-                let rows = state.members.rows.len();
-                state.tree = Tree::new(rows);
-                let in_order = |at: usize| state.members.day(at - 1) <= state.members.day(at);
-                state.in_order = (1..rows).all(in_order);
+            Statistic::Latest => state.tree = Tree::new(state.members.rows.len()),
+            Statistic::Count | Statistic::Sum | Statistic::Average => {
+                if let Some(others) = &mut state.others {
+                    others.sum_up();
+                }
             }
-            Statistic::Count | Statistic::Sum | Statistic::Average => {}
         }
         state
     }
 
-    fn rank(&mut self) {
+    fn order(&mut self) {
+        self.tree = Tree::new(self.ranked.len());
+        if let Some(others) = &mut self.others {
+            others.rank(&self.ranks);
+        }
+    }
+
+    /// Ranks the rows by a value; dates mostly stand in their order.
+    fn rank(&mut self, value: fn(&Members<'a>, usize) -> i128) {
         let count = self.members.rows.len();
-        let mut sorted: Vec<(i128, u32)> = (0..count)
-            .filter_map(|at| {
-                let value = self.members.value(at);
-                (value != NONE).then_some((value, u32::try_from(at).unwrap_or(u32::MAX)))
-            })
-            .collect();
-        sorted.sort_unstable();
+        let in_order = |at: usize| {
+            let (before, it) = (value(&self.members, at - 1), value(&self.members, at));
+            before != NONE && it != NONE && before <= it
+        };
+        let sorted: Option<Vec<(i128, u32)>> = (!(1..count).all(in_order)).then(|| {
+            let mut all: Vec<(i128, u32)> = (0..count)
+                .map(|at| (value(&self.members, at), u32::try_from(at).unwrap_or(u32::MAX)))
+                .filter(|it| it.0 != NONE)
+                .collect();
+            all.sort_unstable();
+            all
+        });
         self.ranks = vec![u32::MAX; count];
-        for (value, at) in sorted {
-            if self.ranked.last() != Some(&value) {
-                self.ranked.push(value);
+        let mut next = |ranked: &mut Vec<i128>, value: i128, at: usize| {
+            if ranked.last() != Some(&value) {
+                ranked.push(value);
             }
-            self.ranks[at as usize] = u32::try_from(self.ranked.len() - 1).unwrap_or(u32::MAX);
+            self.ranks[at] = u32::try_from(ranked.len() - 1).unwrap_or(u32::MAX);
+        };
+        match sorted {
+            Some(all) => {
+                all.into_iter().for_each(|(it, at)| next(&mut self.ranked, it, at as usize));
+            }
+            None => {
+                for at in 0..count {
+                    let it = value(&self.members, at);
+                    if it != NONE {
+                        next(&mut self.ranked, it, at);
+                    }
+                }
+            }
         }
     }
 
@@ -229,14 +252,13 @@ impl<'a> State<'a> {
 
     fn change(&mut self, at: usize, by: i32) {
         match self.members.fact.statistic {
-            Statistic::Count => {
-                let row = self.members.rows[at] as usize;
-                if self.members.values.is_none_or(|it| it.is_given(row)) {
-                    self.totals.given += i64::from(by);
+            Statistic::Count | Statistic::Sum | Statistic::Average => {
+                self.totals.change(&self.members, at, by);
+                if let Some(others) = &mut self.others {
+                    let part = others.parts[at] as usize;
+                    others.totals[part].change(&self.members, at, by);
                 }
             }
-            Statistic::Sum | Statistic::Average if by < 0 => self.totals.leave(&self.members, at),
-            Statistic::Sum | Statistic::Average => self.totals.enter(&self.members, at),
             Statistic::DistinctCount => {
                 let rank = self.ranks[at];
                 if let Some(held) = self.held.get_mut(rank as usize) {
@@ -244,73 +266,68 @@ impl<'a> State<'a> {
                     *held = held.wrapping_add_signed(by);
                     self.distinct += i64::from(before == 0) - i64::from(*held == 0);
                 }
-            }
-            Statistic::Percentile(_) | Statistic::Smallest | Statistic::Largest => {
-                if let Some(rank) = self.ranks.get(at).filter(|it| **it != u32::MAX) {
-                    self.tree.change(*rank as usize, by);
+                if let Some(others) = &mut self.others {
+                    others.change_held(at, by);
                 }
             }
-            Statistic::FirstDate | Statistic::LastDate | Statistic::Latest => {
-                self.tree.change(at, by);
+            Statistic::Percentile(_)
+            | Statistic::Smallest
+            | Statistic::Largest
+            | Statistic::FirstDate
+            | Statistic::LastDate => {
+                let rank = self.ranks[at];
+                if rank != u32::MAX {
+                    self.tree.change(rank as usize, by);
+                }
+                if let Some(others) = &mut self.others {
+                    others.change(at, by);
+                }
             }
+            Statistic::Latest => self.tree.change(at, by),
         }
     }
 
-    pub fn answer(&self) -> Answer {
-        self.without(&[])
-    }
-
-    /// The answer as if the rows at these positions had not entered.
-    pub fn without(&self, absent: &[u32]) -> Answer {
-        let fact = self.members.fact;
-        match fact.statistic {
-            Statistic::Count => {
-                let given = |at: &&u32| {
-                    self.members.values.is_none() || self.members.value(**at as usize) != NONE
-                };
-                let absent = absent.iter().filter(given).count();
-                Ok(i128::from(self.totals.given) - absent as i128)
+    /// The answer, as if the rows of a part of `of others` had not entered.
+    pub fn answer(&self, without: Option<u32>) -> Answer {
+        match self.members.fact.statistic {
+            Statistic::Count => Ok(i128::from(self.rest(without).given)),
+            Statistic::DistinctCount => {
+                let apart = self.others.as_ref().zip(without);
+                let alone = apart.map_or(0, |(others, part)| others.alone(part));
+                Ok(i128::from(self.distinct - alone))
             }
-            Statistic::DistinctCount => Ok(self.distinct_without(absent)),
-            Statistic::Sum => self.sum_without(absent),
-            Statistic::Average => self.average_without(absent),
-            Statistic::Percentile(n) => self.nth_without(n, absent),
-            Statistic::Smallest => self.nth_without(0, absent),
-            Statistic::Largest => self.nth_without(100, absent),
-            Statistic::FirstDate | Statistic::LastDate => self.date_without(absent),
-            Statistic::Latest => self.latest(absent),
+            Statistic::Sum => self.sum(&self.rest(without)),
+            Statistic::Average => self.average(self.rest(without)),
+            Statistic::Percentile(n) => self.nth(n, without),
+            Statistic::Smallest | Statistic::FirstDate => self.nth(0, without),
+            Statistic::Largest | Statistic::LastDate => self.nth(100, without),
+            Statistic::Latest => self.latest(),
         }
     }
 
-    fn distinct_without(&self, absent: &[u32]) -> i128 {
-        let mut gone: Map<u32, u32> = Map::default();
-        for at in absent {
-            let rank = self.ranks[*at as usize];
-            if rank != u32::MAX {
-                *gone.entry(rank).or_default() += 1;
-            }
+    fn rest(&self, without: Option<u32>) -> Totals {
+        match (&self.others, without) {
+            (Some(others), Some(part)) => self.totals.less(&others.totals[part as usize]),
+            _ => self.totals,
         }
-        let all_gone = gone.iter().filter(|(rank, n)| self.held[**rank as usize] == **n).count();
-        i128::from(self.distinct) - all_gone as i128
     }
 
-    /// Without some; no value where none is left.
-    fn rest(&self, absent: &[u32]) -> Result<Totals, Reason> {
-        let mut totals = self.totals;
-        absent.iter().for_each(|at| totals.leave(&self.members, *at as usize));
-        if totals.given == 0 { Err(Reason::TooFewValues) } else { Ok(totals) }
-    }
-
-    fn sum_without(&self, absent: &[u32]) -> Answer {
-        let it = self.rest(absent)?.sum.value().ok_or(Reason::OutOfRange)?.unscaled;
+    fn sum(&self, totals: &Totals) -> Answer {
+        if totals.given == 0 {
+            return Err(Reason::TooFewValues);
+        }
+        let it = totals.sum.value().ok_or(Reason::OutOfRange)?.unscaled;
         if self.members.fact.ty == Type::Whole && i64::try_from(it).is_err() {
             return Err(Reason::OutOfRange);
         }
         Ok(it)
     }
 
-    fn average_without(&self, absent: &[u32]) -> Answer {
-        let Totals { given, sum, mut weights, beyond } = self.rest(absent)?;
+    fn average(&self, totals: Totals) -> Answer {
+        let Totals { given, sum, mut weights, beyond } = totals;
+        if given == 0 {
+            return Err(Reason::TooFewValues);
+        }
         if self.members.weights.is_none() {
             weights.add(Decimal::new(i128::from(given), 0));
         }
@@ -322,23 +339,22 @@ impl<'a> State<'a> {
     }
 
     /// The smallest value with at least `n` % of the values at or below it.
-    fn nth_without(&self, n: u32, absent: &[u32]) -> Answer {
-        let mut gone: Vec<u32> =
-            absent.iter().map(|at| self.ranks[*at as usize]).filter(|it| *it != u32::MAX).collect();
-        gone.sort_unstable();
-        let left = u64::from(self.tree.total) - gone.len() as u64;
+    fn nth(&self, n: u32, without: Option<u32>) -> Answer {
+        let apart = self.others.as_ref().zip(without);
+        let absent = apart.map_or(0, |(others, part)| others.total(part));
+        let left = u64::from(self.tree.total() - absent);
         if left == 0 {
             return Err(Reason::TooFewValues);
         }
         let wanted = u32::try_from((left * u64::from(n)).div_ceil(100).max(1)).unwrap_or(u32::MAX);
-        if gone.is_empty() {
+        let Some((others, part)) = apart.filter(|_| absent != 0) else {
             return Ok(self.ranked[self.tree.nth(wanted)]);
-        }
+        };
         let (mut low, mut high) = (0, self.ranked.len() - 1);
         while low < high {
             let middle = usize::midpoint(low, high);
-            let without = gone.partition_point(|it| *it as usize <= middle);
-            if wanted as usize + without <= self.tree.up_to(middle) as usize {
+            let rank = u32::try_from(middle).unwrap_or(u32::MAX);
+            if wanted <= self.tree.first(middle + 1) - others.up_to(part, rank) {
                 high = middle;
             } else {
                 low = middle + 1;
@@ -347,29 +363,10 @@ impl<'a> State<'a> {
         Ok(self.ranked[low])
     }
 
-    /// Positions in the window, from the first or from the last.
-    fn present(&self, absent: &[u32], from_the_end: bool) -> impl Iterator<Item = usize> {
-        let mut gone = absent.to_vec();
-        gone.sort_unstable();
-        let total = self.tree.total;
-        (1..=total)
-            .map(move |n| self.tree.nth(if from_the_end { total + 1 - n } else { n }))
-            .filter(move |at| gone.binary_search(&u32::try_from(*at).unwrap_or(u32::MAX)).is_err())
-    }
-
-    fn date_without(&self, absent: &[u32]) -> Answer {
-        let last = self.members.fact.statistic == Statistic::LastDate;
-        if self.in_order {
-            let at = self.present(absent, last).next().ok_or(Reason::TooFewValues)?;
-            return Ok(self.members.day(at));
-        }
-        let all = self.present(absent, false).map(|at| self.members.day(at));
-        if last { all.max() } else { all.min() }.ok_or(Reason::TooFewValues)
-    }
-
     /// Of the rows at the latest date the value that all given ones share.
-    fn latest(&self, absent: &[u32]) -> Answer {
-        let mut all = self.present(absent, true).peekable();
+    fn latest(&self) -> Answer {
+        let total = self.tree.total();
+        let mut all = (1..=total).rev().map(|n| self.tree.nth(n)).peekable();
         let Some(first) = all.peek() else { return Err(Reason::NoSuchRecord) };
         let day = self.members.day(*first);
         let mut shared = NONE;

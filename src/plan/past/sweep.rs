@@ -1,127 +1,21 @@
 //! One fact over all its groups: rows enter when they happen and are known, and leave the window.
 
-use crate::ir::Fact;
 use crate::ir::Reach;
 use crate::plan::past::Map;
+use crate::plan::past::apart::apart;
 use crate::plan::past::cells::Cells;
 use crate::plan::past::cells::NONE;
-use crate::plan::past::frame::Frame;
-use crate::plan::past::group::Sorted;
-use crate::plan::past::pair::Held;
+use crate::plan::past::places::Axis;
+use crate::plan::past::places::Known;
+use crate::plan::past::places::Places;
+use crate::plan::past::places::Sides;
+use crate::plan::past::places::Window;
+use crate::plan::past::places::as_long;
+use crate::plan::past::places::axis;
 use crate::plan::past::statistic::Answer;
 use crate::plan::past::statistic::Members;
 use crate::plan::past::statistic::State;
-use crate::schema::Type;
 use crate::value::Reason;
-use crate::value::calendar;
-
-/// A fact, and where its expressions stand among the columns of rows and judged rows.
-pub struct Places<'a> {
-    pub fact: &'a Fact,
-    pub filter: Option<usize>,
-    pub value: Option<usize>,
-    pub weight: Option<usize>,
-    pub known: Option<usize>,
-    /// Of the rows, of the judged rows.
-    pub others: Option<(usize, usize)>,
-    pub days: Option<(usize, usize)>,
-    pub instants: Option<(usize, usize)>,
-    /// Columns of the judged rows without which there is no value, besides its keys.
-    pub needed: Vec<usize>,
-    /// A condition that each judged row asks of each row of its group.
-    pub held: Option<Held<'a>>,
-}
-
-/// Both sides of a pass, sorted by group and by the time of the fact.
-pub struct Sides<'a> {
-    pub rows: &'a Frame,
-    pub judged: &'a Frame,
-    pub sorted_rows: &'a Sorted,
-    pub sorted_judged: &'a Sorted,
-}
-
-/// The axis of time a fact is swept along.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Axis {
-    None,
-    Days,
-    Instants,
-}
-
-pub fn axis(fact: &Fact) -> Axis {
-    match fact.reach {
-        Reach::All => Axis::None,
-        Reach::Time(_) => Axis::Instants,
-        Reach::Days(_) | Reach::SameDay | Reach::Before | Reach::AsOf => Axis::Days,
-    }
-}
-
-/// Rows of `[low, high)` count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Window {
-    low: i64,
-    high: i64,
-}
-
-fn as_long(cell: i128) -> i64 {
-    i64::try_from(cell).unwrap_or(i64::MIN)
-}
-
-impl Places<'_> {
-    fn window(&self, time: i64) -> Window {
-        let day = i32::try_from(time).unwrap_or(i32::MIN);
-        match self.fact.reach {
-            Reach::All => Window { low: i64::MIN, high: i64::MAX },
-            Reach::Before => Window { low: i64::MIN, high: time },
-            Reach::AsOf => Window { low: i64::MIN, high: time.saturating_add(1) },
-            Reach::SameDay => Window { low: time, high: time.saturating_add(1) },
-            Reach::Days(length) => {
-                let low = calendar::negated(length).and_then(|it| calendar::add_to_date(day, it));
-                Window { low: low.map_or(i64::MIN, i64::from), high: time }
-            }
-            Reach::Time(length) => {
-                let low = calendar::negated(length).and_then(|it| calendar::add_to_time(time, it));
-                Window { low: low.unwrap_or(i64::MIN), high: time }
-            }
-        }
-    }
-
-    fn time_columns(&self) -> Option<(usize, usize)> {
-        match axis(self.fact) {
-            Axis::None => None,
-            Axis::Days => self.days,
-            Axis::Instants => self.instants,
-        }
-    }
-
-    /// Along which axis it is told from when on a row is known.
-    fn known_axis(&self) -> Axis {
-        match &self.fact.known_from {
-            None => Axis::None,
-            Some(it) if it.ty == Type::DateTime && self.instants.is_some() => Axis::Instants,
-            Some(_) => Axis::Days,
-        }
-    }
-
-    fn known_at(&self, cell: i128) -> i64 {
-        let instant = self.fact.known_from.as_ref().is_some_and(|it| it.ty == Type::DateTime);
-        if instant && self.known_axis() == Axis::Days {
-            return i64::from(calendar::day_of_time(as_long(cell)));
-        }
-        as_long(cell)
-    }
-
-    fn incomplete(&self, window: Window) -> bool {
-        let Some(since) = self.fact.complete_since else { return false };
-        let first = match self.fact.reach {
-            Reach::Time(_) if window.low != i64::MIN => {
-                i64::from(calendar::day_of_time(window.low))
-            }
-            _ => window.low,
-        };
-        first < i64::from(since)
-    }
-}
 
 /// Groups in one thread's share.
 const THREADS_FROM: usize = 20_000;
@@ -206,40 +100,104 @@ fn one_group(places: &Places, sides: &Sides, group: usize, scratch: &mut Scratch
     if judged.is_empty() {
         return;
     }
-    let cells = |at: usize| &sides.rows.cells[at];
-    let time = places.time_columns().map(|it| cells(it.0));
-    let known = places.known.map(cells);
-    let other = places.others.map(|it| cells(it.0));
-    let filter = places.filter.map(cells);
     let (all, all_times) = sides.sorted_rows.group(group);
     scratch.rows.clear();
     scratch.times.clear();
     for (row, at) in all.iter().zip(all_times) {
-        let place = *row as usize;
-        let given = |it: Option<&Cells>| it.is_none_or(|it| it.is_given(place));
-        if filter.is_none_or(|it| it.is_true(place)) && given(time) && given(known) && given(other)
-        {
+        if places.may_count(sides.rows, *row) {
             scratch.rows.push(*row);
             scratch.times.push(*at);
         }
     }
-    let members = Members {
-        fact: places.fact,
-        rows: &scratch.rows,
-        values: places.value.map(cells),
-        weights: places.weight.map(cells),
-        days: places.days.map(|it| cells(it.0)),
-    };
-    let known_axis = places.known_axis();
-    let crossed = known_axis != Axis::None && known_axis != axis(places.fact);
-    if crossed || places.held.is_some() {
-        apart(places, sides, &scratch.rows, judged, out);
+    let Scratch { rows, times } = scratch;
+    let lines =
+        if places.held.is_some() { None } else { Lines::of(places, sides, judged, judged_times) };
+    let Some(lines) = lines else {
+        judged.iter().for_each(|it| out.push(apart(places, sides, rows, times, *it)));
         return;
+    };
+    let members = Members::of(places, sides.rows, rows);
+    let (parts, part_of) = parts(places, sides, rows);
+    let mut group = Group::new(places, sides, times, State::new(members, parts), &lines);
+    group.part_of = part_of;
+    let Some(order) = &lines.order else {
+        for (at, (row, time)) in judged.iter().zip(judged_times).enumerate() {
+            let answer = group.judge(at, *row, *time);
+            out.push(answer);
+        }
+        return;
+    };
+    let mut answers = vec![Err(Reason::NotGiven); judged.len()];
+    for (at, place) in order.iter().enumerate() {
+        let place = *place as usize;
+        answers[place] = group.judge(at, judged[place], judged_times[place]);
     }
-    let mut group = Group::new(places, sides, &scratch.times, State::new(members));
-    for (row, time) in judged.iter().zip(judged_times) {
-        let answer = group.judge(*row, *time);
-        out.push(answer);
+    answers.into_iter().for_each(|it| out.push(it));
+}
+
+/// Numbers of what `of others` compares: of each row, and by value.
+fn parts(places: &Places, sides: &Sides, rows: &[u32]) -> (Option<Vec<u32>>, Map<i128, u32>) {
+    let mut numbers: Map<i128, u32> = Map::default();
+    let Some((theirs, _)) = places.others else { return (None, numbers) };
+    let cells = &sides.rows.cells[theirs];
+    let number = |row: &u32| {
+        let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
+        *numbers.entry(cells.get(*row as usize)).or_insert(next)
+    };
+    let parts = rows.iter().map(number).collect();
+    (Some(parts), numbers)
+}
+
+/// The judged rows of a group in an order in which no time goes back: the axis of the fact, and
+/// the other one where something is known along it.
+struct Lines {
+    /// By place in the order: the place in the group. `None`: as they stand.
+    order: Option<Vec<u32>>,
+    /// Along the axis of the fact, in that order; of what is asked about only.
+    times: Vec<i64>,
+    /// Along the other axis.
+    others: Vec<i64>,
+}
+
+impl Lines {
+    /// Nothing where there is no such order.
+    fn of(places: &Places, sides: &Sides, judged: &[u32], times: &[i64]) -> Option<Lines> {
+        let own = axis(places.fact);
+        if places.known.is_empty() {
+            return Some(Lines { order: None, times: Vec::new(), others: Vec::new() });
+        }
+        if own == Axis::None {
+            return None;
+        }
+        let mut crossing = places.known.iter().map(|it| it.axis).filter(|it| *it != own);
+        let other = match crossing.next() {
+            Some(it) => Some(places.columns(it)?.1),
+            None => None,
+        };
+        let second = |place: &u32| {
+            let row = judged[*place as usize] as usize;
+            other.map_or(0, |at| as_long(sides.judged.cells[at].get(row)))
+        };
+        let count = u32::try_from(judged.len()).unwrap_or(u32::MAX);
+        let asked = |it: &u32| places.is_asked(sides.judged, judged[*it as usize]);
+        let mut order: Vec<u32> = (0..count).filter(asked).collect();
+        if other.is_some() {
+            order.sort_by_key(|it| (times[*it as usize], second(it)));
+        }
+        let of_order = |it: &u32| times[*it as usize];
+        let lines = Lines {
+            times: order.iter().map(of_order).collect(),
+            others: other.map_or(Vec::new(), |_| order.iter().map(second).collect()),
+            order: Some(order),
+        };
+        lines.others.is_sorted().then_some(lines)
+    }
+
+    /// The first place in the order that comes not before these times.
+    fn place(&self, time: i64, other: i64) -> u32 {
+        let own = self.times.partition_point(|it| *it < time);
+        let other = self.others.partition_point(|it| *it < other);
+        u32::try_from(own.max(other)).unwrap_or(u32::MAX)
     }
 }
 
@@ -252,15 +210,17 @@ struct Group<'a> {
     times: &'a [i64],
     /// How much later than it happened a row counts.
     later: i64,
-    /// Where rows are known later than they happen: positions by the first judged time at which
-    /// they count, with that time; and which have entered, and which are gone.
-    entering: Vec<(i64, u32)>,
+    /// Where rows are known later than they happen: positions by the first place of a judged row
+    /// for which they count; and which have entered, and which are gone.
+    entering: Vec<(u32, u32)>,
     present: Vec<bool>,
     gone: Vec<bool>,
     entered: usize,
     leaving: usize,
-    /// Positions in the window, by the value that `of others` compares.
-    by_other: Map<i128, Vec<u32>>,
+    /// By declaration: its rows, and from which place on they count for itself.
+    own: Map<u32, Vec<(u32, u32)>>,
+    /// The part of a value that `of others` compares.
+    part_of: Map<i128, u32>,
     window: Option<(i64, Window, bool)>,
     last: Option<(usize, usize, Answer)>,
 }
@@ -271,6 +231,7 @@ impl<'a> Group<'a> {
         sides: &'a Sides<'a>,
         times: &'a [i64],
         state: State<'a>,
+        lines: &Lines,
     ) -> Group<'a> {
         let later = match places.fact.reach {
             Reach::All | Reach::AsOf | Reach::SameDay => 0,
@@ -287,38 +248,59 @@ impl<'a> Group<'a> {
             gone: Vec::new(),
             entered: 0,
             leaving: 0,
-            by_other: Map::default(),
+            own: Map::default(),
+            part_of: Map::default(),
             window: None,
             last: None,
         };
-        if let Some(known) = places.known {
-            let known = &sides.rows.cells[known];
-            let from = |(at, row): (usize, &u32)| {
-                let known = places.known_at(known.get(*row as usize));
-                let happened = times[at].saturating_add(later);
-                (happened.max(known), u32::try_from(at).unwrap_or(u32::MAX))
-            };
-            it.entering = it.state.rows().iter().enumerate().map(from).collect();
-            it.entering.sort_unstable();
-            it.present = vec![false; times.len()];
-            it.gone = vec![false; times.len()];
+        if !places.known.is_empty() {
+            it.wait(lines);
         }
         it
     }
 
-    /// The next position that counts at this time.
-    fn next(&self, time: i64) -> Option<usize> {
-        if self.places.known.is_some() {
-            let next = self.entering.get(self.entered).filter(|it| it.0 <= time);
-            return next.map(|it| it.1 as usize);
+    /// When each row enters.
+    fn wait(&mut self, lines: &Lines) {
+        let (places, rows) = (self.places, self.state.rows());
+        let of_fact = axis(places.fact);
+        let place = |at: usize, row: u32, for_itself: bool| {
+            let (mut own, mut other) = (self.times[at].saturating_add(self.later), i64::MIN);
+            let counts = |it: &&Known| !(for_itself && it.not_own);
+            for it in places.known.iter().filter(counts) {
+                let from = it.from(self.sides.rows, row);
+                let along = if it.axis == of_fact { &mut own } else { &mut other };
+                *along = from.max(*along);
+            }
+            lines.place(own, other)
+        };
+        self.present = vec![false; rows.len()];
+        self.gone = vec![false; rows.len()];
+        for (at, row) in rows.iter().enumerate() {
+            let position = u32::try_from(at).unwrap_or(u32::MAX);
+            let entry = place(at, *row, false);
+            self.entering.push((entry, position));
+            let Some((declarations, _)) = places.own else { continue };
+            let own = place(at, *row, true);
+            if own < entry {
+                let of_one = self.own.entry(declarations[*row as usize]).or_default();
+                of_one.push((own, position));
+            }
         }
-        let happened = *self.times.get(self.entered)?;
-        (happened.saturating_add(self.later) <= time).then_some(self.entered)
+        self.entering.sort_unstable();
     }
 
-    fn judge(&mut self, row: u32, time: i64) -> Answer {
-        let cells = &self.sides.judged.cells;
-        if !self.places.needed.iter().all(|at| cells[*at].is_given(row as usize)) {
+    /// The next position that counts for the judged row at this place and time.
+    fn next(&self, place: usize, time: i64) -> Option<usize> {
+        if self.places.known.is_empty() {
+            let happened = *self.times.get(self.entered)?;
+            return (happened.saturating_add(self.later) <= time).then_some(self.entered);
+        }
+        let next = self.entering.get(self.entered).filter(|it| it.0 as usize <= place);
+        next.map(|it| it.1 as usize)
+    }
+
+    fn judge(&mut self, place: usize, row: u32, time: i64) -> Answer {
+        if !self.places.is_asked(self.sides.judged, row) {
             return Err(Reason::NotGiven);
         }
         let (window, incomplete) = match self.window {
@@ -333,7 +315,7 @@ impl<'a> Group<'a> {
         if incomplete {
             return Err(Reason::HistoryIncomplete);
         }
-        while let Some(at) = self.next(time) {
+        while let Some(at) = self.next(place, time) {
             self.enter(at);
             self.entered += 1;
         }
@@ -341,24 +323,40 @@ impl<'a> Group<'a> {
             self.leave(self.leaving);
             self.leaving += 1;
         }
+        let own = self.of_itself(place, row);
+        own.iter().for_each(|at| self.state.enter(*at));
+        let answer = self.answer(row, own.is_empty());
+        own.iter().for_each(|at| self.state.leave(*at));
+        answer
+    }
+
+    fn answer(&mut self, row: u32, again: bool) -> Answer {
         if let Some((_, ours)) = self.places.others {
-            let none = Vec::new();
-            let absent = self.by_other.get(&cells[ours].get(row as usize)).unwrap_or(&none);
-            return self.state.without(absent);
+            let ours = self.sides.judged.cells[ours].get(row as usize);
+            return self.state.answer(self.part_of.get(&ours).copied());
+        }
+        if !again {
+            return self.state.answer(None);
         }
         if let Some((entered, leaving, answer)) = self.last
             && (entered, leaving) == (self.entered, self.leaving)
         {
             return answer;
         }
-        let answer = self.state.answer();
+        let answer = self.state.answer(None);
         self.last = Some((self.entered, self.leaving, answer));
         answer
     }
 
-    fn other(&self, at: usize) -> Option<i128> {
-        let (theirs, _) = self.places.others?;
-        Some(self.sides.rows.cells[theirs].get(self.state.rows()[at] as usize))
+    /// Rows of the judged row's own declaration that others do not know yet.
+    fn of_itself(&self, place: usize, row: u32) -> Vec<usize> {
+        let Some((_, declarations)) = self.places.own else { return Vec::new() };
+        let own = self.own.get(&declarations[row as usize]);
+        let counts = |it: &&(u32, u32)| {
+            let at = it.1 as usize;
+            it.0 as usize <= place && !self.present[at] && !self.gone[at]
+        };
+        own.into_iter().flatten().filter(counts).map(|it| it.1 as usize).collect()
     }
 
     fn enter(&mut self, at: usize) {
@@ -369,9 +367,6 @@ impl<'a> Group<'a> {
             self.present[at] = true;
         }
         self.state.enter(at);
-        if let Some(other) = self.other(at) {
-            self.by_other.entry(other).or_default().push(u32::try_from(at).unwrap_or(u32::MAX));
-        }
     }
 
     /// Positions leave in the order of their times; one that is not known yet never enters.
@@ -383,63 +378,5 @@ impl<'a> Group<'a> {
             }
         }
         self.state.leave(at);
-        if let Some(other) = self.other(at)
-            && let Some(all) = self.by_other.get_mut(&other)
-        {
-            all.retain(|it| *it as usize != at);
-        }
-    }
-}
-
-/// Known along another axis than it happened, or compared with it: each judged row looks at all
-/// the rows.
-fn apart(places: &Places, sides: &Sides, rows: &[u32], judged: &[u32], out: &mut Out) {
-    let cell = |frame: &Frame, at: Option<usize>, row: u32| {
-        at.map_or(0, |at| as_long(frame.cells[at].get(row as usize)))
-    };
-    let time = places.time_columns();
-    let known_axis = match places.known_axis() {
-        Axis::Instants => places.instants,
-        Axis::Days | Axis::None => places.days,
-    };
-    for row in judged {
-        if !places.needed.iter().all(|at| sides.judged.cells[*at].is_given(*row as usize)) {
-            out.push(Err(Reason::NotGiven));
-            continue;
-        }
-        let window = places.window(cell(sides.judged, time.map(|it| it.1), *row));
-        if places.incomplete(window) {
-            out.push(Err(Reason::HistoryIncomplete));
-            continue;
-        }
-        let now = cell(sides.judged, known_axis.map(|it| it.1), *row);
-        let ours = places.others.map(|it| sides.judged.cells[it.1].get(*row as usize));
-        let seen: Vec<u32> = rows
-            .iter()
-            .copied()
-            .filter(|it| {
-                let happened = cell(sides.rows, time.map(|it| it.0), *it);
-                let known = places
-                    .known
-                    .map_or(i64::MIN, |at| places.known_at(sides.rows.cells[at].get(*it as usize)));
-                let theirs = places.others.map(|at| sides.rows.cells[at.0].get(*it as usize));
-                let reached = time.is_none() || (window.low <= happened && happened < window.high);
-                let holds = |held: &Held| held.holds(sides.rows, *it, sides.judged, *row);
-                reached
-                    && known <= now
-                    && (ours.is_none() || theirs != ours)
-                    && places.held.as_ref().is_none_or(holds)
-            })
-            .collect();
-        let cells = |at: usize| &sides.rows.cells[at];
-        let mut state = State::new(Members {
-            fact: places.fact,
-            rows: &seen,
-            values: places.value.map(cells),
-            weights: places.weight.map(cells),
-            days: places.days.map(|it| cells(it.0)),
-        });
-        (0..seen.len()).for_each(|at| state.enter(at));
-        out.push(state.answer());
     }
 }

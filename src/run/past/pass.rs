@@ -15,12 +15,14 @@ use crate::plan::past::group::Groups;
 use crate::plan::past::group::Sorted;
 use crate::plan::past::pair::Condition;
 use crate::plan::past::pair::Held;
+use crate::plan::past::places;
+use crate::plan::past::places::Axis;
+use crate::plan::past::places::Known;
+use crate::plan::past::places::Places;
+use crate::plan::past::places::Sides;
 use crate::plan::past::store::Judged;
 use crate::plan::past::store::Store;
 use crate::plan::past::sweep;
-use crate::plan::past::sweep::Axis;
-use crate::plan::past::sweep::Places;
-use crate::plan::past::sweep::Sides;
 use crate::value::text::Form;
 
 /// Where a fact's expressions stand among the columns.
@@ -31,7 +33,9 @@ pub struct Passed {
     filter: Option<usize>,
     value: Option<usize>,
     weight: Option<usize>,
-    known: Option<usize>,
+    known: Vec<Known>,
+    /// Columns that tell the declaration of a row and of a judged row.
+    own: Vec<Pair>,
     others: Option<(usize, usize)>,
     pub days: Option<(usize, usize)>,
     instants: Option<(usize, usize)>,
@@ -60,6 +64,7 @@ impl Passed {
         let others = fact.others.as_ref().map(|it| ours(judged, it));
         let days = fact.dates.as_ref().map(|it| ours(judged, it));
         let instants = fact.instants.as_ref().map(|it| ours(judged, it));
+        let own_keys: Vec<usize> = fact.own.iter().map(|it| ours(judged, it)).collect();
         let exact = |it: &E, side: &mut Request<'a>| side.column(it, Form::Exact);
         let own: Vec<usize> = fact.needed.iter().map(|it| exact(it, judged)).collect();
         let needed = others.into_iter().chain(days).chain(instants).chain(own).collect();
@@ -77,7 +82,14 @@ impl Passed {
         let filter = plain(&alone, Form::Exact);
         let value = plain(&fact.value, of_value);
         let weight = plain(&fact.weight, Form::Exact);
-        let known = plain(&fact.known_from, Form::Exact);
+        let mut known = Vec::new();
+        if let Some(it) = &fact.known_from {
+            let column = rows.column(it, Form::Exact);
+            known.push(Known::of(fact, &it.ty, column, !fact.own.is_empty()));
+        }
+        for it in &fact.results_from {
+            known.push(Known::of(fact, &it.ty, rows.column(it, Form::Exact), false));
+        }
         let their_keys: Vec<usize> = fact.keys.iter().map(|it| theirs(rows, it)).collect();
         Passed {
             keys: their_keys.into_iter().zip(keys).collect(),
@@ -86,6 +98,7 @@ impl Passed {
             value,
             weight,
             known,
+            own: fact.own.iter().map(|it| theirs(rows, it)).zip(own_keys).collect(),
             others: fact.others.as_ref().map(|it| theirs(rows, it)).zip(others),
             days: fact.dates.as_ref().map(|it| theirs(rows, it)).zip(days),
             instants: fact.instants.as_ref().map(|it| theirs(rows, it)).zip(instants),
@@ -114,6 +127,18 @@ pub struct Gathered<'a> {
     pub in_place: bool,
 }
 
+/// Numbers for the declarations of rows and judged rows, told by these columns.
+fn declarations(own: &[Pair], rows: &Frame, judged: &Frame) -> Option<(Vec<u32>, Vec<u32>)> {
+    if own.is_empty() {
+        return None;
+    }
+    let mut groups = Groups::default();
+    let theirs: Vec<_> = own.iter().map(|it| &rows.cells[it.0]).collect();
+    let of_rows = groups.of(&theirs, rows.len());
+    let ours: Vec<_> = own.iter().map(|it| &judged.cells[it.1]).collect();
+    Some((of_rows, groups.of(&ours, judged.len())))
+}
+
 /// Finds the facts, into the store.
 pub fn passes<'a>(
     set: &RuleSet,
@@ -140,7 +165,7 @@ pub fn passes<'a>(
         };
         let mut by_time: BTreeMap<(Axis, Option<Pair>), Asked> = BTreeMap::new();
         for it in facts {
-            let axis = sweep::axis(&set.facts[it.0.0]);
+            let axis = places::axis(&set.facts[it.0.0]);
             let columns = match axis {
                 Axis::None => None,
                 Axis::Days => it.1.days,
@@ -162,12 +187,14 @@ pub fn passes<'a>(
             let sorted_judged = own_judged.as_ref().unwrap_or(&sorted_rows);
             let sides = Sides { rows, judged, sorted_rows: &sorted_rows, sorted_judged };
             for (id, it) in facts {
+                let own = declarations(&it.own, rows, judged);
                 let places = Places {
                     fact: &set.facts[id.0],
                     filter: it.filter,
                     value: it.value,
                     weight: it.weight,
-                    known: it.known,
+                    known: it.known.clone(),
+                    own: own.as_ref().map(|it| (it.0.as_slice(), it.1.as_slice())),
                     others: it.others,
                     days: it.days,
                     instants: it.instants,
