@@ -85,6 +85,7 @@ impl<'a> Writer<'a> {
         for (at, rule) in set.rules.iter().enumerate() {
             lowering.rule_ids.insert(rule.id.to_string(), crate::ir::RuleId(at));
             lowering.levels.push(Some(rule.level));
+            lowering.done.insert(crate::ir::RuleId(at), rule.outcome.clone());
         }
         Writer { lowering, nodes: 0 }
     }
@@ -122,7 +123,9 @@ impl<'a> Writer<'a> {
             return self.placed(json!({"kind": "error"}), &Type::Error, it.span);
         }
         let node = self.kind(it, &typed, expected, at);
-        self.placed(node, &typed.ty, it.span)
+        let mut node = self.placed(node, &typed.ty, it.span);
+        node["text"] = json!(self.lowering.words(it));
+        node
     }
 
     fn nodes(&mut self, all: &[ast::Expr], expected: Option<&Type>, at: &Place) -> Vec<Json> {

@@ -60,6 +60,7 @@ fn record(schema: &Schema, it: &Record) -> Json {
         "event": it.instant.map(name),
         "known_from": it.known_from.map(name),
         "complete_since": types::day(it.complete_since),
+        "complete_until": types::day(it.complete_until),
     })
 }
 

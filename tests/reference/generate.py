@@ -110,6 +110,7 @@ class Shape:
         self.known_from = chance(0.3)
         self.late_controls = chance(0.7)
         self.complete_since = random.choice([None, None, "2026-01-20", "2026-02-25"])
+        self.complete_until = random.choice([None, None, None, "2026-03-09"])
         if not self.instants:
             del self.fields["declaration"]["accepted_at"]
         if self.known_from:
@@ -186,6 +187,7 @@ class Shape:
 
     def history(self, record):
         since = f", complete since {self.complete_since}" if self.complete_since else ""
+        since += f", complete until {self.complete_until}" if self.complete_until else ""
         if record == "declaration":
             event = "event accepted_at, " if self.instants else ""
             known = ", known from filed_on" if self.known_from else ""

@@ -242,8 +242,10 @@ class Judge:
 
     def _or_else(self, node, row, judged):
         left = self.value(node["left"], row, judged)
-        if not is_missing(left) or getattr(left, "blind", False):
+        if not is_missing(left):
             return left
+        if getattr(left, "blind", None):
+            return left.blind
         right = self.value(node["right"], row, judged)
         if not is_missing(right):
             return right

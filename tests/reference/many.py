@@ -74,11 +74,12 @@ class Many:
 
         `same` are pairs of keys; `reads` the expressions whose results may be known later.
         """
-        record, lacks, found = asked["record"], [], []
+        record, lacks, found, blind = asked["record"], [], [], None
         if asked["past"] or asked["window"] == "same day":
             timed = self.timed(asked, row, reads, exact)
             if isinstance(timed, Missing):
-                lacks.append(Missing(timed.ways, timed.reason, asked["past"]))
+                lacks.append(timed)
+                blind = timed
             else:
                 found = [it for it in self.world.all(record) if timed(it)]
         else:
@@ -103,8 +104,7 @@ class Many:
             # Fields that are missing are told before what the data do not reach back to.
             given = [it for it in lacks if getattr(it, "reason", None) != INCOMPLETE]
             ways = lacking([as_missing(it) for it in given or lacks])
-            untold = any(getattr(it, "blind", False) for it in lacks)
-            return Missing(ways, None if given else INCOMPLETE, untold)
+            return Missing(ways, None if given else INCOMPLETE, blind)
         if asked["where"]:
             found = [it for it in found if self.judge.value(asked["where"], it, row) is True]
         return found
@@ -121,7 +121,7 @@ class Many:
         day = self.judge.accepted(row)
         now = world.lineage_field(row, "event")
         if window == "same day":
-            return self.that_day(record, row, day, now)
+            return self.that_day(record, row, day, now, asked["partial"], asked["text"])
         length = self.judge.value(window, row) if window else None
         by_time = length is not None and (length.microseconds is not None or exact)
         known = self.known_fields(record, reads)
@@ -135,6 +135,11 @@ class Many:
             since = world.complete_since(record)
             if since and not asked["partial"] and (first is None or first < since):
                 return Missing([[f"{asked['text']} ({INCOMPLETE})"]], INCOMPLETE)
+        until = world.complete_until(record)
+        last = now - datetime.timedelta(microseconds=1) if by_time else day - datetime.timedelta(1)
+        last = last.date() if by_time else last
+        if until and not asked["partial"] and until < last:
+            return Missing([[f"{asked['text']} ({INCOMPLETE})"]], INCOMPLETE)
 
         def is_in(it):
             happened = world.given(it, "event" if by_time else "date")
@@ -148,13 +153,16 @@ class Many:
 
         return is_in
 
-    def that_day(self, record, row, day, now):
+    def that_day(self, record, row, day, now, partial, text):
         """Rows of the civil day: its own ones, and those of others that are known by then."""
         if is_missing(day):
             return day
         known = self.known_fields(record, [])
         if any(self.world.type_of(*it) == "date-time" for it in known) and is_missing(now):
             return now
+        until = self.world.complete_until(record)
+        if until and not partial and until < day:
+            return Missing([[f"{text} ({INCOMPLETE})"]], INCOMPLETE)
         own = self.world.root(row)
 
         def is_in(it):
@@ -407,9 +415,14 @@ class Many:
         length = self.judge.value(node["duration"], row)
         limit = shifted(day, length.negated())
         since = self.world.complete_since(node["record"])
-        # On or before the limit somebody may have been seen where the data are not complete.
-        if since and limit < since and limit < first:
-            return open_test([Missing([[f"{node['text']} ({INCOMPLETE})"]])])
+        until = self.world.complete_until(node["record"])
+        # A sighting that is old enough decides, else only complete data at the limit do.
+        strictly = node["op"] in ("<=", ">")
+        old = first < limit if strictly else first <= limit
+        last = limit - datetime.timedelta(1) if strictly else limit
+        if not old and (since and limit < since or until and until < last):
+            text = f"{node['value']['text']} known for"
+            return open_test([Missing([[f"{text} ({INCOMPLETE})"]])])
         match node["op"]:
             case "<":
                 return first > limit

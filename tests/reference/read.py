@@ -105,11 +105,17 @@ class World:
         return None if isinstance(it, Missing) else it
 
     def complete_since(self, record):
+        return self.complete(record, "complete_since")
+
+    def complete_until(self, record):
+        return self.complete(record, "complete_until")
+
+    def complete(self, record, which):
         from judge import literal
 
         for it in self.lineage(record):
-            if self.records[it]["complete_since"]:
-                return literal(self.records[it]["complete_since"], {"name": "date"})
+            if self.records[it][which]:
+                return literal(self.records[it][which], {"name": "date"})
         return None
 
     def known_from(self, record, field):

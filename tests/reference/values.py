@@ -27,10 +27,11 @@ def smallest(sets):
 class Missing:
     """No value. `ways` are sets of names: all of one set given, there is a value.
 
-    `blind` is that of past rows where nobody can tell what there was: `or else` is no answer.
+    `blind` is that of past rows where nobody can tell what there was, for the date of the judged
+    row is missing or the data are not complete: `or else` is no answer.
     """
 
-    def __init__(self, ways, reason=None, blind=False):
+    def __init__(self, ways, reason=None, blind=None):
         self.blind = blind
         self.ways = smallest(frozenset(it) for it in ways)
         self.reason = reason

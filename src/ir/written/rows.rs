@@ -347,7 +347,8 @@ impl<'a> Writer<'a> {
         for line in &block.lines {
             match &line.kind {
                 ast::LineKind::By { keys, .. } => {
-                    let words: Vec<String> = keys.iter().map(|it| self.words(it.span)).collect();
+                    let words: Vec<String> =
+                        keys.iter().map(|it| self.lowering.words(it)).collect();
                     let keys = self.pairs(keys, &inner, at);
                     groups.push(json!({"level": words.join(", "), "same": keys}));
                 }
