@@ -1,5 +1,4 @@
 //! The tree of one file: blocks of lines, with a span on every node and every comment kept.
-//!
 //! It holds what is written in one spelling: comparison words have become signs, parentheses shape.
 
 use crate::source::FileId;
@@ -223,8 +222,7 @@ pub enum LineKind {
         to: Name,
         as_of: Option<Name>,
     },
-    /// `history event accepted_at, date accepted_date, known from a, complete since 2019-01-01,
-    /// complete until 2026-11-26`
+    /// `history event accepted_at, date a, known from b, complete since …, complete until …`
     History {
         event: Option<Name>,
         date: Option<Name>,
