@@ -8,6 +8,7 @@ use arrow::array::UInt64Array;
 use arrow::record_batch::RecordBatch;
 
 use crate::data::Converted;
+use crate::data::DataFile;
 use crate::data::ROW_BITS;
 use crate::data::Table;
 use crate::data::columnar;
@@ -111,6 +112,7 @@ impl Table {
                 faulty[row] = true;
             }
         }
+        stray_quotes(file, raw, &rejected, &mut faulty, &mut tally);
         tally.faulty = faulty.iter().filter(|it| **it).count() as u64;
         tally.rejected = rejected.iter().filter(|it| **it).count() as u64;
         let some_rejected = 0 < tally.rejected;
@@ -129,5 +131,28 @@ impl Table {
         }
         let keep: arrow::array::BooleanArray = rejected.iter().map(|it| Some(!it)).collect();
         arrow::compute::filter_record_batch(&batch, &keep).map_err(broken)
+    }
+}
+
+/// Counts quotes that do not end; their cells are missing and counted already where their columns
+/// are read.
+fn stray_quotes(
+    file: &DataFile,
+    raw: &scan::Raw,
+    rejected: &[bool],
+    faulty: &mut [bool],
+    tally: &mut Batch,
+) {
+    for (row, cell) in raw.stray_quotes().filter(|it| !rejected[it.0]) {
+        if faulty[row] {
+            continue;
+        }
+        let column = file.header.get(cell).cloned().unwrap_or_default();
+        tally.blame(column, "stray quote", raw.row_of_file(row), || First {
+            line: raw.line(row),
+            value: raw.written(file, Some(cell), row),
+            expected: Some("a quote at both ends, two for one between".to_owned()),
+        });
+        faulty[row] = true;
     }
 }

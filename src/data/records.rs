@@ -25,6 +25,8 @@ struct Row {
     end: usize,
     /// The line that it begins in, from 1.
     line: u64,
+    /// The first cell with a quote that does not end.
+    stray: Option<usize>,
 }
 
 impl Rows {
@@ -48,6 +50,11 @@ impl Rows {
     /// The line of the file that a record begins in, from 1.
     pub fn line(&self, row: usize) -> u64 {
         self.rows[row].line
+    }
+
+    /// The first cell of a record with a quote that does not end.
+    pub fn stray(&self, row: usize) -> Option<usize> {
+        self.rows[row].stray
     }
 
     pub fn cell(&self, row: usize, at: usize) -> Option<&[u8]> {
@@ -139,6 +146,7 @@ impl<R: Read> Reader<R> {
                 }
                 other => other,
             };
+            let mut stray = None;
             let length = match found {
                 Found::Record(length) => length,
                 Found::More if bytes.len() < LONGEST => {
@@ -157,11 +165,11 @@ impl<R: Read> Reader<R> {
                         self.fill()?;
                         continue;
                     };
-                    line(&bytes[..length], self.separator, rows);
+                    stray = line(&bytes[..length], self.separator, rows).map(|it| it - cells);
                     length
                 }
             };
-            rows.rows.push(Row { end: rows.cells.len(), line: self.line });
+            rows.rows.push(Row { end: rows.cells.len(), line: self.line, stray });
             self.line += lines(&bytes[..length]);
             self.begin += length;
             return Ok(true);
@@ -321,8 +329,9 @@ fn quoted(bytes: &[u8], rows: &mut Rows) -> Quoted {
 }
 
 /// A line with a stray quote: the cell that it begins ends at the next separator, and cannot be
-/// read.
-fn line(bytes: &[u8], separator: u8, rows: &mut Rows) {
+/// read. The first such cell, if any.
+fn line(bytes: &[u8], separator: u8, rows: &mut Rows) -> Option<usize> {
+    let mut stray = None;
     let end = bytes.iter().position(|it| is_end(*it)).unwrap_or(bytes.len());
     let bytes = &bytes[..end];
     let mut at = 0;
@@ -344,13 +353,14 @@ fn line(bytes: &[u8], separator: u8, rows: &mut Rows) {
             rows.bytes.extend_from_slice(&rest[..length]);
             if rest.first() == Some(&b'"') {
                 rows.bytes.push(UNREADABLE);
+                stray = stray.or(Some(rows.cells.len()));
             }
             length
         });
         rows.cells.push((begin, rows.bytes.len()));
         at += length;
         if at == bytes.len() {
-            return;
+            return stray;
         }
         at += 1;
     }

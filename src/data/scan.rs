@@ -44,6 +44,16 @@ impl Raw {
         }
     }
 
+    /// Rows of a CSV with a quote that does not end, each with the cell.
+    pub fn stray_quotes(&self) -> Box<dyn Iterator<Item = (usize, usize)> + '_> {
+        match &self.rows {
+            RawRows::Text(rows) => {
+                Box::new((0..rows.len()).filter_map(|row| rows.stray(row).map(|cell| (row, cell))))
+            }
+            RawRows::Columns(_) => Box::new(std::iter::empty()),
+        }
+    }
+
     /// What stands in a cell, as far as that can be written.
     pub fn written(&self, file: &DataFile, place: Option<usize>, row: usize) -> Option<String> {
         match &self.rows {

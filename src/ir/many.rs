@@ -191,7 +191,7 @@ impl Lowering<'_> {
             let name = &self.schema.record(fact.rows).name;
             let message = format!("`{name}` has no history: no row of it has a date");
             let it = Diagnostic::new(Code::T5106, span, message);
-            self.push(it.help("say in its record of the schema: `history event …`"));
+            self.push(it.help("say in its record of the schema which day: `history date …`"));
             return None;
         };
         let Some(ours) = ours else {
