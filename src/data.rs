@@ -21,6 +21,7 @@ pub mod table;
 pub mod tally;
 pub mod text;
 pub mod typed;
+pub mod walk;
 pub mod xml;
 
 use std::collections::HashSet;
@@ -223,6 +224,11 @@ pub fn open(
             Ok(file) => opened.push(file),
             Err(found) => faults.extend(found),
         }
+    }
+    if faults.is_empty() {
+        let mut declared = declared(schema, record);
+        declared.retain(&here);
+        faults = file::unfed(schema, (set, within), &opened, &declared);
     }
     if !faults.is_empty() {
         return Err(Trouble::data(faults.join("\n")).help(

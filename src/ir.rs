@@ -30,6 +30,7 @@ pub mod relation;
 pub mod relower;
 pub mod rewrite;
 pub mod rule;
+mod schema_check;
 pub mod target;
 pub mod test;
 pub mod typing;

@@ -53,6 +53,8 @@ pub struct Project(project::Project);
 pub struct Remark {
     pub code: String,
     pub is_error: bool,
+    /// File and line.
+    pub place: String,
     pub text: String,
 }
 
@@ -158,9 +160,23 @@ impl Project {
         let remark = |found: &crate::diagnostic::Diagnostic| Remark {
             code: found.code.number().to_owned(),
             is_error: found.is_error(),
+            place: {
+                let (file, place) = (it.sources.get(found.span().file), found.span());
+                format!("{}:{}", file.path, file.line_column(place.start).line)
+            },
             text: diagnostics::short(&it.sources, found),
         };
         all.iter().map(remark).collect()
+    }
+
+    /// What `check` says of the files of data sets.
+    pub fn data_remarks(&self) -> Vec<String> {
+        self.0.data_remarks()
+    }
+
+    /// The names of the data sets of `tamis.toml`.
+    pub fn data_sets(&self) -> Vec<String> {
+        self.0.manifest.iter().flat_map(|it| it.data.keys().cloned()).collect()
     }
 
     /// What `tamis test` says of all tests, and whether all of them pass.

@@ -1,21 +1,20 @@
 //! A project on disk: `tamis.toml`, schema, rules and lists, read and lowered together.
 
 pub mod bounds;
+mod config;
 pub mod consulted;
+mod lists;
 pub mod typed;
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::data::cell::Reading;
-use crate::data::list;
-use crate::data::list::ListSpec;
 use crate::data::manifest;
 use crate::data::manifest::Manifest;
 use crate::data::nomenclature;
+use crate::data::walk;
 use crate::diagnostic;
 use crate::diagnostic::Code;
 use crate::diagnostic::Diagnostic;
@@ -31,16 +30,15 @@ use crate::project::bounds::Bounds;
 use crate::project::bounds::locate;
 use crate::project::consulted::Consulted;
 use crate::project::consulted::Kind;
-use crate::schema::Number;
 use crate::schema::Schema;
 use crate::schema::Type;
+use crate::source::FileId;
 use crate::source::SourceFile;
 use crate::source::Sources;
 use crate::source::Span;
 use crate::syntax;
 use crate::syntax::ast;
 use crate::trouble::Trouble;
-use crate::value::text::Form;
 
 /// What to load: everything from `tamis.toml` unless rules or a schema are named.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +64,8 @@ pub struct Project {
     pub consulted: Vec<Consulted>,
     /// Without a schema only the syntax is checked.
     pub schema_found: bool,
+    /// Warnings that `[lint]` leaves out, and of which files; of all where none is named.
+    ignored: Vec<(Code, Option<Vec<FileId>>)>,
 }
 
 impl Project {
@@ -73,27 +73,56 @@ impl Project {
     pub fn paths(&self) -> Vec<PathBuf> {
         self.consulted.iter().map(|it| it.path.clone()).collect()
     }
+
+    /// `tamis.toml`, as a file of the sources.
+    pub fn config(&self) -> Option<FileId> {
+        self.manifest.as_ref().map(|it| it.file)
+    }
+
+    /// Patterns of data sets that name no file now, and columns that no file has, with their
+    /// places: a run would stop at them.
+    pub fn data_remarks(&self) -> Vec<String> {
+        let manifest = self.manifest.iter().filter(|it| !it.broken);
+        let words = |(span, what): (Span, String)| {
+            let (file, place) = (&self.sources.get(span.file).path, self.sources.place(span));
+            format!("{file}:{place}: {what}")
+        };
+        manifest.flat_map(config::data::remarks).map(words).collect()
+    }
+
+    /// Whether `[lint]` leaves a warning out.
+    pub fn ignores(&self, it: &Diagnostic) -> bool {
+        let here = |files: &Option<Vec<FileId>>| {
+            files.as_ref().is_none_or(|files| files.contains(&it.span().file))
+        };
+        !it.is_error() && self.ignored.iter().any(|(code, files)| *code == it.code && here(files))
+    }
 }
 
-/// Reads and checks a project. Faults in rules are diagnostics of it; a missing or unreadable
-/// `tamis.toml` is trouble.
+/// Reads and checks a project. Faults in `tamis.toml` and in rules are diagnostics of it.
+///
+/// Errors: a `tamis.toml` that is not there.
 pub fn load(request: &Request) -> Result<Project, Trouble> {
-    let manifest = find_manifest(request)?;
+    let mut reader = Reader::default();
+    let manifest = find_manifest(request, &mut reader)?;
     let root = manifest.as_ref().map_or_else(|| request.dir.clone(), |it| it.root.clone());
-    let mut reader = Reader { bounds: Bounds::of(manifest.as_ref(), &root), ..Reader::default() };
+    reader.bounds = Bounds::of(manifest.as_ref(), &root);
     // What the user names is read wherever it stands, and so is what stands beside it.
     for path in request.rules.iter().chain(&request.schema) {
         reader.bounds.add_beside(path);
     }
     let config = manifest.as_ref().map(|it| Consulted::now(Kind::Project, &it.path));
     reader.consulted.extend(config);
-    for path in rule_paths(request, manifest.as_ref(), &root)? {
+    for path in rule_paths(request, manifest.as_ref(), &root, &mut reader.diagnostics)? {
         reader.read(&path, Kind::Rules);
     }
-    for path in schema_paths(request, manifest.as_ref(), &root)? {
+    for path in schema_paths(request, manifest.as_ref(), &root, &mut reader.diagnostics)? {
         reader.read(&path, Kind::Schema);
     }
-    Ok(assemble(reader, manifest, &root))
+    let whole = request.rules.is_empty();
+    let mut project = assemble(reader, manifest, &root);
+    config::check(&mut project, whole, request.schema.is_some());
+    Ok(project)
 }
 
 /// A project whose files are given as texts: lists and nomenclatures are looked for in `root`.
@@ -105,13 +134,11 @@ pub fn from_texts(files: &[(&str, &str)], root: &Path) -> Project {
     assemble(reader, None, root)
 }
 
-fn find_manifest(request: &Request) -> Result<Option<Manifest>, Trouble> {
-    if let Some(path) = &request.config {
-        return manifest::load(path).map(Some);
-    }
+fn find_manifest(request: &Request, reader: &mut Reader) -> Result<Option<Manifest>, Trouble> {
     let from = request.rules.first().unwrap_or(&request.dir);
-    match manifest::discover(&request.dir).or_else(|| manifest::discover(from)) {
-        Some(path) => manifest::load(&path).map(Some),
+    let found = || manifest::discover(&request.dir).or_else(|| manifest::discover(from));
+    match request.config.clone().or_else(found) {
+        Some(path) => manifest::load(&path, &mut reader.sources, &mut reader.diagnostics).map(Some),
         None => Ok(None),
     }
 }
@@ -158,71 +185,54 @@ impl Reader {
 }
 
 /// The `.tamis` files of a folder and its folders, sorted; hidden ones left out.
-pub fn tamis_files(dir: &Path) -> Vec<PathBuf> {
-    let mut res = Vec::new();
-    let mut todo = vec![dir.to_path_buf()];
-    while let Some(dir) = todo.pop() {
-        for entry in fs::read_dir(&dir).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let hidden = entry.file_name().to_string_lossy().starts_with('.');
-            if hidden {
-                continue;
-            }
-            if path.is_dir() {
-                todo.push(path);
-            } else if path.extension().is_some_and(|it| it == "tamis") {
-                res.push(path);
-            }
-        }
-    }
-    res.sort();
-    res
+///
+/// Errors: a folder that cannot be read.
+pub fn tamis_files(dir: &Path) -> Result<Vec<PathBuf>, Trouble> {
+    Ok(walk::files(dir, &["tamis"])?)
 }
 
 fn rule_paths(
     request: &Request,
     manifest: Option<&Manifest>,
     root: &Path,
+    diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Vec<PathBuf>, Trouble> {
     if !request.rules.is_empty() {
-        let expand = |path: &PathBuf| match path.is_dir() {
-            true => {
-                let files = tamis_files(path);
-                if files.is_empty() { vec![path.clone()] } else { files }
-            }
-            false => vec![path.clone()],
-        };
-        return Ok(request.rules.iter().flat_map(expand).collect());
+        let mut res = Vec::new();
+        for path in &request.rules {
+            let files = if path.is_dir() { tamis_files(path)? } else { Vec::new() };
+            if files.is_empty() { res.push(path.clone()) } else { res.extend(files) }
+        }
+        return Ok(res);
     }
     let Some(manifest) = manifest else {
         let message = format!("no tamis.toml in `{}` or above it", request.dir.display());
         return Err(Trouble::usage(message)
             .help("name files of rules, or make a project with `tamis init`"));
     };
-    let mut paths = globbed(root, &manifest.rules)?;
-    let excluded = globbed(root, &manifest.exclude)?;
-    paths.retain(|it| !excluded.contains(it));
-    Ok(paths)
-}
-
-fn globbed(root: &Path, patterns: &[String]) -> Result<Vec<PathBuf>, Trouble> {
-    let mut res = Vec::new();
-    for pattern in patterns {
-        let full = root.join(pattern);
-        let found = glob::glob(&full.to_string_lossy()).map_err(|it| {
-            Trouble::usage(format!("`{pattern}` is not a pattern of paths: {}", it.msg))
-        })?;
-        res.extend(found.flatten());
+    let mut paths = Vec::new();
+    for pattern in &manifest.rules {
+        paths.extend(config::files(pattern, root, diagnostics));
     }
-    res.sort();
-    res.dedup();
-    Ok(res)
+    let mut paths = walk::once(paths);
+    for pattern in &manifest.exclude {
+        let excluded = config::files(pattern, root, diagnostics);
+        let before = paths.len();
+        paths.retain(|it| !excluded.contains(it));
+        if paths.len() == before && !excluded.is_empty() {
+            let message = format!("`{}` excludes none of the files of `rules`", pattern.text);
+            let it = Diagnostic::new(Code::T9105, pattern.span, message);
+            diagnostics.push(it.help("correct the pattern, or take it out"));
+        }
+    }
+    Ok(paths)
 }
 
 fn schema_paths(
     request: &Request,
     manifest: Option<&Manifest>,
     root: &Path,
+    diagnostics: &mut Vec<Diagnostic>,
 ) -> Result<Vec<PathBuf>, Trouble> {
     if let Some(path) = &request.schema {
         if let Err(error) = disk::open(path) {
@@ -232,13 +242,21 @@ fn schema_paths(
         }
         return Ok(vec![path.clone()]);
     }
-    let named: Vec<PathBuf> =
-        manifest.iter().flat_map(|it| &it.schema).map(|it| root.join(it)).collect();
-    if let Some(missing) = named.iter().find(|it| !it.is_file()) {
-        let message = format!("the schema `{}` cannot be read", missing.display());
-        return Err(Trouble::usage(message).help("correct `[schema]` in tamis.toml"));
+    let mut res = Vec::new();
+    for it in manifest.iter().flat_map(|it| &it.schema) {
+        let path = root.join(&it.text);
+        if path.is_file() {
+            res.push(path);
+            continue;
+        }
+        let what = if path.is_dir() { "is a folder" } else { "there is no such file" };
+        let message = format!("the schema `{}` cannot be read: {what}", it.text);
+        let fault = Diagnostic::new(Code::T9105, it.span, message);
+        diagnostics.push(fault.help(config::near(&path).unwrap_or_else(|| {
+            "name the file of the schema, from the folder of tamis.toml".to_owned()
+        })));
     }
-    Ok(named)
+    Ok(res)
 }
 
 fn assemble(reader: Reader, manifest: Option<Manifest>, root: &Path) -> Project {
@@ -260,8 +278,8 @@ fn assemble(reader: Reader, manifest: Option<Manifest>, root: &Path) -> Project 
     let schema_found = !schema.records.is_empty();
     let mut rule_set = ir::RuleSet { schema: schema.clone(), ..Default::default() };
     if schema_found {
-        let place = Place { root, sources: &sources, bounds: &bounds };
-        let lists = lists(&files, &schema, manifest.as_ref(), &place, &mut diagnostics);
+        let place = lists::Place { root, sources: &sources, bounds: &bounds };
+        let lists = lists::lists(&files, &schema, manifest.as_ref(), &place, &mut diagnostics);
         let context = lower::Context { sources: &sources, schema, derived: &derived, lists };
         let (lowered, found) = lower::lower(&files, context);
         rule_set = lowered;
@@ -269,7 +287,8 @@ fn assemble(reader: Reader, manifest: Option<Manifest>, root: &Path) -> Project 
     }
     let mut diagnostics = suppressed(diagnostics, &files);
     diagnostic::sort(&mut diagnostics);
-    Project { sources, diagnostics, rule_set, files, manifest, consulted, schema_found }
+    let ignored = Vec::new();
+    Project { sources, diagnostics, rule_set, files, manifest, consulted, schema_found, ignored }
 }
 
 fn read_wanted(it: &Wanted, path: &Path, schema: &mut Schema, diagnostics: &mut Vec<Diagnostic>) {
@@ -314,158 +333,6 @@ fn acceptance_from_manifest(schema: &mut Schema, manifest: Option<&Manifest>) {
                 .iter()
                 .position(|it| it.ty == Type::Date && times.contains(&it.name.as_str()));
         }
-    }
-}
-
-/// Where files that a project names are looked for.
-struct Place<'a> {
-    root: &'a Path,
-    sources: &'a Sources,
-    bounds: &'a Bounds,
-}
-
-fn lists(
-    files: &[ast::File],
-    schema: &Schema,
-    manifest: Option<&Manifest>,
-    place: &Place,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Vec<Arc<ir::List>> {
-    let load = |spec: &ListSpec| match place.bounds.check(&spec.path) {
-        Ok(()) => list::load(spec),
-        Err(outside) => {
-            let it = Diagnostic::new(Code::T9001, spec.span, outside);
-            (None, vec![it.help(bounds::REMEDY)])
-        }
-    };
-    let mut res: BTreeMap<Arc<str>, ir::List> = BTreeMap::new();
-    let blocks = files.iter().flat_map(|it| &it.blocks).filter(|it| !it.broken);
-    for block in blocks {
-        let ast::Head::List { name, file } = &block.head else { continue };
-        let Some(file) = file else {
-            let message = format!("list `{}` names no file", name.text);
-            let it = Diagnostic::new(Code::T1108, name.span, message);
-            diagnostics.push(it.help(format!("write `list {} file \"…\"`", name.text)));
-            continue;
-        };
-        let path = locate(file, place.root, place.sources);
-        let spec = spec(name, file, path, block, schema, diagnostics);
-        let (list, found) = load(&spec);
-        diagnostics.extend(found);
-        let list = list.unwrap_or_else(|| empty_list(&spec));
-        if res.insert(list.name.clone(), list).is_some() {
-            let message = format!("list `{}` is declared twice", name.text);
-            let it = Diagnostic::new(Code::T2104, name.span, message);
-            diagnostics.push(it.help("give one of them another name"));
-        }
-    }
-    for it in manifest.iter().flat_map(|it| &it.lists) {
-        let span = Span::file(crate::source::FileId(0));
-        let Some(ty) = simple_type(&it.ty, schema) else {
-            let message = format!("[lists.{}] of tamis.toml: no type is `{}`", it.name, it.ty);
-            let help = "write `text`, `name`, `country`, `currency`, `date`, `whole number`, \
-                        `code of` a nomenclature of the schema, or one of its choices";
-            diagnostics.push(Diagnostic::new(Code::T3005, span, message).help(help));
-            continue;
-        };
-        let spec = ListSpec {
-            name: it.name.clone(),
-            path: place.root.join(&it.path),
-            shown_path: it.path.clone(),
-            sheet: it.sheet.clone(),
-            columns: vec![list::ColumnSpec {
-                name: it.column.clone(),
-                reading: Reading::new(schema, &ty, None),
-                is_key: true,
-                is_prefix: false,
-            }],
-            dated: None,
-            span,
-        };
-        let (list, found) = load(&spec);
-        // One column is asked for: the others are nobody's mistake.
-        diagnostics.extend(found.into_iter().filter(|it| it.code != Code::T9006));
-        let list = list.unwrap_or_else(|| empty_list(&spec));
-        res.entry(list.name.clone()).or_insert(list);
-    }
-    res.into_values().map(Arc::new).collect()
-}
-
-/// A type of `[lists]`; text where none is named.
-fn simple_type(name: &str, schema: &Schema) -> Option<Type> {
-    if let Some(nomenclature) = name.strip_prefix("code of ") {
-        let nomenclature = nomenclature.trim();
-        let known = schema.nomenclatures.contains_key(nomenclature);
-        return known.then(|| Type::Code(Arc::from(nomenclature)));
-    }
-    Some(match name {
-        "" | "text" => Type::Text(Form::Folded),
-        "name" => Type::Text(Form::Name),
-        "country" => Type::Country,
-        "currency" => Type::Currency,
-        "date" => Type::Date,
-        "date-time" => Type::DateTime,
-        "whole number" => Type::Whole,
-        "decimal" => Type::Number(Number::pure(crate::value::decimal::SCALE_MAX)),
-        other => Type::Choice(schema.choices.get(other)?.clone()),
-    })
-}
-
-fn spec(
-    name: &ast::Name,
-    file: &ast::Text,
-    path: PathBuf,
-    block: &ast::Block,
-    schema: &Schema,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> ListSpec {
-    let mut columns = Vec::new();
-    let mut dated = None;
-    for line in &block.lines {
-        match &line.kind {
-            ast::LineKind::Column { name, ty, key } => columns.push(list::ColumnSpec {
-                name: name.text.clone(),
-                reading: Reading::new(
-                    schema,
-                    &from_schema::ty(ty, schema, diagnostics),
-                    ty.unit.as_ref().map(|it| it.text.as_str()),
-                ),
-                is_key: *key != ast::ColumnKey::None,
-                is_prefix: *key == ast::ColumnKey::PrefixKey,
-            }),
-            ast::LineKind::Dated(it) => dated = Some((it.from.text.clone(), it.to.text.clone())),
-            _ => {}
-        }
-    }
-    if let Some(first) = columns.first_mut().filter(|_| !block.lines.iter().any(is_key)) {
-        first.is_key = true;
-    }
-    ListSpec {
-        name: name.text.clone(),
-        path,
-        shown_path: file.text.clone(),
-        sheet: None,
-        columns,
-        dated,
-        span: file.span,
-    }
-}
-
-fn is_key(line: &ast::Line) -> bool {
-    matches!(&line.kind, ast::LineKind::Column { key, .. } if *key != ast::ColumnKey::None)
-}
-
-/// In the place of a list that could not be loaded: the rules that use it are checked all the same.
-fn empty_list(spec: &ListSpec) -> ir::List {
-    let column =
-        |it: &list::ColumnSpec| ir::Column { name: it.name.clone(), ty: it.reading.ty.clone() };
-    ir::List {
-        name: Arc::from(spec.name.as_str()),
-        columns: spec.columns.iter().map(column).collect(),
-        key: (0..spec.columns.len()).filter(|it| spec.columns[*it].is_key).collect(),
-        prefix: spec.columns.iter().any(|it| it.is_prefix),
-        dated: spec.dated.is_some(),
-        ..ir::List::default()
     }
 }
 

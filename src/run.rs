@@ -32,6 +32,7 @@ use crate::data::Table;
 use crate::data::manifest::DataSet;
 use crate::data::manifest::Manifest;
 use crate::data::tally::Report;
+use crate::data::walk;
 use crate::diagnostic::did_you_mean;
 use crate::disk;
 use crate::hit::Outcome;
@@ -140,25 +141,22 @@ impl Input {
 
     fn of_set(manifest: &Manifest, name: &str, set: &DataSet) -> Result<Input, Trouble> {
         let mut files = Vec::new();
-        for pattern in set.path.all() {
-            let full = manifest.root.join(&pattern);
-            let found = glob::glob(&full.to_string_lossy())
-                .map_err(|it| Trouble::usage(format!("`{pattern}`: {}", it.msg)))?;
-            let before = files.len();
-            files.extend(found.flatten());
-            if files.len() == before {
-                let message = format!("data set `{name}`: no file matches `{pattern}`");
+        for pattern in &set.path {
+            let found = walk::matching(&manifest.root, &pattern.text)?;
+            if found.is_empty() {
+                let message = format!("data set `{name}`: no file matches `{}`", pattern.text);
                 return Err(Trouble::usage(message).help("correct `path` in tamis.toml"));
             }
+            files.extend(found);
         }
-        files.sort();
-        files.dedup();
+        let files = walk::once(files);
         let mut records = BTreeMap::new();
         for (record, set) in &set.records {
             let input = Input::of_set(manifest, &format!("{name}.{record}"), set)?;
             records.insert(record.clone(), input);
         }
-        Ok(Input { set: set.clone(), files, records })
+        let set = DataSet { whole: true, ..set.clone() };
+        Ok(Input { set, files, records })
     }
 }
 
@@ -172,7 +170,7 @@ pub fn input(manifest: Option<&Manifest>, named: &[String]) -> Result<Input, Tro
     {
         return Input::of_set(manifest, name, set);
     }
-    let mut files: Vec<PathBuf> = named.iter().map(PathBuf::from).collect();
+    let files: Vec<PathBuf> = named.iter().map(PathBuf::from).collect();
     if let Some(missing) = files.iter().find(|it| !it.exists()) {
         let known: Vec<&str> =
             manifest.iter().flat_map(|it| it.data.keys()).map(String::as_str).collect();
@@ -189,8 +187,7 @@ pub fn input(manifest: Option<&Manifest>, named: &[String]) -> Result<Input, Tro
         let message = format!("`{}` is not a regular file", other.display());
         return Err(Trouble::usage(message).help("files are read more than once: make it one"));
     }
-    files.sort();
-    files.dedup();
+    let files = walk::once(files);
     let only = manifest.filter(|it| it.data.len() == 1).and_then(|it| it.data.values().next());
     let set = only.filter(|it| it.records.is_empty()).cloned().unwrap_or_default();
     Ok(Input { set, files, records: BTreeMap::new() })

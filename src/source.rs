@@ -63,6 +63,12 @@ impl SourceFile {
     pub fn new(path: impl Into<String>, text: &str) -> SourceFile {
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
         let text: String = if is_nfc(text) { text.to_owned() } else { text.nfc().collect() };
+        SourceFile::verbatim(path, &text)
+    }
+
+    /// A file whose text names things outside it, such as columns: letters stay as they are.
+    pub fn verbatim(path: impl Into<String>, text: &str) -> SourceFile {
+        let text = text.strip_prefix('\u{FEFF}').unwrap_or(text).to_owned();
         let mut line_starts = vec![0];
         let ends = text.bytes().enumerate().filter(|(_, it)| *it == b'\n');
         line_starts.extend(ends.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)));

@@ -1,5 +1,6 @@
 //! What a rule computes with: exact values, or *no value* with a reason.
 
+pub mod amount;
 pub mod calendar;
 pub mod country;
 pub mod decimal;

@@ -82,7 +82,7 @@ fn demanded(scope: &mut Scope, today: i32) {
         return;
     }
     let mut found = demands::demands(&project.rule_set, &project.sources, Some(today));
-    found.retain(|it| files.contains(&it.span().file));
+    found.retain(|it| files.contains(&it.span().file) && !project.ignores(it));
     project.diagnostics.extend(found);
     diagnostic::sort(&mut project.diagnostics);
 }
@@ -128,7 +128,14 @@ pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
     let is_annotated = |it: &Output<Form>| it.format == Form::Ci(ci::Format::Github);
     report.announce(context, outputs.iter().any(|it| it.file.is_none() && is_annotated(it)));
     if !project.schema_found {
-        context.terminal.note("note: no tamis.toml found: names and types are not checked");
+        let why = match (&project.manifest, &context.global.schema) {
+            (None, None) => "no tamis.toml found",
+            (Some(_), _) | (None, Some(_)) => "no record of the schema can be read",
+        };
+        context.terminal.note(&format!("note: {why}: names and types are not checked"));
+    }
+    for it in project.data_remarks() {
+        context.terminal.note(&format!("note: {it}"));
     }
     let (checked, found) = headline(project, files);
     context.terminal.note(&format!("Checked {checked} in {} ms: {found}", time.as_millis()));
@@ -150,7 +157,11 @@ fn headline(project: &Project, files: &[FileId]) -> (String, String) {
 
 fn report(project: &Project, files: &[FileId]) -> ci::Report {
     let annotations = annotation::of(&project.sources, &project.diagnostics);
-    let paths: Vec<String> = files.iter().map(|it| project.sources.get(*it).path.clone()).collect();
+    // tamis.toml is told of where there is something to tell.
+    let at_fault = |it: &FileId| project.diagnostics.iter().any(|other| other.span().file == *it);
+    let config = project.config().filter(at_fault);
+    let all = config.iter().chain(files);
+    let paths: Vec<String> = all.map(|it| project.sources.get(*it).path.clone()).collect();
     let suites = junit::suites(&paths, &annotations);
     let (checked, found) = headline(project, files);
     ci::Report::new("tamis check", format!("{found} in {checked}"), annotations, suites)

@@ -12,6 +12,7 @@ use crate::cli::ci;
 use crate::cli::output;
 use crate::cli::output::Output;
 use crate::cli::output::Readers;
+use crate::data::walk;
 use crate::diagnostic;
 use crate::diagnostic::Diagnostic;
 use crate::disk;
@@ -177,16 +178,14 @@ fn files(it: &Fmt, context: &Context) -> Result<Vec<PathBuf>, Trouble> {
             res.push(path);
             continue;
         }
-        let found = project::tamis_files(&path);
+        let found = project::tamis_files(&path)?;
         if found.is_empty() {
             let message = format!("`{}` has no .tamis file", path.display());
             return Err(Trouble::usage(message).help("name files, or a folder that holds some"));
         }
         res.extend(found);
     }
-    res.sort();
-    res.dedup();
-    Ok(res)
+    Ok(walk::once(res))
 }
 
 fn read(path: &Path, stdin: bool) -> Result<Vec<u8>, Trouble> {

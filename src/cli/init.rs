@@ -9,6 +9,7 @@ use crate::cli::Context;
 use crate::cli::output;
 use crate::cli::output::Readers;
 use crate::data::survey;
+use crate::data::walk;
 use crate::disk;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
@@ -86,6 +87,13 @@ record item "Goods item" in declaration
     score 40
     show unit_value
     because "Declared {unit_value}."
+
+test R001 "a very low value"
+  given item 1
+    hs is HS 640399
+    value is 10 EUR
+    net_mass is 10 kg
+  expect hit
 "#,
     ),
 ];
@@ -98,7 +106,7 @@ pub fn init(it: &Init, context: &Context) -> Result<Exit, Trouble> {
         return Err(Trouble::usage(message).help("name another folder: `tamis init elsewhere`"));
     }
     let files = match &it.from {
-        Some(file) => described(file, dir)?,
+        Some(file) => described(file, dir, context)?,
         None => FILES.map(|(_, text)| text.to_owned()),
     };
     for ((name, _), text) in FILES.iter().zip(files) {
@@ -120,11 +128,14 @@ pub fn init(it: &Init, context: &Context) -> Result<Exit, Trouble> {
 }
 
 /// The texts of [`FILES`] for the columns of a file.
-fn described(file: &Path, dir: &Path) -> Result<[String; 3], Trouble> {
+fn described(file: &Path, dir: &Path, context: &Context) -> Result<[String; 3], Trouble> {
     let seen = survey::survey(file)?;
-    let columns = from::columns(&seen.columns);
+    for it in seen.said() {
+        context.terminal.note(&format!("note: {it}"));
+    }
+    let described = from::Described::of(&seen);
     let path = from_project(file, dir);
-    Ok([from::manifest(&columns, &path, &seen), from::schema(&columns, file), from::rule(&columns)])
+    Ok([described.manifest(&path), described.schema(file), described.rule()])
 }
 
 /// The file as the project will name it: paths of `tamis.toml` start beside it.
@@ -135,5 +146,5 @@ fn from_project(file: &Path, dir: &Path) -> String {
         _ => file.to_path_buf(),
     };
     // Brackets and stars would be a pattern.
-    glob::Pattern::escape(&path.to_string_lossy().replace('\\', "/"))
+    walk::escaped(&path.to_string_lossy().replace('\\', "/"))
 }

@@ -196,12 +196,12 @@ fn items(project: &Project) -> Vec<Item> {
     // Lists of tamis.toml are in no block.
     let manifest = project.manifest.iter();
     for entry in manifest.flat_map(|it| &it.lists) {
-        if res.iter().any(|it| it.kind == Kind::Lists && it.name == entry.name) {
+        if res.iter().any(|it| it.kind == Kind::Lists && it.name == entry.name.text) {
             continue;
         }
-        let entries = entries(&project.rule_set, Kind::Lists, &entry.name);
+        let entries = entries(&project.rule_set, Kind::Lists, &entry.name.text);
         let place = "tamis.toml".to_owned();
-        res.push(Item { entries, ..blank(Kind::Lists, entry.name.clone(), place) });
+        res.push(Item { entries, ..blank(Kind::Lists, entry.name.text.clone(), place) });
     }
     res
 }

@@ -1,6 +1,5 @@
 //! `tamis run` and `tamis plan`
 
-pub mod amount;
 mod evaluate;
 pub mod planned;
 pub mod recorded;
@@ -44,6 +43,7 @@ use crate::run::write;
 use crate::run::write::Writer;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
+use crate::value::amount;
 
 pub const EXAMPLES: &str = "\
 Examples:
@@ -407,10 +407,10 @@ fn options(it: &Run, manifest: Option<&Manifest>) -> Result<Options, Trouble> {
         options.batch_size = amount::batch(rows)?;
     }
     if let Some(text) = it.max_rejected.as_ref().or(from_file.max_rejected.as_ref()) {
-        options.max_rejected = amount::share(text)?;
+        options.max_rejected = amount::share("--max-rejected", text)?;
     }
     if let Some(text) = it.memory_limit.as_ref().or(from_file.memory_limit.as_ref()) {
-        options.memory_limit = Some(amount::bytes(text)?);
+        options.memory_limit = Some(amount::bytes("--memory-limit", text)?);
     }
     options.engine = match it.engine {
         Evaluator::DataFusion => Engine::DataFusion,

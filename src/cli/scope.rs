@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::cli::Context;
 use crate::cli::check;
+use crate::data::walk;
 use crate::project;
 use crate::project::Project;
 use crate::project::Request;
@@ -24,7 +25,9 @@ pub struct Scope {
 impl Scope {
     /// All of a project.
     pub fn whole(project: Project) -> Scope {
-        let files = project.sources.iter().map(|it| it.0).collect();
+        let config = project.config();
+        let files = project.sources.iter().map(|it| it.0).filter(|it| Some(*it) != config);
+        let files = files.collect();
         Scope { project, files, elsewhere: 0 }
     }
 }
@@ -47,7 +50,7 @@ pub fn open(request: &Request) -> Result<(Project, Option<Vec<FileId>>), Trouble
     if !request.rules.is_empty() && request.config.is_some() {
         let whole = Request { rules: Vec::new(), ..request.clone() };
         let project = project::load(&whole)?;
-        if let Some(files) = members(&project, &request.rules) {
+        if let Some(files) = members(&project, &request.rules)? {
             return Ok((project, Some(files)));
         }
     }
@@ -55,8 +58,11 @@ pub fn open(request: &Request) -> Result<(Project, Option<Vec<FileId>>), Trouble
 }
 
 fn narrowed(context: &Context, mut project: Project, files: Vec<FileId>) -> Scope {
+    // What tamis.toml says holds for every file.
+    let config = project.config();
+    let is_here = |it: &FileId| files.contains(it) || Some(*it) == config;
     let (here, elsewhere): (Vec<_>, Vec<_>) =
-        project.diagnostics.into_iter().partition(|it| files.contains(&it.span().file));
+        project.diagnostics.into_iter().partition(|it| is_here(&it.span().file));
     let (errors, _) = diagnostics::count(&elsewhere);
     if 0 < errors {
         let errors = check::counted(errors, "error");
@@ -67,7 +73,9 @@ fn narrowed(context: &Context, mut project: Project, files: Vec<FileId>) -> Scop
 }
 
 /// The files of the project that the paths name; nothing when one of them is not in it.
-fn members(project: &Project, paths: &[PathBuf]) -> Option<Vec<FileId>> {
+///
+/// Errors: a folder that cannot be read.
+fn members(project: &Project, paths: &[PathBuf]) -> Result<Option<Vec<FileId>>, Trouble> {
     let known: Vec<(FileId, PathBuf)> = project
         .sources
         .iter()
@@ -75,16 +83,17 @@ fn members(project: &Project, paths: &[PathBuf]) -> Option<Vec<FileId>> {
         .collect();
     let mut res = Vec::new();
     for path in paths {
-        let files = if path.is_dir() { project::tamis_files(path) } else { vec![path.clone()] };
+        let files = if path.is_dir() { project::tamis_files(path)? } else { vec![path.clone()] };
         if files.is_empty() {
-            return None;
+            return Ok(None);
         }
         for file in files {
-            let file = file.canonicalize().ok()?;
-            res.push(known.iter().find(|it| it.1 == file)?.0);
+            let file = walk::canonical(&file);
+            let Some((id, _)) = known.iter().find(|it| it.1 == file) else { return Ok(None) };
+            res.push(*id);
         }
     }
     res.sort();
     res.dedup();
-    Some(res)
+    Ok(Some(res))
 }

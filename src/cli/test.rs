@@ -151,6 +151,10 @@ fn once(it: &Test, context: &Context, outputs: &[Output<Form>]) -> Result<Exit, 
         return Err(Trouble::usage(format!("no test is about `{filter}`"))
             .help("name a rule, a profile or words of a title; `tamis test -v` lists all"));
     }
+    if !set.tests.iter().any(wanted) {
+        return Err(Trouble::usage("there is no test")
+            .help("write a block `test` beside a rule: `tamis help tests` shows some"));
+    }
     let judged = cases::judge(set, &project.sources, &wanted, it.backend.engine())?;
     let lines = it.coverage.map(|_| coverage::coverage(set, &project.files, &wanted));
     let mutated = match it.mutate {

@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use crate::cli::Context;
 use crate::cli::output;
 use crate::data::manifest;
+use crate::data::walk;
 
 pub const PAUSE: Duration = Duration::from_millis(300);
 
@@ -22,16 +23,11 @@ pub fn stamp(dir: &Path, named: &[PathBuf]) -> BTreeMap<PathBuf, Option<SystemTi
     let found = manifest::discover(named.first().map_or(dir, PathBuf::as_path));
     let found = found.or_else(|| manifest::discover(dir));
     let root = found.and_then(|it| it.parent().map(Path::to_path_buf));
-    let mut todo: Vec<PathBuf> = root.into_iter().chain(named.iter().cloned()).collect();
     let mut res = BTreeMap::new();
-    while let Some(path) = todo.pop() {
-        let hidden = path.file_name().is_some_and(|it| it.to_string_lossy().starts_with('.'));
-        if path.is_dir() {
-            if !hidden {
-                let inside = fs::read_dir(&path).into_iter().flatten().flatten();
-                todo.extend(inside.map(|it| it.path()));
-            }
-        } else if path.extension().is_some_and(|it| KINDS.iter().any(|kind| it == *kind)) {
+    for path in root.into_iter().chain(named.iter().cloned()) {
+        // A folder that cannot be read now may be readable at the next look.
+        let inside = if path.is_dir() { walk::files(&path, &KINDS) } else { Ok(vec![path]) };
+        for path in inside.unwrap_or_default() {
             let changed = fs::metadata(&path).and_then(|it| it.modified()).ok();
             res.insert(path, changed);
         }

@@ -8,7 +8,6 @@ use crate::cli::output;
 use crate::cli::output::Output;
 use crate::cli::progress::Progress;
 use crate::cli::replay;
-use crate::cli::run::amount;
 use crate::cli::run::chosen;
 use crate::cli::run::in_effect;
 use crate::cli::run::ready;
@@ -49,6 +48,7 @@ use crate::run::source;
 use crate::schema::RecordId;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
+use crate::value::amount;
 
 pub const EXAMPLES: &str = "\
 Examples:

@@ -260,11 +260,6 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// Whether it is a day and no more.
-    pub fn is_day(self) -> bool {
-        self.civil.time() == Time::midnight() && self.offset.is_none_or(|it| it.is_zero())
-    }
-
     /// In UTC where an offset says so, else as it is written.
     fn utc(self) -> Result<DateTime, Fault> {
         let Some(offset) = self.offset else { return Ok(self.civil) };

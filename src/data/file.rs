@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use encoding_rs::Encoding;
 use encoding_rs::UTF_8;
 
@@ -31,32 +32,8 @@ pub fn open(
 ) -> Result<DataFile, Vec<String>> {
     let shown = path.display().to_string();
     let fault = |what: &str| vec![format!("{shown}: {what}")];
-    let format = format(set, path).ok_or_else(|| fault("is neither .csv, .parquet nor .arrow"))?;
-    let metadata = disk::open(path).and_then(|it| it.metadata());
-    let metadata = metadata.map_err(|it| fault(&disk::reason(&it)))?;
-    if is_of_the_system(path) {
-        return Err(fault("is no file of data"));
-    }
-    if metadata.len() == 0 {
-        return Err(fault("is empty"));
-    }
-    let separator = set.separator.as_ref().and_then(|it| it.bytes().next()).unwrap_or(b',');
-    let encoding = match &set.encoding {
-        None => UTF_8,
-        Some(label) => Encoding::for_label(label.as_bytes())
-            .ok_or_else(|| fault(&format!("no encoding is called `{label}`")))?,
-    };
-    let (header, types, rows) = match format {
-        Format::Csv => {
-            let header = text::header(path, separator, encoding).map_err(|it| fault(&it))?;
-            (header, Vec::new(), Rows::About(text::rows(path, metadata.len())))
-        }
-        Format::Parquet | Format::Arrow => {
-            let (it, rows) = columnar::open(path, format).map_err(|it| fault(&it))?;
-            let names = it.fields().iter().map(|it| it.name().clone()).collect();
-            (names, it.fields().iter().map(|it| it.data_type().clone()).collect(), rows)
-        }
-    };
+    let Begun { format, separator, encoding, header, types, rows } =
+        begin(set, path).map_err(|it| fault(&it))?;
     let opened = within.map(|it| it.open(&header, &types));
     let (header, types, nest) = match opened {
         None => (header, types, None),
@@ -125,6 +102,77 @@ fn is_of_the_system(path: &Path) -> bool {
     ["/proc", "/sys", "/dev"].iter().any(|it| path.starts_with(it)) && !path.starts_with("/dev/shm")
 }
 
+/// The begin of a file: how it is read, and its columns.
+pub struct Begun {
+    pub format: Format,
+    pub separator: u8,
+    pub encoding: &'static Encoding,
+    pub header: Vec<String>,
+    /// Of typed files.
+    pub types: Vec<DataType>,
+    pub rows: Rows,
+}
+
+/// Opens a file as its data set says.
+///
+/// Errors: what is wrong with it, in words.
+pub fn begin(set: &DataSet, path: &Path) -> Result<Begun, String> {
+    let format = format(set, path).ok_or("is neither .csv, .parquet nor .arrow")?;
+    let metadata = disk::open(path).and_then(|it| it.metadata());
+    let metadata = metadata.map_err(|it| disk::reason(&it))?;
+    if is_of_the_system(path) {
+        return Err("is no file of data".to_owned());
+    }
+    if metadata.len() == 0 {
+        return Err("is empty".to_owned());
+    }
+    let separator = set.separator.as_ref().and_then(|it| it.bytes().next()).unwrap_or(b',');
+    let encoding = match &set.encoding {
+        None => UTF_8,
+        Some(label) => Encoding::for_label(label.as_bytes())
+            .ok_or_else(|| format!("no encoding is called `{label}`"))?,
+    };
+    let (header, types, rows) = match format {
+        Format::Csv => {
+            let header = text::header(path, separator, encoding)?;
+            (header, Vec::new(), Rows::About(text::rows(path, metadata.len())))
+        }
+        Format::Parquet | Format::Arrow => {
+            let (it, rows) = columnar::open(path, format)?;
+            let names = it.fields().iter().map(|it| it.name().clone()).collect();
+            (names, it.fields().iter().map(|it| it.data_type().clone()).collect(), rows)
+        }
+    };
+    Ok(Begun { format, separator, encoding, header, types, rows })
+}
+
+/// Columns that `columns` of the data set names for fields that may be absent, and that none of its
+/// files has: a slip would leave the field missing everywhere.
+pub fn unfed(
+    schema: &Schema,
+    (set, within): (&DataSet, Option<&Within>),
+    files: &[DataFile],
+    declared: &[FieldId],
+) -> Vec<String> {
+    let mut res = Vec::new();
+    for id in declared.iter().filter(|_| set.whole && !files.is_empty()) {
+        let field = schema.field(*id);
+        let own = within.map_or(set, |within| within.set_of(id.record));
+        let mapped = own.columns.iter().filter(|it| *it.1 == field.name);
+        for (column, _) in mapped.filter(|_| own.optional.contains(&field.name)) {
+            let name = within.map_or(column.clone(), |it| it.column(id.record, column));
+            if !files.iter().any(|it| it.header.contains(&name)) {
+                let near = files
+                    .iter()
+                    .find_map(|it| did_you_mean(&name, it.header.iter().map(String::as_str)));
+                let near = near.map(|it| format!("; {it}")).unwrap_or_default();
+                res.push(format!("no file has the column `{name}` (field `{}`){near}", field.name));
+            }
+        }
+    }
+    res
+}
+
 /// The column names that feed a field: the mapped one, else its own, else its former one.
 fn foreign_names<'a>(set: &'a DataSet, field: &'a crate::schema::Field) -> Vec<&'a str> {
     let mapped: Vec<&str> =
@@ -135,13 +183,20 @@ fn foreign_names<'a>(set: &'a DataSet, field: &'a crate::schema::Field) -> Vec<&
     std::iter::once(field.name.as_str()).chain(field.formerly.as_deref()).collect()
 }
 
+/// Formats, by what `format` and the endings of files say.
+pub const FORMATS: [(&str, Format); 7] = [
+    ("csv", Format::Csv),
+    ("tsv", Format::Csv),
+    ("txt", Format::Csv),
+    ("parquet", Format::Parquet),
+    ("arrow", Format::Arrow),
+    ("feather", Format::Arrow),
+    ("ipc", Format::Arrow),
+];
+
 fn format(set: &DataSet, path: &Path) -> Option<Format> {
     let named = set.format.clone();
     let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
-    match named.or(extension)?.as_str() {
-        "csv" | "tsv" | "txt" => Some(Format::Csv),
-        "parquet" => Some(Format::Parquet),
-        "arrow" | "feather" | "ipc" => Some(Format::Arrow),
-        _ => None,
-    }
+    let word = named.or(extension)?;
+    FORMATS.iter().find(|it| it.0 == word).map(|it| it.1)
 }

@@ -123,7 +123,7 @@ impl Within {
 }
 
 /// The fields of a struct, or of the structs of a list.
-fn members(ty: &DataType, list: bool) -> Option<&Fields> {
+pub fn members(ty: &DataType, list: bool) -> Option<&Fields> {
     let inner = match ty {
         DataType::List(it) | DataType::LargeList(it) | DataType::FixedSizeList(it, _) if list => {
             it.data_type()
@@ -217,7 +217,7 @@ impl Nest {
     }
 }
 
-fn as_list(column: &ArrayRef) -> Option<ListArray> {
+pub fn as_list(column: &ArrayRef) -> Option<ListArray> {
     match column.data_type() {
         DataType::List(_) => column.as_list_opt::<i32>().cloned(),
         DataType::LargeList(it) | DataType::FixedSizeList(it, _) => {
@@ -228,7 +228,7 @@ fn as_list(column: &ArrayRef) -> Option<ListArray> {
 }
 
 /// For each element its row, and its place among the values unless it is null.
-fn opened(list: &ListArray) -> Option<(UInt32Array, UInt32Array)> {
+pub fn opened(list: &ListArray) -> Option<(UInt32Array, UInt32Array)> {
     let (mut outer, mut inner) = (Vec::new(), Vec::new());
     for row in (0..list.len()).filter(|it| list.is_valid(*it)) {
         let (from, to) = (list.value_offsets()[row], list.value_offsets()[row + 1]);

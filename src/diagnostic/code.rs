@@ -150,6 +150,12 @@ codes! {
     T9004 Error "list-duplicate" "two entries of a list with one key at one date";
     T9005 Error "list-value" "an entry of a list that cannot be read";
     T9006 Warning "list-extra-column" "a column of the file that the list does not declare";
+    // tamis.toml: without what it says nothing can be found. These end the command with code 2.
+    T9101 Error "config-syntax" "a tamis.toml that is not TOML";
+    T9102 Error "config-key" "a table or key that tamis.toml does not have";
+    T9103 Error "config-value" "a value of tamis.toml that cannot be";
+    T9104 Error "config-name" "a field or record of tamis.toml that the schema does not have, or not so";
+    T9105 Error "config-nothing" "a path or pattern of tamis.toml that names nothing, or no rules";
 }
 
 impl Code {
@@ -160,7 +166,7 @@ impl Code {
 
     /// The file as a whole cannot be used: exit code 2 instead of 1.
     pub fn is_unreadable(self) -> bool {
-        self <= Code::T1006
+        self <= Code::T1006 || Code::T9101 <= self
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::diagnostic::Code;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::did_you_mean;
+use crate::ir::schema_check;
 use crate::schema::Choice;
 use crate::schema::Field;
 use crate::schema::FieldId;
@@ -46,6 +47,13 @@ pub struct Derived {
     pub unit: Option<ast::Text>,
 }
 
+impl Derived {
+    /// A name that is its own, among those of definitions.
+    pub fn mark(&self) -> String {
+        format!("derived {} {}", self.record.0, self.name.text)
+    }
+}
+
 /// A file to be read before rules are lowered.
 #[derive(Debug)]
 pub struct Wanted {
@@ -82,6 +90,7 @@ pub fn schema(files: &[ast::File], diagnostics: &mut Vec<Diagnostic>) -> Parts {
             keys(id, block, &mut parts.schema, diagnostics);
         }
     }
+    schema_check::check(files, &parts.schema, diagnostics);
     parts
 }
 
@@ -431,7 +440,7 @@ pub fn ty(it: &ast::TypeRef, schema: &Schema, diagnostics: &mut Vec<Diagnostic>)
         other => schema.choices.get(other).map(|it| Type::Choice(it.clone())),
     };
     found.unwrap_or_else(|| {
-        diagnostics.push(unknown_type(it, schema));
+        diagnostics.push(schema_check::unknown_type(it, schema));
         Type::Error
     })
 }
@@ -451,48 +460,4 @@ fn code_type(it: &ast::TypeRef, schema: &Schema, diagnostics: &mut Vec<Diagnosti
         return Type::Error;
     }
     Type::Code(Arc::from(of.text.as_str()))
-}
-
-const TYPES: &[&str] = &[
-    "area",
-    "code",
-    "count",
-    "country",
-    "currency",
-    "date",
-    "date-time",
-    "decimal",
-    "duration",
-    "energy",
-    "length",
-    "mass",
-    "money",
-    "name",
-    "percent",
-    "quantity",
-    "text",
-    "truth",
-    "volume",
-    "whole",
-];
-
-fn unknown_type(it: &ast::TypeRef, schema: &Schema) -> Diagnostic {
-    if let Some(unit) = &it.unit
-        && unit::parse(&unit.text).is_none()
-    {
-        let message = format!("unknown unit `{}`", unit.text);
-        let names = unit::names().chain(country::CURRENCIES.iter().copied());
-        let help = did_you_mean(&unit.text, names)
-            .unwrap_or_else(|| "units are kg, t, l, m, m2, pieces, kWh …, or a currency".into());
-        return Diagnostic::new(Code::T2101, unit.span, message).help(help);
-    }
-    if it.name.text == "money" {
-        return Diagnostic::new(Code::T3003, it.span, "money in which currency?")
-            .help("write `money in EUR`, or `money by` and the field that holds the currency");
-    }
-    let names = TYPES.iter().copied().chain(schema.choices.keys().map(String::as_str));
-    let help = did_you_mean(&it.name.text, names)
-        .unwrap_or_else(|| format!("the types are {}, or a declared choice", TYPES.join(", ")));
-    Diagnostic::new(Code::T2101, it.name.span, format!("unknown type `{}`", it.name.text))
-        .help(help)
 }

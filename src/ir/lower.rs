@@ -52,6 +52,7 @@ pub fn lower(files: &[ast::File], context: Context) -> (RuleSet, Vec<Diagnostic>
     lowering.levels = blocks.iter().map(|it| lowering.quiet_level(it.1)).collect();
     let rules = lowering.rules(&blocks);
     lowering.unused_definitions(files);
+    lowering.unused_derived();
     lowering.unused_profiles(files);
     lowering.hit_cycles(&rules);
     let tests = Arc::new(lowering.tests(files, &rules));
@@ -375,6 +376,19 @@ impl<'a> Lowering<'a> {
             let scope = Scope { record, arguments, judged: None, valid: (None, None) };
             self.expanded = 0;
             self.definition_body(block, &scope);
+        }
+    }
+
+    /// A derived field that no rule uses is checked all the same.
+    fn unused_derived(&mut self) {
+        let all: Vec<&Derived> = self.derived.values().copied().collect();
+        for it in all {
+            // One that is used by another is checked with it.
+            if self.used.contains(&it.mark()) {
+                continue;
+            }
+            self.expanded = 0;
+            self.own_field(it.record, &it.name, it.name.span);
         }
     }
 

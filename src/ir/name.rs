@@ -138,7 +138,7 @@ impl Lowering<'_> {
             return Some(Arc::new(Expr { kind: Kind::Field(id), ty, span }));
         }
         let derived = *self.derived.get(&(record, name.text.as_str()))?;
-        let key = format!("derived {}", name.text);
+        let key = derived.mark();
         if self.open.contains(&key) {
             let message = format!("`{}` needs itself", name.text);
             let it = Diagnostic::new(Code::T2105, derived.name.span, message);

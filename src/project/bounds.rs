@@ -22,7 +22,7 @@ impl Bounds {
         let mut res = Bounds::default();
         res.add(root);
         for folder in manifest.iter().flat_map(|it| &it.folders) {
-            res.add(&root.join(folder));
+            res.add(&root.join(&folder.text));
         }
         res
     }
@@ -53,7 +53,8 @@ impl Bounds {
 }
 
 /// What to do about it.
-pub const REMEDY: &str = "put it into the folder of tamis.toml, or name its folder there: `[project]` `folders = [\"…\"]`";
+pub const REMEDY: &str = "put it into the folder of tamis.toml, or name its folder there: \
+                          `[project]` `folders = [\"…\"]`";
 
 /// A file named in a project: from its root, or beside the file that names it.
 pub fn locate(file: &ast::Text, root: &Path, sources: &Sources) -> PathBuf {

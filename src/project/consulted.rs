@@ -92,6 +92,6 @@ pub fn tables(
     let mut res: Vec<Consulted> =
         named.map(|(kind, file)| Consulted::now(kind, &locate(file, root, sources))).collect();
     let entries = manifest.iter().flat_map(|it| &it.lists);
-    res.extend(entries.map(|it| Consulted::now(Kind::List, &root.join(&it.path))));
+    res.extend(entries.map(|it| Consulted::now(Kind::List, &root.join(&it.path.text))));
     res
 }

@@ -155,11 +155,12 @@ fn list(block: &ast::Block, schema: &Schema) -> Option<Json> {
 
 /// A list of `[lists]`.
 fn entry(it: &ListEntry, project: &Project) -> Json {
-    let found = project.rule_set.lists.iter().find(|list| *list.name == it.name);
+    let found = project.rule_set.lists.iter().find(|list| *list.name == it.name.text);
     let ty = found.and_then(|it| it.columns.first()).map(|it| types::ty(&it.ty));
     json!({
-        "name": it.name, "path": it.path, "sheet": it.sheet, "dated": Json::Null,
-        "columns": [{"name": it.column, "type": ty, "unit": Json::Null, "key": "key"}],
+        "name": it.name.text, "path": it.path.text, "sheet": it.sheet.as_ref().map(|it| &it.text),
+        "dated": Json::Null,
+        "columns": [{"name": it.column.text, "type": ty, "unit": Json::Null, "key": "key"}],
     })
 }
 
@@ -174,8 +175,9 @@ fn data(manifest: &Manifest) -> Json {
 
 fn data_set(it: &DataSet) -> Json {
     let records = it.records.iter().map(|(name, it)| (name.clone(), data_set(it)));
+    let path: Vec<&str> = it.path.iter().map(|it| it.text.as_str()).collect();
     json!({
-        "path": it.path.all(), "within": it.within, "format": it.format, "columns": it.columns,
+        "path": path, "within": it.within, "format": it.format, "columns": it.columns,
         "separator": it.separator, "encoding": it.encoding, "decimal": it.decimal,
         "nulls": it.nulls, "dates": it.dates, "ratios": it.ratios, "optional": it.optional,
         "records": Json::Object(records.collect()),

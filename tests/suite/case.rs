@@ -107,8 +107,12 @@ fn page(path: &Path) -> Result<(), Failed> {
     let schema = fs::read_to_string("tests/schema.tamis")?;
     let code = path.file_stem().and_then(|it| it.to_str()).unwrap_or_default().to_owned();
     for case in cases(&text) {
-        for Block { body, .. } in case.blocks.iter().filter(|it| it.kind == "tamis") {
-            let said = remarks(&project(&schema, body, Path::new("tests")));
+        for Block { kind, body, .. } in &case.blocks {
+            let said = match kind.as_str() {
+                "tamis" => remarks(&project(&schema, body, Path::new("tests"))),
+                "toml" => configured(&schema, body)?,
+                _ => continue,
+            };
             let raised = said.contains(&format!("[{code}]"));
             match case.heading.as_str() {
                 "Wrong" if !raised => return Err(format!("{body}says {said}").into()),
@@ -118,6 +122,20 @@ fn page(path: &Path) -> Result<(), Failed> {
         }
     }
     Ok(())
+}
+
+/// What is said of a `tamis.toml` beside a schema, a rule and a file of data.
+fn configured(schema: &str, toml: &str) -> Result<String, Failed> {
+    let folder = tempfile::tempdir()?;
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("rules"))?;
+    fs::copy("tests/hs.csv", path("hs.csv"))?;
+    fs::write(path("data.csv"), "declaration_id\n")?;
+    fs::write(path("schema.tamis"), schema)?;
+    let rule = "rule R1\n  for each item\n  when origin is CN\n";
+    fs::write(path("rules/r.tamis"), rule)?;
+    fs::write(path("tamis.toml"), toml)?;
+    Ok(remarks(&Project::load(folder.path())?))
 }
 
 /// The rows of a rule's page say what the page says, by both engines.

@@ -381,6 +381,16 @@ fn layout() -> Result<(), Failed> {
 }
 
 /// Every `tamis …` line of the examples is understood, flags included.
+const TESTED: &str = "\
+rule R1
+  when mass > 5 kg
+
+test R1 \"heavy\"
+  given declaration
+    mass is 6 kg
+  expect hit
+";
+
 fn examples() -> Result<(), Failed> {
     let mut commands = 0;
     for name in ["github-workflow.yml", "gitlab-ci.yml", "pre-commit-hooks.yaml"] {
@@ -397,7 +407,7 @@ fn examples() -> Result<(), Failed> {
             arguments.push("--help");
             ended(&tamis(Path::new("."), &arguments).output()?, 0)?;
             arguments.pop();
-            let folder = project("rule R1\n  when mass > 5 kg\n")?;
+            let folder = project(TESTED)?;
             arguments.iter_mut().filter(|it| **it == "rules").for_each(|it| *it = ".");
             ended(&tamis(folder.path(), &arguments).output()?, 0)?;
             commands += 1;

@@ -6,6 +6,7 @@ mod bad_data;
 mod case;
 mod cells;
 mod ci;
+mod config;
 mod console;
 mod dump;
 mod exact;
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
     }
     let mut trials = tidy::trials();
     trials.extend(case::trials());
+    trials.extend(config::trials());
     trials.extend(console::trials());
     trials.extend(hostile::trials());
     trials.extend(bad_data::trials());

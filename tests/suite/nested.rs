@@ -326,10 +326,12 @@ fn refused() -> Result<(), Failed> {
     let both = TOML.replace("within = \"documents\"", "within = \"documents\"\npath = \"x\"");
     let none = TOML.replace("within = \"documents\"\n", "");
     let table = format!("{TOML}[data.lists.colums]\n\"a\" = \"id\"\n");
+    let inline = TOML.replace("path = \"rows/*\"\n", "path = \"rows/*\"\ncolums.a = \"id\"\n");
     let cases = [
         (both, "by `path`, or in lists, by `within`", 2),
-        (none, "tamis.toml:16: [data.lists.document]: a record needs `path` or `within`", 2),
+        (none, "[data.lists.document]: a record needs `path` or `within`", 2),
         (table, "[data.lists.colums] has no key `a`", 2),
+        (inline, "did you mean `columns`", 2),
         (TOML.replace("rows/*", "declarations.csv"), "`within` is about Parquet and Arrow", 3),
     ];
     for (toml, told, exit) in cases {

@@ -9,9 +9,11 @@ pub const MEMORY_LIMIT: usize = 1 << 30;
 const MEMORY_FLOOR: usize = 150 << 20;
 
 /// `8 GiB`, `500 MiB`, `2 GB`
-pub fn bytes(text: &str) -> Result<usize, Trouble> {
+///
+/// Errors: no amount, or too little; in the name of the flag or key.
+pub fn bytes(name: &str, text: &str) -> Result<usize, Trouble> {
     let refused = || {
-        Trouble::usage(format!("--memory-limit {text}: not an amount of memory"))
+        Trouble::usage(format!("{name} {text}: not an amount of memory"))
             .help("write `8 GiB` or `500 MiB`")
     };
     let digits = text.trim().trim_end_matches(|it: char| it.is_alphabetic() || it == ' ');
@@ -26,14 +28,16 @@ pub fn bytes(text: &str) -> Result<usize, Trouble> {
     let amount: usize = digits.parse().map_err(|_| refused())?;
     let bytes = amount.checked_mul(unit).ok_or_else(refused)?;
     if bytes < MEMORY_FLOOR {
-        return Err(Trouble::usage(format!("--memory-limit {text}: too little"))
+        return Err(Trouble::usage(format!("{name} {text}: too little"))
             .help("150 MiB is the least that works"));
     }
     Ok(bytes)
 }
 
 /// `0.1%` in millionths.
-pub fn share(text: &str) -> Result<u64, Trouble> {
+///
+/// Errors: no percentage, or more than all; in the name of the flag or key.
+pub fn share(name: &str, text: &str) -> Result<u64, Trouble> {
     let digits = text.trim().strip_suffix('%').map(str::trim);
     let parsed = digits
         .and_then(Decimal::parse)
@@ -41,7 +45,7 @@ pub fn share(text: &str) -> Result<u64, Trouble> {
         .and_then(|it| u64::try_from(it.unscaled).ok())
         .filter(|it| *it <= 1_000_000);
     parsed.ok_or_else(|| {
-        Trouble::usage(format!("--max-rejected {text}: not a percentage")).help("write `0.1%`")
+        Trouble::usage(format!("{name} {text}: not a percentage")).help("write `0.1%`")
     })
 }
 

@@ -1,0 +1,393 @@
+//! `tamis.toml` and lists with slips in them: each is told at `check`, or changes nothing.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use libtest_mimic::Failed;
+use libtest_mimic::Trial;
+use tamis::probe::By;
+use tamis::probe::Project;
+use tamis::probe::Remark;
+use tamis::probe::Said;
+
+use crate::seed::Random;
+
+const TOML: &str = r#"[project]
+name = "mutated"
+edition = "2026"
+rules = ["rules/*.tamis", "shared.tamis"]
+exclude = ["rules/old.tamis"]
+
+[schema]
+declaration = "schema.tamis"
+
+[data.flat]
+path = ["flat/a.csv", "flat/b*.csv"]
+key = "id"
+time = "lodged_on"
+label = "fraud"
+separator = ";"
+encoding = "windows-1252"
+decimal = ","
+nulls = ["N/A"]
+ratios = ["rate"]
+optional = ["office", "note"]
+dates = { lodged_on = "%d/%m/%Y" }
+
+[data.flat.columns]
+"Net Mass" = "net_mass"
+"Poids" = "value"
+
+[data.apart.declaration]
+path = "apart/declarations.csv"
+format = "csv"
+columns = { "Day" = "lodged_on" }
+
+[data.apart.item]
+path = "apart/items.csv"
+optional = ["rate"]
+
+[lists]
+watched = { path = "lists/watched.csv", column = "who", type = "text" }
+places = { path = "lists/places.csv", column = "country", type = "country" }
+
+[lint]
+ignore = ["T4101"]
+per-file-ignores = { "rules/second.tamis" = ["T4103"] }
+
+[run]
+memory-limit = "512 MiB"
+threads = 2
+batch-size = 4096
+max-rejected = "0.1%"
+out = "hits.csv"
+"#;
+
+const SCHEMA: &str = "\
+record declaration
+  key id
+  field id : text required
+  field lodged_on : date required
+  field importer : text
+  field office : text
+  field fraud : truth
+  history date lodged_on
+
+record item in declaration
+  key number
+  field number : whole number required
+  field origin : country
+  field net_mass : mass in kg
+  field value : money in EUR
+  field rate : percent
+  field note : text
+";
+
+const FIRST: &str = "\
+rule R1
+  for each item
+  when any of
+    - rate > 7 %
+    - value / net_mass < 2 EUR/kg
+";
+
+const SECOND: &str = "\
+rule R2
+  for each item
+  when all of
+    - not importer in list watched
+    - origin in list places
+";
+
+const FILES: [(&str, &str); 11] = [
+    ("schema.tamis", SCHEMA),
+    ("rules/first.tamis", FIRST),
+    ("rules/second.tamis", SECOND),
+    ("rules/old.tamis", "rule R1\n  for each item\n  when origin is FR\n"),
+    (
+        "shared.tamis",
+        "rule R3\n  for each declaration\n  when lodged_on <= 2026-03-11 and not fraud\n",
+    ),
+    (
+        "flat/a.csv",
+        "id;lodged_on;importer;fraud;number;origin;Net Mass;Poids;rate\n\
+         A;10/03/2026;I1;0;1;CN;10,5;20,25;0,08\nA;10/03/2026;I1;0;2;FR;3;N/A;0,05\n",
+    ),
+    (
+        "flat/b1.csv",
+        "id;lodged_on;importer;fraud;number;origin;Net Mass;Poids;rate;office\n\
+         B;11/04/2026;I2;1;1;CN;7,25;9,5;0,2;X\n",
+    ),
+    (
+        "apart/declarations.csv",
+        "id,Day,importer,office,fraud\nA,2026-03-10,I1,X,0\nB,2026-04-11,I2,,1\n",
+    ),
+    (
+        "apart/items.csv",
+        "id,number,origin,net_mass,value,note\nA,1,CN,10,5,\nA,2,FR,1,70,\nB,1,DE,1,1,x\n",
+    ),
+    ("lists/watched.csv", "who\nI1\nI9\n"),
+    ("lists/places.csv", "country\nCN\nDE\n"),
+];
+
+pub fn trials() -> Vec<Trial> {
+    let count = std::env::var("TAMIS_CONFIGS").ok().and_then(|it| it.parse().ok()).unwrap_or(250);
+    vec![
+        Trial::test("config what is right is told nothing of", valid),
+        Trial::test("config every slip is told or means nothing", move || slips(count)),
+        Trial::test("config lists with slips", move || list_slips(count)),
+    ]
+}
+
+/// What a project says: its rules over each of its data sets.
+#[derive(PartialEq, Eq, Debug)]
+enum Meaning {
+    Said(Vec<(String, Said)>),
+    /// `run` stops at it, with these words.
+    Stops(String),
+}
+
+fn project() -> Result<tempfile::TempDir, Failed> {
+    let folder = tempfile::tempdir()?;
+    for (name, text) in FILES {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap_or(folder.path()))?;
+        fs::write(path, text)?;
+    }
+    fs::write(folder.path().join("tamis.toml"), TOML)?;
+    Ok(folder)
+}
+
+fn meaning(project: &Project) -> Meaning {
+    let mut res = Vec::new();
+    for name in ["flat", "apart"] {
+        match project.run_named(&[name.to_owned()], By::Interpreter) {
+            Ok(said) => res.push((name.to_owned(), said)),
+            Err(told) => return Meaning::Stops(told),
+        }
+    }
+    Meaning::Said(res)
+}
+
+fn valid() -> Result<(), Failed> {
+    let folder = project()?;
+    let project = Project::load(folder.path())?;
+    let told: Vec<String> = project.remarks().into_iter().map(|it| it.text).collect();
+    let remarks = project.data_remarks();
+    if !told.is_empty() || !remarks.is_empty() {
+        return Err(format!("{told:?} {remarks:?}").into());
+    }
+    match meaning(&project) {
+        Meaning::Said(all) if all.iter().all(|it| !it.1.lines.is_empty()) => Ok(()),
+        other => Err(format!("{other:?}").into()),
+    }
+}
+
+/// Whether `tamis run` ends with an error for one of the data sets.
+fn stops(root: &Path) -> Result<bool, Failed> {
+    for name in ["flat", "apart"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tamis"));
+        if !command.current_dir(root).args(["run", name, "--quiet"]).output()?.status.success() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// A text with one slip, the line it is in, and what was done.
+struct Slip {
+    text: String,
+    line: usize,
+    what: String,
+}
+
+/// Words of a line: keys, texts, tables.
+fn words(line: &str) -> Vec<(usize, usize)> {
+    let mut res = Vec::new();
+    let mut begin = None;
+    for (at, it) in line.char_indices().chain([(line.len(), ' ')]) {
+        let inside = it.is_alphanumeric() || "-_/%*.".contains(it);
+        match begin {
+            None if inside => begin = Some(at),
+            Some(from) if !inside => {
+                res.push((from, at));
+                begin = None;
+            }
+            _ => {}
+        }
+    }
+    res
+}
+
+fn slip(text: &str, random: &mut Random) -> Option<Slip> {
+    let lines: Vec<&str> = text.lines().collect();
+    let at = random.below(lines.len());
+    let line = lines[at];
+    if line.is_empty() {
+        return None;
+    }
+    let all = words(line);
+    let (from, to) = all[random.below(all.len())];
+    let word = &line[from..to];
+    let letter = from + random.below(to - from);
+    let with = |new: String| format!("{}{new}{}", &line[..from], &line[to..]);
+    let (new, what) = match random.below(10) {
+        0 | 1 => (format!("{}{}", &line[..letter], &line[letter + 1..]), "drops"),
+        2 => (format!("{}{}", &line[..=letter], &line[letter..]), "doubles"),
+        3 if letter + 1 < to => {
+            let (a, b) = (&line[letter..=letter], &line[letter + 1..letter + 2]);
+            (format!("{}{b}{a}{}", &line[..letter], &line[letter + 2..]), "swaps")
+        }
+        4 => (with(format!("{word}x")), "lengthens"),
+        5 => (with(word.to_uppercase()), "raises"),
+        6 => {
+            let (key, _) = line.split_once('=')?;
+            let value =
+                random.one(&["7", "true", "[]", "{}", "\"\"", "\" \"", "2026-01-01", "[1]"]);
+            (format!("{key}= {value}"), "retypes")
+        }
+        7 => (format!("{line}\n{line}"), "repeats"),
+        8 => (String::new(), "deletes"),
+        _ => {
+            let sign = line.find(['"', '[', ']', '=', '{', '}', ','])?;
+            (format!("{}{}", &line[..sign], &line[sign + 1..]), "takes a sign of")
+        }
+    };
+    if new == line {
+        return None;
+    }
+    let before = lines[..at].iter().map(|it| format!("{it}\n"));
+    let after = lines[at + 1..].iter().map(|it| format!("{it}\n"));
+    let text = before.chain([format!("{new}\n")]).chain(after).collect();
+    Some(Slip { text, line: at + 1, what: format!("{what} `{line}` -> `{new}`") })
+}
+
+/// Whether a slip in this line can only be seen where data are read: then a run stops at it.
+fn is_of_data(line: &str) -> bool {
+    let keys =
+        ["separator", "encoding", "decimal", "nulls", "dates", "columns", "\"", "[data", "format"];
+    keys.iter().any(|it| line.starts_with(it))
+        || line.starts_with("ratios")
+        || line.starts_with("path")
+}
+
+fn slips(count: u64) -> Result<(), Failed> {
+    let folder = project()?;
+    let path = folder.path().join("tamis.toml");
+    let right = meaning(&Project::load(folder.path())?);
+    let mut failure = String::new();
+    let (mut told, mut same, mut stopped) = (0, 0, 0);
+    for seed in 0..count {
+        let Some(slip) = slip(TOML, &mut Random::new(seed)) else { continue };
+        fs::write(&path, &slip.text)?;
+        let project = Project::load(folder.path()).map_err(|it| format!("{}: {it}", slip.what))?;
+        let remarks = project.remarks();
+        let line = TOML.lines().nth(slip.line - 1).unwrap_or_default();
+        let lines = [slip.line - 1, slip.line, slip.line + 1];
+        let here = lines.map(|it| format!("tamis.toml:{it}"));
+        let names = |it: &Remark| it.is_error && here.iter().any(|here| it.place.ends_with(here));
+        // A list without its name is missed where rules use it.
+        let is_list = line.contains("column = ");
+        let is_told = remarks.iter().any(|it| names(it) || (is_list && it.is_error))
+            || project.data_remarks().iter().any(|it| it.contains(&format!("{}:", here[1])));
+        if is_told {
+            told += 1;
+            continue;
+        }
+        match meaning(&project) {
+            it if it == right => same += 1,
+            _ if is_of_data(line) && stops(folder.path())? => stopped += 1,
+            it => failure += &format!("{} (seed {seed}): {it:?}\n", slip.what),
+        }
+    }
+    if !failure.is_empty() {
+        return Err(failure.into());
+    }
+    println!("slips of tamis.toml: {told} told, {same} mean the same, {stopped} stop a run");
+    Ok(())
+}
+
+const LIST: &str = "\
+code,rate,since,until,country,kind
+010121,5,2020-01-01,2021-12-31,FR,low
+010129,7.5,2020-01-01,,DE,high
+020110,0,2019-05-01,2020-04-30,CN,low
+";
+
+const LISTED: &str = "\
+list tariff file \"lists/tariff.csv\"
+  dated since, until
+  column code : code of HS, key
+  column rate : percent
+  column country : country
+  column kind : level
+
+rule R9
+  for each item
+  when origin is CN
+";
+
+/// Slips that a list can have and nobody could mean.
+fn list_slip(random: &mut Random) -> (String, String) {
+    let mut rows: Vec<Vec<String>> =
+        LIST.lines().map(|it| it.split(',').map(str::to_owned).collect()).collect();
+    let row = random.below(rows.len() - 1) + 1;
+    let column = random.below(6);
+    let what;
+    match random.below(6) {
+        0 => {
+            rows[0][column].pop();
+            what = format!("a letter of the head of column {column}");
+        }
+        1 => {
+            let bad = ["01012", "x%", "2020-13-01", "2020-02-30", "9,9", "lwo"][column];
+            bad.clone_into(&mut rows[row][column]);
+            what = format!("`{bad}` in row {row}");
+        }
+        2 => {
+            rows[row].remove(column);
+            what = format!("a cell of row {row}");
+        }
+        3 => {
+            rows[row].push("9".to_owned());
+            what = format!("a cell too many in row {row}");
+        }
+        4 => {
+            rows[row][0].clear();
+            what = format!("no key in row {row}");
+        }
+        _ => {
+            let again = rows[row].clone();
+            rows.push(again);
+            what = format!("row {row} twice");
+        }
+    }
+    let text = rows.iter().map(|it| it.join(",") + "\n").collect();
+    (text, what)
+}
+
+fn list_slips(count: u64) -> Result<(), Failed> {
+    let folder = project()?;
+    let schema = format!("codes HS levels 2, 4, 6\nchoice level low, high\n\n{SCHEMA}");
+    fs::write(folder.path().join("schema.tamis"), schema)?;
+    fs::write(folder.path().join("rules/listed.tamis"), LISTED)?;
+    let list = folder.path().join("lists/tariff.csv");
+    let told = |text: &str| -> Result<Vec<String>, Failed> {
+        fs::write(&list, text)?;
+        let remarks = Project::load(Path::new(folder.path()))?.remarks();
+        Ok(remarks.into_iter().filter(|it| it.is_error).map(|it| it.text).collect())
+    };
+    let right = told(LIST)?;
+    if !right.is_empty() {
+        return Err(format!("{right:?}").into());
+    }
+    let mut failure = String::new();
+    for seed in 0..count {
+        let (text, what) = list_slip(&mut Random::new(seed));
+        if told(&text)?.is_empty() {
+            failure += &format!("{what} (seed {seed}) is not told\n");
+        }
+    }
+    if failure.is_empty() { Ok(()) } else { Err(failure.into()) }
+}
