@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use jiff::civil::Date;
 use jiff::civil::DateTime;
-use jiff::civil::Time;
 use jiff::fmt::strtime;
 use jiff::tz::Offset;
 use unicode_normalization::UnicodeNormalization;

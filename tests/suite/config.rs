@@ -358,9 +358,10 @@ fn list_slip(random: &mut Random) -> (String, String) {
             what = format!("no key in row {row}");
         }
         _ => {
-            let again = rows[row].clone();
+            let mut again = rows[row].clone();
+            "9".clone_into(&mut again[1]);
             rows.push(again);
-            what = format!("row {row} twice");
+            what = format!("the key of row {row} twice");
         }
     }
     let text = rows.iter().map(|it| it.join(",") + "\n").collect();
