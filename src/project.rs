@@ -15,6 +15,7 @@ use crate::data::manifest;
 use crate::data::manifest::Manifest;
 use crate::data::nomenclature;
 use crate::data::walk;
+use crate::data::walk::Refusal;
 use crate::diagnostic;
 use crate::diagnostic::Code;
 use crate::diagnostic::Diagnostic;
@@ -188,7 +189,7 @@ impl Reader {
 ///
 /// Errors: a folder that cannot be read.
 pub fn tamis_files(dir: &Path) -> Result<Vec<PathBuf>, Trouble> {
-    Ok(walk::files(dir, &["tamis"])?)
+    walk::files(dir, &["tamis"]).map_err(Refusal::trouble)
 }
 
 fn rule_paths(

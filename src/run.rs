@@ -33,6 +33,7 @@ use crate::data::manifest::DataSet;
 use crate::data::manifest::Manifest;
 use crate::data::tally::Report;
 use crate::data::walk;
+use crate::data::walk::Refusal;
 use crate::diagnostic::did_you_mean;
 use crate::disk;
 use crate::hit::Outcome;
@@ -142,7 +143,7 @@ impl Input {
     fn of_set(manifest: &Manifest, name: &str, set: &DataSet) -> Result<Input, Trouble> {
         let mut files = Vec::new();
         for pattern in &set.path {
-            let found = walk::matching(&manifest.root, &pattern.text)?;
+            let found = walk::matching(&manifest.root, &pattern.text).map_err(Refusal::trouble)?;
             if found.is_empty() {
                 let message = format!("data set `{name}`: no file matches `{}`", pattern.text);
                 return Err(Trouble::usage(message).help("correct `path` in tamis.toml"));

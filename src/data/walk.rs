@@ -36,9 +36,10 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl From<Refusal> for Trouble {
-    fn from(it: Refusal) -> Trouble {
-        Trouble::usage(it.to_string())
+impl Refusal {
+    /// What stops a command that cannot say the place.
+    pub fn trouble(self) -> Trouble {
+        Trouble::usage(self.to_string())
     }
 }
 
