@@ -15,6 +15,7 @@ pub mod nested;
 pub mod nomenclature;
 pub mod records;
 pub mod scan;
+pub mod sieve;
 pub mod sheet;
 pub mod survey;
 pub mod table;
@@ -45,6 +46,7 @@ use crate::data::headers::Headers;
 use crate::data::manifest::DataSet;
 use crate::data::nested::Nest;
 use crate::data::nested::Within;
+use crate::data::sieve::Sieve;
 use crate::data::tally::Tally;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
@@ -67,6 +69,8 @@ pub struct Table {
     days: Option<Days>,
     /// Which columns come by dictionary; empty for none.
     encoded: Arc<[bool]>,
+    /// Which rows alone are wanted.
+    sieve: Option<Arc<Sieve>>,
 }
 
 /// Days of a column, both included.
@@ -260,6 +264,7 @@ pub fn open(
         numbered: None,
         days: None,
         encoded: Arc::default(),
+        sieve: None,
     })
 }
 
@@ -317,6 +322,7 @@ impl Table {
             numbered: self.numbered,
             days: self.days,
             encoded: self.encoded.clone(),
+            sieve: self.sieve.clone(),
         }
     }
 
@@ -357,6 +363,16 @@ impl Table {
         }
         let refused = || Trouble::data(format!("{}: has changed meanwhile", file.shown));
         encoded::footer(&plain, &marked).ok_or_else(|| refused().help("run again"))
+    }
+
+    /// The same table, of which only rows that pass are read; those alone are counted.
+    pub fn sieved(&self, sieve: Option<Sieve>) -> Table {
+        Table { tally: self.tally.clone(), sieve: sieve.map(Arc::new), ..self.again() }
+    }
+
+    /// Where rows are numbered all of them come.
+    fn sieve(&self) -> Option<&Sieve> {
+        self.sieve.as_deref().filter(|_| self.numbered.is_none())
     }
 
     /// The same table, whose rows count there.

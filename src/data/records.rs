@@ -57,6 +57,16 @@ impl Rows {
         self.rows[row].stray
     }
 
+    /// Without the records that are not to be kept.
+    pub fn retain(&mut self, keep: &[bool]) {
+        let (mut cells, mut rows) = (Vec::new(), Vec::new());
+        for (at, row) in self.rows.iter().enumerate().filter(|it| keep.get(it.0) == Some(&true)) {
+            cells.extend_from_slice(&self.cells[self.first_cell(at)..row.end]);
+            rows.push(Row { end: cells.len(), ..*row });
+        }
+        (self.cells, self.rows) = (cells, rows);
+    }
+
     pub fn cell(&self, row: usize, at: usize) -> Option<&[u8]> {
         if self.width(row) <= at {
             return None;

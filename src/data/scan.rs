@@ -30,6 +30,13 @@ pub struct Raw {
 }
 
 impl Raw {
+    pub fn is_empty(&self) -> bool {
+        match &self.rows {
+            RawRows::Text(rows) => rows.is_empty(),
+            RawRows::Columns(batch) => batch.num_rows() == 0,
+        }
+    }
+
     /// Where a reader of the file finds a row.
     pub fn row_of_file(&self, row: usize) -> u64 {
         let around = self.around.as_ref().and_then(|it| it.get(row).copied());
@@ -158,7 +165,17 @@ impl Scan {
                 }
             }
         }
-        let next = unit.open.as_mut().and_then(Iterator::next);
+        let mut next = unit.open.as_mut().and_then(Iterator::next);
+        if let Some(sieve) = self.table.sieve() {
+            while let Some(Ok(raw)) = next {
+                let some = sieve.pass(&self.table.files[file], raw);
+                if !some.is_empty() {
+                    next = Some(Ok(some));
+                    break;
+                }
+                next = unit.open.as_mut().and_then(Iterator::next);
+            }
+        }
         if !matches!(next, Some(Ok(_))) {
             unit.ended = true;
             unit.open = None;

@@ -144,7 +144,8 @@ fn equal(set: &RuleSet, theirs: &E, row: &Row, ours: &E, judged: &Row) -> bool {
     }
 }
 
-fn in_reach(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
+/// Whether a row lies in the window of the judged one.
+pub fn in_reach(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
     let day = |pair: &(E, E)| match (eval(set, &pair.0, row), eval(set, &pair.1, judged)) {
         (Value::Date(theirs), Value::Date(ours)) => Some((theirs, ours)),
         _ => None,

@@ -13,6 +13,7 @@ pub mod search;
 pub mod sentence;
 pub mod term;
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use crate::hit::Finding;
@@ -95,6 +96,9 @@ pub struct Term {
     pub parts: Vec<Term>,
 }
 
+/// Values of facts, by what they look at in the judged row.
+pub type Known = BTreeMap<(FactId, Vec<Value>), Value>;
+
 /// Rules, their words, and the past rows of the rows at hand.
 pub struct Bench<'a> {
     pub set: &'a RuleSet,
@@ -103,11 +107,15 @@ pub struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// The row with what the facts say of it.
-    pub fn informed(&self, row: &Row, facts: &BTreeSet<FactId>, changes: &[Change]) -> Row {
+    /// The row with what the facts say of it. Rows that are the same in the eyes of a fact share
+    /// its value.
+    pub fn informed(&self, row: &Row, facts: &BTreeSet<FactId>, known: &mut Known) -> Row {
         let mut res = row.clone();
         for id in facts {
-            res.know(*id, self.fact(*id, row, changes));
+            let fields = self.set.facts[id.0].judged().into_iter().flat_map(fields_of);
+            let seen: Vec<Value> = fields.map(|it| row.get(it)).collect();
+            let value = known.entry((*id, seen)).or_insert_with(|| self.fact(*id, row, &[]));
+            res.know(*id, value.clone());
         }
         res
     }

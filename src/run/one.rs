@@ -15,6 +15,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::data::Table;
 use crate::data::scan::Scan;
+use crate::data::sieve::Sieve;
 use crate::decide;
 use crate::decide::Decision;
 use crate::decide::secret::Secrets;
@@ -26,6 +27,7 @@ use crate::interpret::explain;
 use crate::interpret::row;
 use crate::interpret::why::Answer;
 use crate::interpret::why::Bench;
+use crate::interpret::why::Known;
 use crate::interpret::why::change;
 use crate::interpret::why::change::Change;
 use crate::interpret::why::flip::Together;
@@ -108,8 +110,10 @@ pub fn explain(
             continue;
         }
         let bench = Bench { set, sources, past: &past };
+        let mut known = Known::new();
         for judged in &mut it.rows {
-            let row = bench.informed(&judged.row, &facts, &[]);
+            let facts = facts_at(set, opened, judged.level);
+            let row = bench.informed(&judged.row, &facts, &mut known);
             let rules = at_level(set, question.rules, judged.level);
             judged.before = rules.map(|rule| interpret::outcome(set, rule, &row)).collect();
             judged.row = change::applied(&set.schema, &judged.row, judged.level, &it.changes);
@@ -117,8 +121,10 @@ pub fn explain(
         past = past.changed(set, &it.changes);
     }
     let bench = Bench { set, sources, past: &past };
+    let mut known = Known::new();
     for judged in all.iter_mut().flat_map(|it| &mut it.rows) {
-        judged.row = bench.informed(&judged.row, &facts, &[]);
+        let facts = facts_at(set, opened, judged.level);
+        judged.row = bench.informed(&judged.row, &facts, &mut known);
         let rules = at_level(set, question.rules, judged.level);
         judged.answers = rules.map(|rule| bench.answer(rule, &judged.row)).collect();
     }
@@ -150,6 +156,12 @@ fn decide(set: &RuleSet, secrets: &Secrets, it: &Declaration) -> Option<Decision
         }
     }
     decide::alone(set, secrets, keys, &own.row, found)
+}
+
+/// What the rules of a level need of many rows.
+fn facts_at(set: &RuleSet, opened: &Opened, level: RecordId) -> BTreeSet<FactId> {
+    let rules: Vec<RuleId> = at_level(set, &opened.rules, level).collect();
+    set.facts_of(&rules, true).into_iter().collect()
 }
 
 fn at_level<'a>(
@@ -253,6 +265,7 @@ fn find(
         let mut found: Vec<Row> = Vec::new();
         let columns = row::columns(set, &table.arrow);
         let id = Id::new(set, outermost, table);
+        let table = &Arc::new(table.sieved(sieve(set, outermost, table, &wanted)));
         for part in each(table, options, Vec::new, |rows: &mut Vec<Row>, batch| {
             for at in (0..batch.num_rows()).filter(|at| id.may_be(batch, *at, &wanted)) {
                 rows.push(row::row(set, &columns, batch, at));
@@ -305,6 +318,22 @@ fn find(
         Some(it) => Err(unknown(set, opened, outermost, &it.id, options)),
         None => Ok(res),
     }
+}
+
+/// By the first field of the key: identifiers begin with it.
+fn sieve(
+    set: &RuleSet,
+    outermost: RecordId,
+    table: &Table,
+    wanted: &BTreeSet<&str>,
+) -> Option<Sieve> {
+    let first = *set.schema.key_fields(outermost).first()?;
+    let begins = |id: &&'_ str| {
+        let ends: Vec<usize> = id.match_indices('/').map(|it| it.0).chain([id.len()]).collect();
+        ends
+    };
+    let texts = wanted.iter().flat_map(|id| begins(id).into_iter().map(|end| &id[..end]));
+    Sieve::of(table, first, texts)
 }
 
 fn outermost(set: &RuleSet, opened: &Opened) -> RecordId {

@@ -2,13 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::Path;
 
 use arrow::array::Array;
 use arrow::array::AsArray;
+use arrow::array::BooleanArray;
+use arrow::array::StringArray;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::RowSelection;
 
 use crate::disk;
 use crate::hit::Outcome;
@@ -211,12 +216,40 @@ pub fn read(path: &Path, what: What, only: Option<Only>) -> Result<Said, Trouble
             .help("`tamis verify` says whether it is as it was written")
     };
     let file = disk::open(path).map_err(|_| refused())?;
-    let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-        .and_then(|it| it.build())
-        .map_err(|_| refused())?;
+    let opened = || {
+        let file = file.try_clone().map_err(|_| refused())?;
+        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|_| refused())
+    };
+    let mut builder = opened()?;
+    if let Some(only) = only {
+        builder = builder.with_row_selection(of_one(opened()?, only).ok_or_else(refused)?);
+    }
+    let reader = builder.build().map_err(|_| refused())?;
     let mut said = Said::new(what);
     for batch in reader {
         said.add(&batch.map_err(|_| refused())?, only).map_err(|_| refused())?;
     }
     Ok(said)
+}
+
+/// The rows of one declaration, told by their keys before anything else is read.
+fn of_one(builder: ParquetRecordBatchReaderBuilder<File>, only: Only) -> Option<RowSelection> {
+    let mask = ProjectionMask::roots(builder.parquet_schema(), 0..only.keys);
+    let mut all: Vec<BooleanArray> = Vec::new();
+    for batch in builder.with_projection(mask).build().ok()? {
+        let batch = batch.ok()?;
+        let columns = batch.columns().iter().map(|it| it.as_string_opt::<i32>());
+        let columns: Vec<&StringArray> = columns.collect::<Option<_>>()?;
+        let is_it = |row: usize| {
+            let mut left = Some(only.id);
+            for (at, column) in columns.iter().enumerate() {
+                let key = if column.is_valid(row) { column.value(row) } else { "" };
+                left = left.and_then(|it| it.strip_prefix(if at == 0 { "" } else { "/" }));
+                left = left.and_then(|it| it.strip_prefix(key));
+            }
+            left == Some("")
+        };
+        all.push((0..batch.num_rows()).map(|row| Some(is_it(row))).collect());
+    }
+    Some(RowSelection::from_filters(&all))
 }

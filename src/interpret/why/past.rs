@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use crate::interpret::Row;
 use crate::interpret::eval;
 use crate::interpret::history;
+use crate::interpret::truth;
 use crate::interpret::why::change;
 use crate::interpret::why::change::Change;
 use crate::ir::E;
@@ -16,6 +17,7 @@ use crate::ir::FactId;
 use crate::ir::Kind;
 use crate::ir::Reach;
 use crate::ir::RuleSet;
+use crate::ir::judged::judged_in;
 use crate::ir::many::fields_of;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
@@ -89,6 +91,9 @@ pub struct Gathering<'a> {
 struct Wanted {
     fields: Vec<FieldId>,
     keys: BTreeSet<Key>,
+    /// The judged rows, one for each moment that they look back from; none where any row may count
+    /// whenever it was.
+    eyes: Vec<Row>,
     found: BTreeMap<Key, BTreeMap<Key, usize>>,
 }
 
@@ -108,7 +113,8 @@ impl<'a> Gathering<'a> {
         let wanted = |id: &FactId| {
             let fact = &set.facts[id.0];
             let keys = judged.iter().filter_map(|it| key_of(set, fact, it, true)).collect();
-            (*id, Wanted { fields: fields(set, fact), keys, found: BTreeMap::new() })
+            let eyes = eyes(set, fact, judged);
+            (*id, Wanted { fields: fields(set, fact), keys, eyes, found: BTreeMap::new() })
         };
         Gathering { set, wanted: facts.iter().map(wanted).collect() }
     }
@@ -128,6 +134,7 @@ impl<'a> Gathering<'a> {
         self.of(record).any(|(id, wanted)| {
             let key = key_of(self.set, &self.set.facts[id.0], row, false);
             key.is_some_and(|it| wanted.keys.contains(&it))
+                && wanted.may_count(self.set, &self.set.facts[id.0], row)
         })
     }
 
@@ -138,7 +145,7 @@ impl<'a> Gathering<'a> {
                 continue;
             }
             let Some(key) = key_of(self.set, fact, row, false) else { continue };
-            if wanted.keys.contains(&key) {
+            if wanted.keys.contains(&key) && wanted.may_count(self.set, fact, row) {
                 let values = wanted.fields.iter().map(|it| row.get(*it)).collect();
                 *wanted.found.entry(key).or_default().entry(values).or_default() += 1;
             }
@@ -175,6 +182,31 @@ impl<'a> Gathering<'a> {
         };
         Past { facts: self.wanted.into_iter().map(fact).collect() }
     }
+}
+
+impl Wanted {
+    /// Whether any of the judged rows may look at the row: changes of them are among them, and a
+    /// condition on the row alone says the same to all.
+    fn may_count(&self, set: &RuleSet, fact: &Fact, row: &Row) -> bool {
+        if self.eyes.is_empty() {
+            return true;
+        }
+        let plain = |it: &&E| judged_in(it).is_empty() && !has_established(it);
+        let fails = |it: &E| truth(&eval(set, it, row)) != Some(true);
+        !fact.filter.as_ref().filter(plain).is_some_and(fails)
+            && self.eyes.iter().any(|it| history::in_reach(set, fact, row, it))
+    }
+}
+
+fn eyes(set: &RuleSet, fact: &Fact, judged: &[Row]) -> Vec<Row> {
+    let moments = || fact.dates.iter().chain(&fact.instants).map(|it| &it.1);
+    let stored = |it: &E| matches!(it.kind, Kind::Field(_));
+    if of_own(fact) || !moments().all(stored) {
+        return Vec::new();
+    }
+    let moment = |it: &Row| moments().map(|part| eval(set, part, it)).collect::<Vec<Value>>();
+    let by_moment: BTreeMap<Vec<Value>, &Row> = judged.iter().map(|it| (moment(it), it)).collect();
+    by_moment.into_values().cloned().collect()
 }
 
 /// Whether rows of the judged row's own declaration may count.
