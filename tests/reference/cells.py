@@ -32,6 +32,28 @@ def factor(unit):
     return res / UNITS.get(bottom, Fraction(1)) if bottom else res
 
 
+INSTANT = re.compile(
+    r"(\d{4})-?(\d\d)-?(\d\d)"
+    r"([T ](\d\d):(\d\d)(:(\d\d)(\.(\d{1,9}))?)? ?(Z|[+-]\d\d:?\d\d)?)?"
+)
+
+
+def instant(text):
+    """A day or a time of a day; with an offset the same instant in UTC."""
+    found = INSTANT.fullmatch(text)
+    if not found:
+        raise ValueError(text)
+    year, month, day, _, hour, minute, _, second, _, parts, offset = found.groups()
+    it = datetime.datetime(int(year), int(month), int(day))
+    it = it.replace(hour=int(hour or 0), minute=int(minute or 0), second=int(second or 0))
+    it = it.replace(microsecond=int((parts or "0").ljust(9, "0")[:6]))
+    if offset and offset != "Z":
+        sign = -1 if offset[0] == "-" else 1
+        hours, minutes = int(offset[1:3]), int(offset[-2:])
+        it -= sign * datetime.timedelta(hours=hours, minutes=minutes)
+    return it
+
+
 class Cells:
     """How one table writes its cells."""
 
@@ -56,8 +78,9 @@ class Cells:
     _name = _text
 
     def _truth(self, text, field):
-        words = {"true": True, "false": False, "1": True, "0": False, "yes": True, "no": False}
-        return words.get(text.lower(), UNREADABLE)
+        yes, no = ("true", "yes", "y", "1"), ("false", "no", "n", "0")
+        word = text.lower()
+        return word in yes if word in yes + no else UNREADABLE
 
     def number(self, text):
         if self.decimal != ".":
@@ -73,11 +96,12 @@ class Cells:
         return it
 
     def _number(self, text, field):
-        it = self.number(text)
+        ty = field["type"]
+        signed = ty["percent"] and text.endswith("%")
+        it = self.number(text[:-1].rstrip() if signed else text)
         if it is None or 10**18 <= abs(it):
             return UNREADABLE
-        ty = field["type"]
-        if ty["percent"] and field["name"] not in self.ratios:
+        if signed or ty["percent"] and field["name"] not in self.ratios:
             it = it / 100
         return rounded(it * factor(field.get("unit")), ty["scale"])
 
@@ -87,26 +111,30 @@ class Cells:
             if form:
                 it = datetime.datetime.strptime(text, form).date()
             else:
-                it = datetime.date.fromisoformat(text)
+                it = instant(text).date()
         except ValueError:
             return UNREADABLE
         return it if FIRST <= it <= LAST else UNREADABLE
 
     def _date_time(self, text, field):
         try:
-            it = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+            it = instant(text)
         except ValueError:
             return UNREADABLE
-        if it.tzinfo:
-            it = it.astimezone(datetime.timezone.utc).replace(tzinfo=None)
         return it if FIRST <= it.date() <= LAST else UNREADABLE
 
     def _code(self, text, field):
-        digits = text.replace(".", "").replace(" ", "").upper()
-        levels = field.get("levels")
-        if not digits.isalnum() or (levels and len(digits) not in levels):
-            return UNREADABLE
-        return digits
+        levels, digits = field.get("levels") or [], ""
+        for letter in text:
+            if letter in ". ":
+                # For the eye, after a pair or a level.
+                if len(digits) % 2 and len(digits) not in levels:
+                    return UNREADABLE
+            elif letter.isascii() and letter.isalnum():
+                digits += letter.upper()
+            else:
+                return UNREADABLE
+        return digits if not levels or len(digits) in levels else UNREADABLE
 
     def _choice(self, text, field):
         words = {it.lower(): it for it in field["type"]["words"]}

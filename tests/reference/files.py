@@ -21,7 +21,7 @@ POOLS = {
     "value": ["10", "20", "40", "60.25", "33.3333", "0", "100"],
     "net_mass": ["1", "2", "5", "10", "0", "3.5"],
     "packages": ["0", "1", "2", "3"],
-    "tax_rate": ["8", "2.5", "0", "19.0"],
+    "tax_rate": ["8", "2.5", "0", "19.0", "8 %"],
     "description": ["Shoes of leather", "shoes", "LEATHER goods", "été", "Mobile"],
     "controlled": ["true", "false"],
     "fraud": ["true", "false"],
@@ -39,6 +39,8 @@ POOLS = {
     "capital": ["10", "1000", "20.5"],
 }
 
+
+HOURS = ["00:00:00", "08:30:00", "09:00:00", "17:45:10", "08:30", "12:30:00+02:00", "09:00Z"]
 
 # Keys that are texts.
 ID_FIELDS = ("declaration_id", "control_id", "operator_id")
@@ -95,8 +97,8 @@ class Files:
         if field == "accepted_at":
             if self.chance(self.blank) or not row.get("accepted_date"):
                 return ""
-            hour = self.random.choice(["00:00:00", "08:30:00", "09:00:00", "17:45:10"])
-            return f"{row['accepted_date']}T{hour}"
+            hour = self.random.choice(HOURS)
+            return f"{row['accepted_date']}{self.random.choice('TTT ')}{hour}"
         if field in ("filed_on", "told_on", "recorded_on") and not self.chance(self.blank):
             base = row.get("accepted_date") or row.get("control_date") or "2026-03-01"
             late = datetime.timedelta(days=self.random.choice([0, 0, 1, 4, 15]))
