@@ -141,8 +141,9 @@ class Cells:
         return words.get(text.lower(), UNREADABLE)
 
     def _country(self, text, field):
-        known = field.get("known_words")
         word = text.upper()
-        return word if known is None or word in known else UNREADABLE
+        return word if re.fullmatch("[A-Z]{2}", word) else UNREADABLE
 
-    _currency = _country
+    def _currency(self, text, field):
+        word = text.upper()
+        return word if re.fullmatch("[A-Z]{3}", word) else UNREADABLE

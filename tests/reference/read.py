@@ -164,12 +164,11 @@ class World:
 
 
 class Reader:
-    def __init__(self, project, words=None):
+    def __init__(self, project):
         self.project = project
         self.root = pathlib.Path(project["root"])
         self.world = World(project)
         self.levels = levels(project)
-        self.words = words or {}
 
     def read(self, data, history):
         """The rows of a data set, and of those that `--history` names."""
@@ -242,7 +241,7 @@ class Reader:
             values = {}
             for field in fields:
                 text = line.get(columns.get(field["name"], field["name"]))
-                it = cells.read(text or "", self.with_words(field))
+                it = cells.read(text or "", self.with_levels(field))
                 if it is UNREADABLE:
                     faulty, it = True, None
                 if it is None and (field["required"] or field["name"] in keys):
@@ -253,9 +252,9 @@ class Reader:
         res[RAW] = line
         return None if rejected else res
 
-    def with_words(self, field):
+    def with_levels(self, field):
         ty = field["type"]
-        return dict(field, levels=self.levels.get(ty.get("of")), known_words=self.words.get(ty["name"]))
+        return dict(field, levels=self.levels.get(ty.get("of")))
 
     def within(self, record, table, above):
         """Rows in lists in the rows of the record around."""
