@@ -6,6 +6,7 @@ pub mod ci;
 pub mod demo;
 pub mod dump;
 pub mod explain;
+pub mod failure;
 pub mod fmt;
 pub mod init;
 #[cfg(unix)]
@@ -42,6 +43,7 @@ use crate::cli::output::Terminal;
 use crate::data::manifest;
 use crate::disk::place;
 use crate::project::Request;
+use crate::report;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
 
@@ -173,6 +175,8 @@ enum Command {
 pub struct Context {
     pub global: Global,
     pub terminal: Terminal,
+    /// Whether stdout is to hold JSON, whatever happens.
+    pub json: bool,
 }
 
 /// Where the program broke, should it break: files and lines of ours only.
@@ -205,19 +209,41 @@ fn work() -> Exit {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            error.print().ok();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+            let look = Terminal::new(When::Auto, false).stderr;
+            return failure::arguments(&error, look);
         }
     };
     let terminal = Terminal::new(args.global.color, args.global.quiet);
-    let context = Context { global: args.global, terminal };
+    let json = args.command.is_json();
+    let context = Context { global: args.global, terminal, json };
     match run_command(&context, &args.command) {
         Ok(exit) => exit,
         // A reader of ours that has seen enough.
         Err(trouble) if trouble == place::gone() => Exit::Ok,
         Err(trouble) => {
-            output::error(&format!("error: {trouble}"));
+            failure::trouble(&trouble, json);
             trouble.exit
+        }
+    }
+}
+
+impl Command {
+    /// Whether stdout is to hold JSON.
+    fn is_json(&self) -> bool {
+        match self {
+            #[cfg(feature = "engine")]
+            Command::Run(it) => output::is_json(&it.output, &run::Report::Json),
+            #[cfg(feature = "engine")]
+            Command::Test(it) => it.is_json(),
+            #[cfg(feature = "engine")]
+            Command::Verify(it) => it.is_json(),
+            #[cfg(feature = "engine")]
+            Command::Replay(it) => it.is_json(),
+            #[cfg(feature = "engine")]
+            Command::Why(it) => it.is_json(),
+            Command::Check(it) => it.is_json(),
+            Command::Ls(it) => it.is_json(),
+            _ => false,
         }
     }
 }
@@ -267,7 +293,7 @@ fn version(json: bool) -> Result<Exit, Trouble> {
             "schema": "tamis.version/1", "version": VERSION, "os": std::env::consts::OS,
             "arch": std::env::consts::ARCH, "engine": cfg!(feature = "engine"),
         });
-        format!("{it:#}\n")
+        report::json(&it)
     } else {
         format!("tamis {VERSION}\n")
     };

@@ -155,6 +155,8 @@ pub struct Wanted {
     /// What does not fit is counted here, not where the record around is read.
     pub told: bool,
     pub name: String,
+    /// Its values are not told.
+    pub personal: bool,
     /// The codes that are in the nomenclature.
     pub known: Option<HashSet<String>>,
 }
@@ -235,7 +237,9 @@ pub fn open(
         faults = file::unfed(schema, (set, within), &opened, &declared);
     }
     if !faults.is_empty() {
-        return Err(Trouble::data(faults.join("\n")).help(
+        let mut faults = faults.into_iter();
+        let first = faults.next().unwrap_or_default();
+        return Err(Trouble::data(first).details(faults).help(
             "correct the files, map their names in `columns` of tamis.toml, or list a field that \
              may be absent in `optional`",
         ));
@@ -305,8 +309,8 @@ fn field(schema: &Arc<Schema>, set: &DataSet, id: FieldId) -> Wanted {
         _ => None,
     };
     let known = codes.map(|it| it.keys().map(|it| it.to_string()).collect());
-    let (needed, name) = (is_needed(schema, id), it.name.clone());
-    Wanted { reading, needed, told: true, name, known }
+    let (needed, name, personal) = (is_needed(schema, id), it.name.clone(), it.personal);
+    Wanted { reading, needed, told: true, name, personal, known }
 }
 
 impl Table {
@@ -427,10 +431,15 @@ impl Table {
         Arc::new(scan::Scan::new(self, batch_size, false)).batches(0, 1)
     }
 
-    /// Its fields, and the names of their columns.
-    pub fn names(&self) -> impl Iterator<Item = (String, String)> {
-        let columns = self.arrow.fields().iter().map(|it| it.name().clone());
-        self.fields.iter().map(|it| it.name.clone()).zip(columns)
+    /// The record around, when it stands in files of its own.
+    pub fn around(&self) -> Option<&Arc<Table>> {
+        self.outer.as_ref().map(|it| &it.table)
+    }
+
+    /// Its fields, the names of their columns, and whether they are personal.
+    pub fn names(&self) -> impl Iterator<Item = (String, String, bool)> {
+        let fields = self.fields.iter().zip(self.arrow.fields());
+        fields.map(|(it, column)| (it.name.clone(), column.name().clone(), it.personal))
     }
 
     /// Whether rows are elements of lists.

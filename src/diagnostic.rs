@@ -7,6 +7,7 @@ pub mod code;
 
 pub use code::Code;
 
+use crate::shown::shown;
 use crate::source::Span;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,23 +48,25 @@ impl Diagnostic {
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
         let labels = vec![Label { span, text: String::new() }];
         let severity = code.severity();
-        Diagnostic { code, severity, message: message.into(), labels, help: None, fix: None }
+        let message = shown(&message.into()).into_owned();
+        Diagnostic { code, severity, message, labels, help: None, fix: None }
     }
 
     /// The words at the first span.
     pub fn here(mut self, text: impl Into<String>) -> Diagnostic {
-        self.labels[0].text = text.into();
+        self.labels[0].text = shown(&text.into()).into_owned();
         self
     }
 
     /// A second place.
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Diagnostic {
-        self.labels.push(Label { span, text: text.into() });
+        let text = shown(&text.into()).into_owned();
+        self.labels.push(Label { span, text });
         self
     }
 
     pub fn help(mut self, text: impl Into<String>) -> Diagnostic {
-        self.help = Some(text.into());
+        self.help = Some(shown(&text.into()).into_owned());
         self
     }
 

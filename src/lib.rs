@@ -12,6 +12,7 @@
 #![cfg_attr(not(feature = "engine"), allow(dead_code, unused_imports))]
 
 // What we talk about.
+mod shown; // text of others, fit for display
 mod source; // rule text, files, spans
 mod diagnostic; // what can be wrong with a rule, as data
 mod trouble; // what can be wrong with the world, and the exit codes

@@ -16,30 +16,24 @@ pub mod tests;
 #[cfg(feature = "engine")]
 pub mod why;
 
+pub use crate::shown::grouped;
+
+/// A report as JSON, fit for display.
+pub fn json(it: &serde_json::Value) -> String {
+    crate::shown::json(&format!("{it:#}\n")).into_owned()
+}
+
 /// What a terminal or file can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
     pub colour: bool,
     /// Lines and dots of drawings; else ASCII.
     pub unicode: bool,
-    /// Columns.
+    /// Columns; the greatest number where nothing is cut.
     pub width: usize,
 }
 
 impl Look {
-    /// Of files: no colour, wide enough for anything.
-    pub const FILE: Look = Look { colour: false, unicode: true, width: 120 };
-}
-
-/// Digits in groups of three.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at != 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    /// Of files: no colour, nothing is cut.
+    pub const FILE: Look = Look { colour: false, unicode: true, width: usize::MAX };
 }

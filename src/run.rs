@@ -340,32 +340,9 @@ impl Opened {
             Engine::DataFusion => engine::run(set, self, with_lines, options)?,
             Engine::Interpreter => interpreted(set, self, with_lines, options)?,
         };
-        let mut report = self.table.tally.report();
-        if let Some(outer) = &self.outer {
-            report = report.with(outer.tally.report());
-        }
-        enough(&report, options.max_rejected)?;
-        let report = self.with_besides(set, report, options)?;
+        let report = self.told(set, options)?;
         Ok((Done { rows: report.read, report, counts }, found))
     }
-}
-
-pub fn enough(report: &Report, max_rejected: u64) -> Result<(), Trouble> {
-    let share = report.faulty.saturating_mul(1_000_000) > report.read.saturating_mul(max_rejected);
-    if !share {
-        return Ok(());
-    }
-    let mut message = format!("{} of {} rows do not fit the schema", report.faulty, report.read);
-    for it in &report.faults {
-        let column = if it.column.is_empty() { String::new() } else { format!(" `{}`", it.column) };
-        let times = if it.count == 1 { "1 time" } else { &format!("{} times", it.count) };
-        message += &format!(
-            "\n  {}:{column} {}, {times}, first in row {}",
-            it.file, it.reason, it.first_row
-        );
-    }
-    Err(Trouble::data(message)
-        .help("correct the data or its description, or allow more with `--max-rejected 5%`"))
 }
 
 /// The stored fields that the rules need; with evidence also those that explain.

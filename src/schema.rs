@@ -204,6 +204,8 @@ pub struct Field {
     /// As the schema writes it: numbers in data files are in this unit.
     pub unit: Option<String>,
     pub required: bool,
+    /// What it holds is told in no message about faults of data.
+    pub personal: bool,
     pub formerly: Option<String>,
     pub known: Option<Known>,
 }

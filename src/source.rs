@@ -5,6 +5,8 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::is_nfc;
 
+use crate::shown::shown;
+
 /// A file of [`Sources`], by its place in the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileId(pub u32);
@@ -56,23 +58,31 @@ pub struct SourceFile {
     /// As the user named it, with `/` between folders.
     pub path: String,
     pub text: String,
+    /// As it was read, where that is not in normal form C.
+    original: Option<String>,
     line_starts: Vec<u32>,
 }
 
 impl SourceFile {
     pub fn new(path: impl Into<String>, text: &str) -> SourceFile {
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-        let text: String = if is_nfc(text) { text.to_owned() } else { text.nfc().collect() };
-        SourceFile::verbatim(path, &text)
+        if is_nfc(text) {
+            return SourceFile::verbatim(path, text);
+        }
+        let composed: String = text.nfc().collect();
+        let original = Some(text.to_owned());
+        SourceFile { original, ..SourceFile::verbatim(path, &composed) }
     }
 
     /// A file whose text names things outside it, such as columns: letters stay as they are.
     pub fn verbatim(path: impl Into<String>, text: &str) -> SourceFile {
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text).to_owned();
+        let original = None;
         let mut line_starts = vec![0];
         let ends = text.bytes().enumerate().filter(|(_, it)| *it == b'\n');
         line_starts.extend(ends.map(|(at, _)| u32::try_from(at + 1).unwrap_or(u32::MAX)));
-        SourceFile { path: path.into(), text, line_starts }
+        let path = shown(&path.into()).into_owned();
+        SourceFile { path, text, original, line_starts }
     }
 
     /// The line and column of a byte; past the end it is the end.
@@ -82,6 +92,17 @@ impl SourceFile {
         let end = (offset as usize).min(self.text.len());
         let before = self.text.get(start..end).unwrap_or_default();
         LineColumn { line, column: before.chars().count() + 1 }
+    }
+
+    /// The same in the characters of the file as it stands on the disk: for programs that edit it.
+    pub fn place_on_disk(&self, offset: u32) -> LineColumn {
+        let place = self.line_column(offset);
+        let line = self.original.as_ref().and_then(|it| it.split('\n').nth(place.line - 1));
+        let Some(line) = line.filter(|it| !is_nfc(it)) else { return place };
+        let ends: Vec<usize> = line.char_indices().map(|it| it.0).chain([line.len()]).collect();
+        // Composing never makes a beginning longer than a longer one.
+        let fits = |end: &usize| line[..*end].nfc().count() < place.column;
+        LineColumn { column: ends.partition_point(fits).max(1), ..place }
     }
 
     /// The text of a line, counted from 1, without its line break.

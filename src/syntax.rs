@@ -6,6 +6,7 @@ pub mod format_expr;
 mod from_pest;
 mod line;
 mod literal;
+mod lookalike;
 mod many;
 pub mod mutation;
 pub mod policy;
@@ -18,6 +19,7 @@ pub mod word;
 
 use crate::diagnostic::Code;
 use crate::diagnostic::Diagnostic;
+use crate::shown::is_unseen;
 use crate::source::FileId;
 use crate::source::SourceFile;
 use crate::source::Sources;
@@ -58,13 +60,7 @@ fn empty(id: FileId) -> ast::File {
 
 /// The first character that has no place in a rule file: it could hide what the text says.
 fn forbidden(id: FileId, text: &str) -> Option<Diagnostic> {
-    let bad = |it: char| {
-        let control = it.is_control() && !matches!(it, '\n' | '\r' | '\t');
-        let mark = matches!(it, '\u{200E}' | '\u{200F}');
-        let direction = matches!(it, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
-        let hidden = matches!(it, '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FEFF}');
-        control || mark || direction || hidden
-    };
+    let bad = |it: char| is_unseen(it) && !matches!(it, '\n' | '\r' | '\t');
     let (at, letter) = text.char_indices().find(|it| bad(it.1))?;
     let name = match letter {
         '\0' => "a NUL character".to_owned(),

@@ -108,6 +108,12 @@ fn format(text: &str) -> Result<Output<Form>, String> {
     output::parse(text, &all)
 }
 
+impl Check {
+    pub fn is_json(&self) -> bool {
+        output::is_json(&self.output, &Form::Text(Format::Json))
+    }
+}
+
 pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
     let outputs = output::destinations(&it.output, Form::Text(Format::Full))?;
     let started = Instant::now();

@@ -23,6 +23,7 @@ use crate::report::diagnostics;
 use crate::report::diagnostics::Checked;
 use crate::report::diagnostics::Format;
 use crate::report::junit;
+use crate::shown;
 use crate::source::Sources;
 use crate::syntax;
 use crate::syntax::format;
@@ -155,7 +156,7 @@ fn deliver(
     let headline = format!("{} of {files} would be formatted", changed.len());
     let suites = junit::suites(&paths, &annotations);
     let report = ci::Report::new("tamis fmt --check", headline, annotations, suites);
-    let names: String = changed.iter().map(|it| format!("{it}\n")).collect();
+    let names: String = changed.iter().map(|it| format!("{}\n", shown::shown(it))).collect();
     for Output { format, file } in outputs {
         let text = match format {
             Form::List if it.diff && file.is_none() => continue,
@@ -230,7 +231,10 @@ fn formatted(
     let mut again = Sources::default();
     let (reread, _) = syntax::read(path, after.as_bytes(), &mut again);
     if print::print(&file) != print::print(&reread) {
-        output::error(&format!("error: {path}: left alone: formatting would change what it says"));
+        output::error(&format!(
+            "error: {}: left alone: formatting would change what it says",
+            shown::shown(path)
+        ));
         return (None, Exit::Bug);
     }
     // Not the text of the source: a byte order mark is taken off there.

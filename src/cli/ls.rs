@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::cli::Context;
 use crate::cli::check;
+use crate::cli::failure;
 use crate::cli::output;
 use crate::cli::output::Output;
 use crate::cli::scope;
@@ -14,9 +15,10 @@ use crate::ir::RuleSet;
 use crate::ir::cases::Subject;
 use crate::ir::cases::Test;
 use crate::project::Project;
-use crate::report::diagnostics;
+use crate::report;
 use crate::report::diagnostics::Checked;
-use crate::report::diagnostics::Format;
+use crate::shown;
+use crate::shown::shown;
 use crate::source::Span;
 use crate::syntax::ast;
 use crate::syntax::ast::Head;
@@ -160,6 +162,12 @@ impl Item {
     }
 }
 
+impl Ls {
+    pub fn is_json(&self) -> bool {
+        output::is_json(&self.output, &Form::Json)
+    }
+}
+
 pub fn ls(it: &Ls, context: &Context) -> Result<Exit, Trouble> {
     let outputs = output::destinations(&it.output, Form::Table)?;
     let scope = scope::load(context, &[])?;
@@ -169,9 +177,9 @@ pub fn ls(it: &Ls, context: &Context) -> Result<Exit, Trouble> {
     if !errors.is_empty() {
         // Half a list would be taken for a whole one.
         let all = Checked { diagnostics: &errors, ..check::checked(project, &scope.files) };
-        let text = diagnostics::render(&all, Format::Full, context.terminal.stderr);
-        output::error(text.trim_end());
-        return Ok(check::exit(&errors, false));
+        let exit = check::exit(&errors, false);
+        failure::errors(&all, exit, context);
+        return Ok(exit);
     }
     let mut items: Vec<Item> = items(project).into_iter().filter(|one| one.is_wanted(it)).collect();
     items.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
@@ -180,7 +188,7 @@ pub fn ls(it: &Ls, context: &Context) -> Result<Exit, Trouble> {
             Form::Table => table(&items),
             Form::Json => {
                 let all: Vec<Json> = items.iter().map(Item::json).collect();
-                format!("{:#}\n", json!({"schema": "tamis.ls/1", "items": all}))
+                report::json(&json!({"schema": "tamis.ls/1", "items": all}))
             }
             Form::Csv => csv(&items)?,
         };
@@ -288,14 +296,14 @@ fn tests(set: &RuleSet, kind: Kind, name: &str) -> Option<usize> {
 /// Columns that nothing fills are left out.
 fn table(items: &[Item]) -> String {
     let rows: Vec<[String; 12]> = items.iter().map(Item::cells).collect();
-    let shown: Vec<usize> = (0..COLUMNS.len())
+    let filled: Vec<usize> = (0..COLUMNS.len())
         .filter(|at| *at < 2 || rows.iter().any(|it| !it[*at].is_empty()))
         .collect();
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    table.set_header(shown.iter().map(|at| COLUMNS[*at]));
+    table.set_header(filled.iter().map(|at| COLUMNS[*at]));
     for row in &rows {
-        table.add_row(shown.iter().map(|at| &row[*at]));
+        table.add_row(filled.iter().map(|at| shown(&row[*at])));
     }
     table.lines().map(|it| format!("{}\n", it.trim_end())).collect()
 }
@@ -305,7 +313,8 @@ fn csv(items: &[Item]) -> Result<String, Trouble> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(COLUMNS).map_err(|_| fault())?;
     for it in items {
-        writer.write_record(it.cells()).map_err(|_| fault())?;
+        let cells = it.cells().map(|it| shown::cell(&it).into_owned());
+        writer.write_record(cells).map_err(|_| fault())?;
     }
     let bytes = writer.into_inner().map_err(|_| fault())?;
     String::from_utf8(bytes).map_err(|_| fault())

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Error;
 use std::io::ErrorKind;
+use std::io::IsTerminal;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::disk::place;
 use crate::disk::place::Place;
 use crate::disk::temporary::TemporaryFile;
 use crate::report::Look;
+use crate::shown::shown;
 use crate::trouble::Trouble;
 
 /// What the streams can show, and whether notes are wanted.
@@ -35,11 +37,16 @@ impl Terminal {
         }
         .write_global();
         let allowed = |it: ColorChoice| it != ColorChoice::Never;
-        let (unicode, width) = (unicode(), width());
-        let look = |colour| Look { colour, unicode, width };
+        let unicode = unicode();
+        let look = |colour, terminal| {
+            // Whoever reads a pipe wants all of it.
+            let width = if terminal { width() } else { usize::MAX };
+            Look { colour, unicode, width }
+        };
+        let (stdout, stderr) = (std::io::stdout(), std::io::stderr());
         Terminal {
-            stdout: look(allowed(AutoStream::choice(&std::io::stdout()))),
-            stderr: look(allowed(AutoStream::choice(&std::io::stderr()))),
+            stdout: look(allowed(AutoStream::choice(&stdout)), stdout.is_terminal()),
+            stderr: look(allowed(AutoStream::choice(&stderr)), stderr.is_terminal()),
             quiet,
         }
     }
@@ -47,7 +54,7 @@ impl Terminal {
     /// A remark on stderr, unless `--quiet`.
     pub fn note(&self, text: &str) {
         if !self.quiet {
-            error(text);
+            error(&shown(text));
         }
     }
 }
@@ -100,6 +107,11 @@ pub fn destinations<T: Copy>(asked: &[Output<T>], usual: T) -> Result<Vec<Output
             .help("give one of them a file: `--output json=report.json`"));
     }
     Ok(asked.to_vec())
+}
+
+/// Whether stdout is to hold JSON.
+pub fn is_json<T: PartialEq>(asked: &[Output<T>], json: &T) -> bool {
+    asked.iter().any(|it| it.file.is_none() && it.format == *json)
 }
 
 /// Refuses files that would be written over what is read, or twice, or into what else is written.

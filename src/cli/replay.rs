@@ -19,6 +19,7 @@ use crate::decide::Decision;
 use crate::decide::secret::Secrets;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::report;
 use crate::run;
 use crate::run::Done;
 use crate::run::Engine;
@@ -34,6 +35,7 @@ use crate::run::replay::Difference;
 use crate::run::replay::Only;
 use crate::run::replay::Said;
 use crate::run::replay::What;
+use crate::shown::shown;
 use crate::source::Sources;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
@@ -68,6 +70,12 @@ struct Compared {
     differences: Vec<Difference>,
     /// Of rules: identifier, hits and undecided as recorded, and as replayed.
     counts: Vec<(String, Counts, Counts)>,
+}
+
+impl Replay {
+    pub fn is_json(&self) -> bool {
+        output::is_json(&self.output, &Form::Json)
+    }
 }
 
 pub fn replay(it: &Replay, context: &Context) -> Result<Exit, Trouble> {
@@ -239,15 +247,16 @@ fn counts(manifest: &Manifest, done: &Done, set: &RuleSet) -> Vec<(String, Count
 fn table(inputs: &[crate::run::verify::Difference], compared: &Compared) -> String {
     let mut text = String::new();
     for it in inputs {
-        text += &format!("{} since the run: {}\n", it.what.word(), it.path);
+        text += &format!("{} since the run: {}\n", it.what.word(), shown(&it.path));
     }
     for it in &compared.differences {
         let of = if it.rule.is_empty() { "decision" } else { &it.rule };
-        text += &format!("{}  {of}: ", it.keys);
-        text += &match it.columns.as_slice() {
-            [] => format!("recorded {}, replayed {}\n", it.recorded, it.replayed),
-            columns => format!("{} in both; differs in {}\n", it.recorded, columns.join(", ")),
+        let said = match it.columns.as_slice() {
+            [] => format!("recorded {}, replayed {}", it.recorded, it.replayed),
+            columns => format!("{} in both; differs in {}", it.recorded, columns.join(", ")),
         };
+        text += &shown(&format!("{}  {of}: {said}", it.keys));
+        text.push('\n');
     }
     for (rule, then, now) in &compared.counts {
         text += &format!(
@@ -281,5 +290,5 @@ fn json(
         "differences": compared.differences.iter().map(line).collect::<Vec<Json>>(),
         "counts": compared.counts.iter().map(count).collect::<Vec<Json>>(),
     });
-    format!("{report:#}\n")
+    report::json(&report)
 }

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use crate::cli::Context;
 use crate::cli::check;
+use crate::cli::failure;
 use crate::cli::output;
 use crate::cli::output::Output;
 use crate::cli::run::evaluate::evaluate;
@@ -30,7 +31,6 @@ use crate::report::Look;
 use crate::report::decided;
 use crate::report::diagnostics;
 use crate::report::diagnostics::Checked;
-use crate::report::diagnostics::Format;
 use crate::report::summary;
 use crate::report::summary::Summary;
 use crate::run;
@@ -87,7 +87,7 @@ pub struct Run {
     /// table or json; FORMAT=FILE writes a file. May be repeated
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = report)]
     #[arg(env = "TAMIS_OUTPUT", hide_env = true)]
-    output: Vec<Output<Report>>,
+    pub output: Vec<Output<Report>>,
     /// Report and write this rule only. May be repeated
     #[arg(long, value_name = "ID", env = "TAMIS_RULE", hide_env = true)]
     rule: Vec<String>,
@@ -129,7 +129,7 @@ pub struct Plan {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Report {
+pub enum Report {
     Table,
     Json,
 }
@@ -353,12 +353,13 @@ pub fn ready(scope: Scope, context: &Context) -> Result<Result<Scope, Exit>, Tro
     if 0 < errors {
         let only: Vec<_> = project.diagnostics.iter().filter(|it| it.is_error()).cloned().collect();
         let all = Checked { diagnostics: &only, ..check::checked(project, files) };
-        let text = diagnostics::render(&all, Format::Full, context.terminal.stderr);
-        output::error(text.trim_end());
-        return Ok(Err(check::exit(&only, false)));
+        let exit = check::exit(&only, false);
+        failure::errors(&all, exit, context);
+        return Ok(Err(exit));
     }
     if 0 < *elsewhere {
-        output::error("these rules belong to a project with errors: `tamis check` shows them");
+        let message = "these rules belong to a project with errors: `tamis check` shows them";
+        failure::elsewhere(message, context);
         return Ok(Err(Exit::Findings));
     }
     if !project.schema_found {

@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use crate::cli::Context;
 use crate::cli::check;
 use crate::cli::ci;
+use crate::cli::failure;
 use crate::cli::output;
 use crate::cli::output::Output;
 use crate::cli::scope;
@@ -15,6 +16,7 @@ use crate::cli::watch;
 use crate::ir::RuleSet;
 use crate::ir::cases::Subject;
 use crate::ir::cases::Test as Block;
+use crate::report;
 use crate::report::Look;
 use crate::report::diagnostics;
 use crate::report::tested;
@@ -106,6 +108,12 @@ impl Backend {
     }
 }
 
+impl Test {
+    pub fn is_json(&self) -> bool {
+        output::is_json(&self.output, &Form::Json)
+    }
+}
+
 pub fn test(it: &Test, context: &Context) -> Result<Exit, Trouble> {
     let outputs = output::destinations(&it.output, Form::Human)?;
     if !it.watch {
@@ -117,7 +125,7 @@ pub fn test(it: &Test, context: &Context) -> Result<Exit, Trouble> {
         if seen.as_ref() != Some(&now) {
             // What stands on the screen goes only when there is something new to say.
             if let Err(trouble) = once(it, context, &outputs) {
-                output::error(&format!("error: {trouble}"));
+                failure::trouble(&trouble, context.json);
             }
             context.terminal.note("note: waiting for changes; Ctrl-C ends");
             seen = Some(now);
@@ -136,11 +144,10 @@ fn once(it: &Test, context: &Context, outputs: &[Output<Form>]) -> Result<Exit, 
     }
     if 0 < diagnostics::count(&project.diagnostics).0 || 0 < scope.elsewhere {
         let checked = check::checked(project, &scope.files);
-        let look = context.terminal.stderr;
-        let text = diagnostics::render(&checked, diagnostics::Format::Full, look);
-        output::error(text.trim_end());
+        let exit = check::exit(&project.diagnostics, false).max(Exit::Findings);
+        failure::errors(&checked, exit, context);
         context.terminal.note("note: nothing was tested: the rules have errors");
-        return Ok(check::exit(&project.diagnostics, false).max(Exit::Findings));
+        return Ok(exit);
     }
     let set = &project.rule_set;
     let wanted = |test: &Block| {
@@ -181,7 +188,7 @@ fn deliver(all: &Tested, context: &Context, outputs: &[Output<Form>]) -> Result<
             Form::Human => {
                 tests::human(&all.judged, context.global.verbose, look) + &tested::human(all)
             }
-            Form::Json => format!("{:#}\n", tested::json(all)),
+            Form::Json => report::json(&tested::json(all)),
             Form::Ci(format) => report.render(*format)?,
         };
         output::deliver(&text, file.as_deref())?;

@@ -15,12 +15,14 @@ use crate::cli::scope;
 use crate::data;
 use crate::project::Request;
 use crate::project::consulted::Kind;
+use crate::report;
 use crate::run;
 use crate::run::Input;
 use crate::run::manifest;
 use crate::run::manifest::Manifest;
 use crate::run::verify;
 use crate::run::verify::Difference;
+use crate::shown::shown;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
 
@@ -64,6 +66,12 @@ pub fn form(text: &str) -> Result<Output<Form>, String> {
     output::parse(text, &FORMS)
 }
 
+impl Verify {
+    pub fn is_json(&self) -> bool {
+        output::is_json(&self.output, &Form::Json)
+    }
+}
+
 pub fn verify(it: &Verify, context: &Context) -> Result<Exit, Trouble> {
     let outputs = output::destinations(&it.output, Form::Table)?;
     let manifest = manifest::read(&it.run)?;
@@ -94,7 +102,7 @@ pub fn short(manifest: &Manifest) -> &str {
 }
 
 fn line(it: &Difference) -> String {
-    format!("{:10}  {:12}  {}\n", it.what.word(), it.of, it.path)
+    format!("{:10}  {:12}  {}\n", it.what.word(), it.of, shown(&it.path))
 }
 
 fn json(manifest: &Manifest, found: &[Difference]) -> String {
@@ -105,7 +113,7 @@ fn json(manifest: &Manifest, found: &[Difference]) -> String {
     let report = json!({
         "schema": "tamis.verify/1", "run_id": manifest.run_id, "differences": all,
     });
-    format!("{report:#}\n")
+    report::json(&report)
 }
 
 /// What the run read and does not find again as it was.

@@ -46,6 +46,7 @@ use crate::run::replay::Said;
 use crate::run::replay::What;
 use crate::run::source;
 use crate::schema::RecordId;
+use crate::shown::shown;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
 use crate::value::amount;
@@ -133,6 +134,12 @@ struct Place {
     lines: Option<RecordId>,
 }
 
+impl Why {
+    pub fn is_json(&self) -> bool {
+        output::is_json(&self.output, &Report::Json)
+    }
+}
+
 pub fn why(it: &Why, context: &Context) -> Result<Exit, Trouble> {
     let outputs = output::destinations(&it.output, Report::Full)?;
     let place = match &it.run {
@@ -208,7 +215,7 @@ pub fn why(it: &Why, context: &Context) -> Result<Exit, Trouble> {
         output::deliver(&text, file.as_deref())?;
     }
     left_out(&told, context);
-    unreadable(&told, &opened, context);
+    unreadable(&told, &opened, context)?;
     let same = recorded.is_none_or(|it| it.differences.is_empty());
     Ok(if same { Exit::Ok } else { Exit::Findings })
 }
@@ -246,7 +253,8 @@ fn of_run(it: &Why, run: &Path, context: &Context) -> Result<Result<Place, Exit>
     let manifest = manifest::read(run)?;
     let root = verify::root(&manifest, context);
     for it in verify::inputs(&manifest, &root) {
-        output::error(&format!("note: {} since the run: {}", it.what.word(), it.path));
+        let path = shown(&it.path);
+        output::error(&format!("note: {} since the run: {path}", it.what.word()));
     }
     let request = verify::request(&manifest, &root);
     let scope = match ready(scope::load_request(context, &request)?, context)? {
@@ -341,8 +349,9 @@ fn left_out(told: &Told, context: &Context) {
     }
 }
 
-/// Fields that are missing here, and have cells that cannot be read: this may be one of them.
-fn unreadable(told: &Told, opened: &Opened, context: &Context) {
+/// Cells that cannot be read: of the judged rows those of fields that are missing here, which may be
+/// one of them; and all that stand in what else was looked at.
+fn unreadable(told: &Told, opened: &Opened, context: &Context) -> Result<(), Trouble> {
     let schema = &told.set.schema;
     let lacks = |name: &str| {
         told.declaration.rows.iter().any(|it| {
@@ -350,10 +359,11 @@ fn unreadable(told: &Told, opened: &Opened, context: &Context) {
             found.is_some_and(|id| it.row.get(id).is_missing())
         })
     };
-    for it in opened.table.tally.report().faults.iter().filter(|it| lacks(&it.column)) {
-        context.terminal.note(&format!(
-            "note: {}: cells of `{}` are missing values: {}, the first in row {}",
-            it.file, it.column, it.reason, it.first_row
-        ));
+    let own = opened.table.tally.report().faults;
+    for it in opened.read(told.set)?.0.faults {
+        if lacks(&it.column) || !own.contains(&it) {
+            context.terminal.note(&format!("note: missing values: {}", it.words()));
+        }
     }
+    Ok(())
 }

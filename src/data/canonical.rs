@@ -42,6 +42,18 @@ impl Table {
         self.batch(number, raw, columns, &ragged)
     }
 
+    /// Where a row stands, and its key around.
+    fn key_of(&self, keys: &[String], raw: &scan::Raw, file: &DataFile, row: usize) -> First {
+        let fields = self.fields.iter().zip(&file.places).zip(self.arrow.fields());
+        let of_key = fields.filter(|it| keys.contains(it.1.name()));
+        let cells: Vec<First> =
+            of_key.map(|((it, place), _)| raw.first(file, *place, row, it.personal)).collect();
+        let values: Vec<&str> = cells.iter().filter_map(|it| it.value.as_deref()).collect();
+        let masked = cells.iter().any(|it| it.masked);
+        let value = (!masked).then(|| values.join(", "));
+        First { line: raw.line(row), value, masked, expected: None }
+    }
+
     /// Counts what does not fit and leaves out rows that are rejected. Ragged rows are rejected
     /// whole.
     fn batch(
@@ -57,9 +69,12 @@ impl Table {
         let mut rejected: Vec<bool> = ragged.to_vec();
         let mut faulty = rejected.clone();
         for (row, _) in rejected.iter().enumerate().filter(|it| *it.1) {
+            let fields = |it| if it == 1 { "1 field".to_owned() } else { format!("{it} fields") };
             tally.blame(String::new(), "ragged row", raw.row_of_file(row), || First {
                 line: raw.line(row),
-                ..First::default()
+                value: raw.width(row).map(fields),
+                expected: Some(fields(file.header.len())),
+                masked: false,
             });
         }
         let mut arrays = Vec::with_capacity(columns.len());
@@ -69,9 +84,8 @@ impl Table {
             let mut blame = |row: usize, reason: &'static str| {
                 if field.told {
                     tally.blame(field.name.clone(), reason, raw.row_of_file(row), || First {
-                        line: raw.line(row),
-                        value: raw.written(file, place, row),
                         expected: Some(field.reading.expected()),
+                        ..raw.first(file, place, row, field.personal)
                     });
                     faulty[row] = true;
                 }
@@ -105,10 +119,8 @@ impl Table {
             let key = outer.keys.join(", ");
             for row in headers.fill(&self.arrow, &outer.keys, &mut arrays)? {
                 let place = raw.row_of_file(row);
-                tally.blame(key.clone(), "no outer record of this key", place, || First {
-                    line: raw.line(row),
-                    ..First::default()
-                });
+                let first = || self.key_of(&outer.keys, raw, file, row);
+                tally.blame(key.clone(), "no outer record of this key", place, first);
                 faulty[row] = true;
             }
         }

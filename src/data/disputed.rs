@@ -15,6 +15,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::UInt64Type;
 use arrow::row::RowConverter;
 use arrow::row::SortField;
+use arrow::util::display::array_value_to_string;
 
 use crate::data::ROW;
 use crate::data::ROW_BITS;
@@ -61,7 +62,7 @@ pub fn count_in(table: &Table, batch: &RecordBatch, keys: &[String]) -> Result<(
     let numbers = numbers.as_primitive_opt::<UInt64Type>().ok_or_else(|| broken(()))?;
     let mut found: BTreeMap<usize, Batch> = BTreeMap::new();
     let mut faulty: BTreeSet<u64> = BTreeSet::new();
-    for (id, name) in table.names() {
+    for (id, name, personal) in table.names() {
         if keys.contains(&name) {
             continue;
         }
@@ -75,7 +76,13 @@ pub fn count_in(table: &Table, batch: &RecordBatch, keys: &[String]) -> Result<(
                 let file = usize::try_from(number >> ROW_BITS).map_err(broken)?;
                 let place = number & ((1 << ROW_BITS) - 1);
                 let of_file = found.entry(file).or_default();
-                of_file.blame(id.clone(), REASON, place, First::default);
+                let value = || array_value_to_string(&column, row).ok().filter(|_| !personal);
+                of_file.blame(id.clone(), REASON, place, || First {
+                    value: value(),
+                    masked: personal,
+                    expected: Some("what the rows before say".to_owned()),
+                    line: None,
+                });
                 of_file.faulty += u64::from(faulty.insert(number));
             }
         }

@@ -17,6 +17,7 @@ use crate::data::Table;
 use crate::data::columnar;
 use crate::data::encoded::Memory;
 use crate::data::records;
+use crate::data::tally::First;
 use crate::data::text;
 use crate::trouble::Trouble;
 
@@ -61,8 +62,33 @@ impl Raw {
         }
     }
 
+    /// How many fields a row of a CSV has.
+    pub fn width(&self, row: usize) -> Option<usize> {
+        match &self.rows {
+            RawRows::Text(rows) => Some(rows.width(row)),
+            RawRows::Columns(_) => None,
+        }
+    }
+
+    /// Where a cell stands, and what it holds, cut, unless that is personal.
+    pub fn first(
+        &self,
+        file: &DataFile,
+        place: Option<usize>,
+        row: usize,
+        personal: bool,
+    ) -> First {
+        let found = self.written(file, place, row).filter(|it| !it.is_empty());
+        let masked = personal && found.is_some();
+        let value = found.filter(|_| !masked).map(|it| match it.char_indices().nth(TOLD) {
+            Some((at, _)) => format!("{}…", &it[..at]),
+            None => it,
+        });
+        First { line: self.line(row), value, masked, expected: None }
+    }
+
     /// What stands in a cell, as far as that can be written.
-    pub fn written(&self, file: &DataFile, place: Option<usize>, row: usize) -> Option<String> {
+    fn written(&self, file: &DataFile, place: Option<usize>, row: usize) -> Option<String> {
         match &self.rows {
             RawRows::Text(rows) => {
                 let bytes = rows.cell(row, place?)?;
@@ -77,6 +103,9 @@ impl Raw {
         }
     }
 }
+
+/// Characters of a value that are told.
+const TOLD: usize = 40;
 
 pub enum RawRows {
     Text(records::Rows),

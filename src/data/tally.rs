@@ -10,6 +10,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int32Type;
 
 use crate::data::encoded;
+use crate::shown::grouped;
 
 /// Shared by all the readers of a run.
 #[derive(Debug, Default)]
@@ -40,8 +41,10 @@ struct Counted {
 pub struct First {
     /// Of a CSV, from 1.
     pub line: Option<u64>,
-    /// What stands there: it may be of a person.
+    /// What stands there, cut.
     pub value: Option<String>,
+    /// The schema says `personal`: the value is not told.
+    pub masked: bool,
     /// What cells of the column look like.
     pub expected: Option<String>,
 }
@@ -59,6 +62,42 @@ pub struct Fault {
     pub first: First,
 }
 
+impl Fault {
+    /// `may.csv: `mass` not readable, 3 times, first in row 7, line 8: `x`; expected a number …`
+    pub fn words(&self) -> String {
+        let column =
+            if self.column.is_empty() { String::new() } else { format!("`{}` ", self.column) };
+        let times =
+            if self.count == 1 { "1 time" } else { &format!("{} times", grouped(self.count)) };
+        let (file, reason, row) = (&self.file, self.reason, grouped(self.first_row));
+        let mut text = format!("{file}: {column}{reason}, {times}, first in row {row}");
+        if let Some(line) = self.first.line {
+            text += &format!(", line {}", grouped(line));
+        }
+        match &self.first.value {
+            _ if self.first.masked => text += ": a value that is personal",
+            Some(value) if self.column.is_empty() => text += &format!(": {value}"),
+            Some(value) => text += &format!(": `{value}`"),
+            None => {}
+        }
+        if let Some(expected) = self.first.expected.as_ref().filter(|it| !it.is_empty()) {
+            text += &format!("; expected {expected}");
+        }
+        text
+    }
+}
+
+/// What was read besides the judged rows: past rows, registers, records around.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Beside {
+    pub record: String,
+    /// Of `--history`, not of the data.
+    pub history: bool,
+    pub read: u64,
+    pub rejected: u64,
+    pub faulty: u64,
+}
+
 /// In a fixed order, whatever the order of reading.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
@@ -70,6 +109,8 @@ pub struct Report {
     pub faults: Vec<Fault>,
     /// Codes that are not in their nomenclature, by field: kept and counted.
     pub outside: Vec<(String, u64)>,
+    /// What else was read. Its faults stand among the others.
+    pub besides: Vec<Beside>,
 }
 
 /// What a reader gathers for one batch before it is added.
@@ -120,8 +161,25 @@ impl Report {
         self.faulty += other.faulty;
         self.faults.extend(other.faults);
         self.outside.extend(other.outside);
+        self.besides.extend(other.besides);
         self.sort();
         self
+    }
+
+    /// Takes in the faults of another reading, which may be of the same files: what both count is
+    /// told once.
+    pub fn take(&mut self, faults: Vec<Fault>) {
+        for it in faults {
+            let same = |known: &&mut Fault| {
+                (&known.file, &known.column, known.reason) == (&it.file, &it.column, it.reason)
+            };
+            match self.faults.iter_mut().find(same) {
+                Some(known) if known.count < it.count => *known = it,
+                Some(_) => {}
+                None => self.faults.push(it),
+            }
+        }
+        self.sort();
     }
 
     /// In the order of files, columns and reasons.
@@ -182,6 +240,7 @@ impl Tally {
             faulty: state.faulty,
             faults: state.faults.iter().map(fault).collect(),
             outside: state.outside.iter().map(|(field, count)| (field.clone(), *count)).collect(),
+            besides: Vec::new(),
         }
     }
 }

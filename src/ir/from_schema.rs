@@ -241,7 +241,7 @@ fn fields(id: RecordId, block: &ast::Block, parts: &mut Parts, diagnostics: &mut
     let mut seen: BTreeMap<String, ()> = BTreeMap::new();
     for line in &block.lines {
         match &line.kind {
-            ast::LineKind::Field { name, ty, required, formerly, label, .. } => {
+            ast::LineKind::Field { name, ty, required, personal, formerly, label, .. } => {
                 if seen.insert(name.text.clone(), ()).is_some() {
                     diagnostics.push(twice(name));
                     continue;
@@ -253,6 +253,7 @@ fn fields(id: RecordId, block: &ast::Block, parts: &mut Parts, diagnostics: &mut
                     unit_of: ty.by.as_ref().map(|it| it.text.clone()),
                     unit: ty.unit.as_ref().map(|it| it.text.clone()),
                     required: *required,
+                    personal: *personal,
                     formerly: formerly.as_ref().map(|it| it.text.clone()),
                     known: None,
                 };
@@ -402,6 +403,7 @@ fn find_or_declare(id: RecordId, name: &ast::Name, schema: &mut Schema) -> usize
         unit_of: None,
         unit: None,
         required: true,
+        personal: false,
         formerly: None,
         known: None,
     });

@@ -71,7 +71,7 @@ fn field(record: &Record, it: &Field) -> Json {
     });
     json!({
         "name": it.name, "type": types::ty(&it.ty), "unit": it.unit, "unit_of": it.unit_of,
-        "required": it.required, "formerly": it.formerly, "known": known,
+        "required": it.required, "personal": it.personal, "formerly": it.formerly, "known": known,
     })
 }
 

@@ -38,7 +38,8 @@ pub struct Topic {
     pub severity: Severity,
 }
 
-/// Lines and columns from 1, in characters; the end is the column after the last character.
+/// Lines and columns from 1, in characters of the file as it stands on the disk; the end is the
+/// column after the last character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Region {
     pub start: LineColumn,
@@ -66,7 +67,7 @@ impl Topic {
 
 impl Region {
     pub fn of(file: &SourceFile, span: Span) -> Region {
-        Region { start: file.line_column(span.start), end: file.line_column(span.end) }
+        Region { start: file.place_on_disk(span.start), end: file.place_on_disk(span.end) }
     }
 
     /// A line as a whole.

@@ -12,6 +12,7 @@ use crate::diagnostic::Code;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::Fix;
 use crate::diagnostic::Severity;
+use crate::report;
 use crate::report::Look;
 use crate::source::SourceFile;
 use crate::source::Sources;
@@ -149,15 +150,20 @@ fn ends(file: &SourceFile, span: Span) -> (crate::source::LineColumn, crate::sou
     (file.line_column(span.start), file.line_column(span.end))
 }
 
+/// Each as JSON.
+pub fn list(sources: &Sources, diagnostics: &[Diagnostic]) -> Vec<Json> {
+    diagnostics.iter().map(|it| json_of(sources, it)).collect()
+}
+
 fn json_text(checked: &Checked) -> String {
     let Checked { sources, diagnostics, files, rules } = *checked;
-    let all: Vec<Json> = diagnostics.iter().map(|it| json_of(sources, it)).collect();
+    let all = list(sources, diagnostics);
     let (errors, warnings) = count(diagnostics);
     let report = json!({
         "schema": "tamis.check/1", "diagnostics": all, "files": files, "rules": rules,
         "errors": errors, "warnings": warnings,
     });
-    format!("{report:#}\n")
+    report::json(&report)
 }
 
 fn json_of(sources: &Sources, it: &Diagnostic) -> Json {
@@ -188,7 +194,7 @@ fn json_of(sources: &Sources, it: &Diagnostic) -> Json {
 
 fn json_place(sources: &Sources, span: Span) -> Json {
     let file = sources.get(span.file);
-    let (start, end) = ends(file, span);
+    let (start, end) = (file.place_on_disk(span.start), file.place_on_disk(span.end));
     json!({
         "file": file.path, "line": start.line, "column": start.column,
         "endLine": end.line, "endColumn": end.column,

@@ -9,6 +9,7 @@ use quick_junit::TestCaseStatus;
 use quick_junit::TestSuite;
 
 use crate::report::annotation::Annotation;
+use crate::shown::visible;
 use crate::trouble::Trouble;
 
 pub struct Suite {
@@ -40,7 +41,10 @@ pub fn render(name: &str, suites: &[Suite]) -> Result<String, Trouble> {
         suite.add_test_cases(it.cases.iter().map(case));
         report.add_test_suite(suite);
     }
-    report.to_string().map_err(|_| Trouble::bug("a JUnit report cannot be written"))
+    let text = report.to_string();
+    let text = text.map_err(|_| Trouble::bug("a JUnit report cannot be written"))?;
+    let kept = |it: char| if it == '\n' { it } else { visible(it) };
+    Ok(text.chars().map(kept).collect())
 }
 
 fn case(it: &Case) -> TestCase {

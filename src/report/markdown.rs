@@ -34,19 +34,46 @@ pub fn render(title: &str, headline: &str, annotations: &[Annotation]) -> String
     text
 }
 
-/// Text as it is meant, in one line of a table.
+/// Text as it is meant, in one line of a table: what stands in backticks is code where nothing in
+/// it could be taken for an end of it; everywhere else signs stand for themselves.
 fn cell(text: &str) -> String {
     let mut res = String::new();
-    let mut code = false;
-    for it in text.chars() {
-        code ^= it == '`';
-        match it {
-            '|' => res += "\\|",
-            '\n' | '\r' => res.push(' '),
-            '<' if !code => res += "&lt;",
-            '*' | '_' | '[' if !code => res.extend(['\\', it]),
-            it => res.push(it),
+    let parts: Vec<&str> = text.split('`').collect();
+    for (at, part) in parts.iter().enumerate() {
+        let quoted = at % 2 == 1 && at + 1 < parts.len();
+        match (quoted, is_plain(part)) {
+            (true, true) => res.extend(["`", part, "`"]),
+            (true, false) => res.extend(["&#96;", &escaped(part), "&#96;"]),
+            (false, _) => {
+                // A sign without its pair.
+                if at % 2 == 1 {
+                    res += "&#96;";
+                }
+                res += &escaped(part);
+            }
         }
     }
     res
+}
+
+/// Of signs that no reader of Markdown or HTML gives a meaning inside of code.
+fn is_plain(text: &str) -> bool {
+    let plain = |it: char| it.is_alphanumeric() || " _.,:;/%+-=()'\"*#?!".contains(it);
+    !text.is_empty() && text.chars().all(plain)
+}
+
+/// Every sign stands for itself: no markup, no link, no mention.
+fn escaped(text: &str) -> String {
+    let mut res = String::new();
+    for it in text.chars() {
+        match it {
+            '\n' | '\r' | '\t' => res.push(' '),
+            '<' | '>' | '&' | '|' | '*' | '_' | '[' | ']' | '!' | '@' | '\\' | '~' | '$' | '{'
+            | '}' => {
+                res += &format!("&#{};", u32::from(it));
+            }
+            it => res.push(it),
+        }
+    }
+    res.replace("://", "&#58;//").replace("www.", "www&#46;")
 }

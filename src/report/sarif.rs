@@ -11,6 +11,7 @@ use crate::diagnostic::Severity;
 use crate::report::annotation::Annotation;
 use crate::report::annotation::Region as Place;
 use crate::report::annotation::Topic;
+use crate::shown;
 use crate::trouble::Trouble;
 
 #[derive(Serialize)]
@@ -149,7 +150,7 @@ pub fn render(annotations: &[Annotation]) -> Result<String, Trouble> {
     };
     let text = serde_json::to_string_pretty(&log)
         .map_err(|_| Trouble::bug("a SARIF report cannot be written"))?;
-    Ok(text + "\n")
+    Ok(shown::json(&text).into_owned() + "\n")
 }
 
 fn level(it: Severity) -> &'static str {

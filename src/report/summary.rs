@@ -14,11 +14,13 @@ use crate::ir::Rule;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::ir::Status;
+use crate::report;
 use crate::report::Look;
 use crate::report::decided;
 use crate::report::decided::Decided;
 use crate::report::grouped;
 use crate::run::Done;
+use crate::shown::shown;
 
 /// A finished run, and what the report says besides.
 pub struct Summary<'a> {
@@ -88,14 +90,18 @@ pub fn table(it: &Summary, look: Look) -> String {
     if 0 < it.undecided() {
         text += "undecided: a needed value is missing (`tamis help missing-values`)\n";
     }
+    for beside in it.done.report.besides.iter().filter(|it| 0 < it.faulty) {
+        let what = if beside.history { " of history" } else { "" };
+        let rows = plural(beside.read, "row", "rows");
+        let _ = writeln!(
+            text,
+            "{}{what}: {rows} read, {} rejected",
+            beside.record,
+            grouped(beside.rejected)
+        );
+    }
     for fault in &it.done.report.faults {
-        let column = match fault.column.as_str() {
-            "" => "the row".to_owned(),
-            column => format!("`{column}`"),
-        };
-        let times = plural(fault.count, "time", "times");
-        let (file, reason, first) = (&fault.file, fault.reason, grouped(fault.first_row));
-        let _ = writeln!(text, "  {file}: {column} {reason}, {times}, first in row {first}");
+        let _ = writeln!(text, "  {}", shown(&fault.words()));
     }
     for (field, count) in &it.done.report.outside {
         let codes = plural(*count, "code is", "codes are");
@@ -105,11 +111,13 @@ pub fn table(it: &Summary, look: Look) -> String {
     if let Some((decided, file)) = &it.decided {
         let _ = write!(text, "\n{}", decided::table(decided));
         if let Some(file) = file {
+            let file = shown(file);
             let count = plural(decided.declarations, "declaration", "declarations");
             let _ = writeln!(text, "{arrow} {file} ({count})");
         }
     }
     if let Some(out) = &it.out {
+        let out = shown(out);
         let _ = writeln!(text, "{arrow} {out} ({})", plural(it.written, "row", "rows"));
     }
     text
@@ -121,7 +129,10 @@ fn rules(it: &Summary, look: Look) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     let bars = 90 <= look.width;
-    let titles = look.width.saturating_sub(if bars { 58 } else { 42 }).clamp(12, 50);
+    let titles = match look.width {
+        usize::MAX => usize::MAX,
+        width => width.saturating_sub(if bars { 58 } else { 42 }).clamp(12, 50),
+    };
     let mut header = vec!["rule", "title", "hits", "share", "undecided"];
     header.extend(bars.then_some(""));
     table.set_header(header);
@@ -129,7 +140,7 @@ fn rules(it: &Summary, look: Look) -> String {
     for (rule, hits, undecided) in it.counts() {
         let mut row = vec![
             rule.id.to_string(),
-            short(&rule.title, titles),
+            short(&shown(&rule.title), titles),
             grouped(hits),
             share(hits, it.done.report.accepted),
             grouped(undecided),
@@ -173,12 +184,12 @@ pub fn json(it: &Summary) -> String {
     let mut report = object(it, str::to_owned);
     report["out"] = json!(it.out);
     report["seconds"] = json!(it.time.as_secs_f64());
-    format!("{report:#}\n")
+    report::json(&report)
 }
 
 /// The same without what differs from run to run; `name` says how files are called.
 pub fn record(it: &Summary, name: impl Fn(&str) -> String) -> String {
-    format!("{:#}\n", object(it, name))
+    report::json(&object(it, name))
 }
 
 fn object(it: &Summary, name: impl Fn(&str) -> String) -> Json {
@@ -196,13 +207,26 @@ fn object(it: &Summary, name: impl Fn(&str) -> String) -> Json {
         .iter()
         .map(|it| {
             let column = if it.column.is_empty() { Json::Null } else { json!(it.column) };
+            let first = &it.first;
             json!({"file": name(&it.file), "column": column, "reason": it.reason,
-                   "count": it.count, "first_row": it.first_row})
+                   "expected": first.expected, "count": it.count, "first_row": it.first_row,
+                   "first_line": first.line, "first_value": first.value,
+                   "personal": first.masked})
         })
         .collect();
     let outside: Map<String, Json> =
         of.outside.iter().map(|(field, count)| (field.clone(), json!(count))).collect();
+    let besides: Vec<Json> = of
+        .besides
+        .iter()
+        .map(|it| {
+            json!({"record": it.record, "history": it.history, "read": it.read,
+                   "accepted": it.read - it.rejected, "rejected": it.rejected,
+                   "faulty": it.faulty})
+        })
+        .collect();
     json!({
+        "besides": besides,
         "schema": "tamis.run/1", "rows": it.done.rows, "read": of.read, "accepted": of.accepted,
         "rejected": of.rejected, "faulty": of.faulty, "faults": faults,
         "outside_nomenclature": outside, "rules": rules, "hits": it.hits(),

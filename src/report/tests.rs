@@ -16,6 +16,7 @@ use crate::report::junit::Case;
 use crate::report::junit::Failure;
 use crate::report::junit::Suite;
 use crate::run::cases::Judged;
+use crate::shown::shown;
 use crate::source::Sources;
 
 /// `R0101 › "the limits", row 3`
@@ -128,8 +129,8 @@ fn failure(it: &Judged, look: Look) -> String {
     let word = paint(look, AnsiColor::Red, "FAIL");
     let mut text = format!("\n{word}  {}   {}\n", name(it, look), it.place());
     for answer in it.answers.iter().filter(|it| !it.passed) {
-        let _ = writeln!(text, "  expected  {}", answer.expected);
-        let _ = writeln!(text, "  got       {}", answer.got);
+        let _ = writeln!(text, "  expected  {}", shown(&answer.expected));
+        let _ = writeln!(text, "  got       {}", shown(&answer.got));
     }
     if let Some(other) = &it.fault {
         let _ = writeln!(text, "  a fault of tamis: the engines disagree, please report it");
@@ -148,7 +149,8 @@ fn failure(it: &Judged, look: Look) -> String {
             None => ("unknown", AnsiColor::Yellow),
         };
         let words = format!("{}{}", "  ".repeat(part.depth), part.words);
-        let line = format!("    {}  {words:width$}  {}", paint(look, colour, word), part.values);
+        let line =
+            format!("    {}  {words:width$}  {}", paint(look, colour, word), shown(&part.values));
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text

@@ -94,8 +94,11 @@ impl Told<'_> {
             let record = schema.record(record);
             let key: Vec<String> =
                 at.by_ref().take(record.key.len()).map(ToString::to_string).collect();
-            if record.parent.is_some() && !key.is_empty() {
-                rows.push(format!("{} {}", record.name, key.join("/")));
+            // Rows without a key of their own are told apart by nothing: all of them are meant.
+            match (record.parent, key.is_empty()) {
+                (None, _) => {}
+                (Some(_), false) => rows.push(format!("{} {}", record.name, key.join("/"))),
+                (Some(_), true) => rows.push(format!("every {}", record.name)),
             }
         }
         if rows.is_empty() { String::new() } else { format!("{}: ", rows.join(", ")) }
@@ -248,7 +251,8 @@ fn some_of(rows: &[Seen], words: &dyn Fn(&Seen) -> String) -> String {
 fn with_values(it: &Seen) -> String {
     let values = it.values.join(", ");
     match (it.key.is_empty(), values.is_empty()) {
-        (_, true) => it.key.clone(),
+        (true, true) => "without a value".to_owned(),
+        (false, true) => it.key.clone(),
         (true, false) => format!("({values})"),
         (false, false) => format!("{} ({values})", it.key),
     }

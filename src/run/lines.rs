@@ -114,12 +114,14 @@ impl Lines {
     fn values(&self, found: Found) -> [Option<String>; 7] {
         let rule = &self.set.rules[found.rule.0];
         let given = |it: String| if it.is_empty() { None } else { Some(it) };
-        let score = found.score.filter(|_| found.outcome == Outcome::Hit);
+        // What is not known to hit scores nothing and goes nowhere.
+        let hit = found.outcome == Outcome::Hit;
+        let score = found.score.filter(|_| hit);
         [
             Some(rule.id.to_string()),
             Some(found.outcome.words().to_owned()),
             score.map(|it| it.to_string()),
-            rule.channel.clone(),
+            rule.channel.clone().filter(|_| hit),
             given(found.because),
             given(found.evidence),
             given(found.open),

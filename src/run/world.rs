@@ -32,7 +32,7 @@ pub fn world(set: &RuleSet, opened: &Opened, options: &Options) -> Result<World,
         let mut rows: Vec<Row> = Vec::new();
         for (input, first) in inputs(set, opened, record)? {
             let source = source::open(set, input, record, opened.inner, &used)?;
-            opened.beside(set, record, first, &source.table);
+            opened.beside(set, record, first, &source);
             let own = rows_of(set, &source, record, options)?;
             let of = |row: &Row| key.iter().map(|it| row.get(*it)).collect::<Vec<_>>();
             let before = seen.clone();

@@ -8,9 +8,12 @@ use std::io::ErrorKind;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow::array::Array;
+use arrow::array::ArrayRef;
 use arrow::array::AsArray;
+use arrow::array::StringArray;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
@@ -27,6 +30,7 @@ use crate::disk::temporary::TemporaryFile;
 use crate::disk::whole;
 use crate::disk::whole::Fault;
 use crate::disk::whole::Stepped;
+use crate::shown;
 use crate::trouble::Trouble;
 
 /// Writes beside the path under another name and renames at the end: a reader sees all of it or
@@ -103,7 +107,7 @@ impl Writer {
         self.left -= batch.num_rows();
         self.written += batch.num_rows() as u64;
         let done = match &mut self.form {
-            Form::Csv(it) => it.write(&batch).is_ok(),
+            Form::Csv(it) => it.write(&for_spreadsheets(&batch)).is_ok(),
             Form::Parquet(it) => it.write(&batch).is_ok(),
             Form::Arrow(it) => it.write(&batch).is_ok(),
             Form::JsonLines(it) => json_lines(it, &batch).is_ok(),
@@ -194,6 +198,19 @@ pub fn check_ending(path: &Path) -> Result<(), Trouble> {
     }
 }
 
+/// The same lines, no cell of which a spreadsheet takes for a formula.
+fn for_spreadsheets(batch: &RecordBatch) -> RecordBatch {
+    let columns = batch.columns().iter().map(|column| match column.as_string_opt::<i32>() {
+        Some(texts) => {
+            let cells = texts.iter().map(|it| it.map(shown::cell));
+            Arc::new(cells.collect::<StringArray>()) as ArrayRef
+        }
+        None => column.clone(),
+    });
+    // The same schema, the same rows: nothing can be refused.
+    RecordBatch::try_new(batch.schema(), columns.collect()).unwrap_or_else(|_| batch.clone())
+}
+
 fn json_lines(out: &mut impl Write, batch: &RecordBatch) -> std::io::Result<()> {
     let schema = batch.schema();
     for row in 0..batch.num_rows() {
@@ -215,7 +232,7 @@ fn json_lines(out: &mut impl Write, batch: &RecordBatch) -> std::io::Result<()> 
             };
             object.insert(field.name().clone(), value);
         }
-        writeln!(out, "{}", Json::Object(object))?;
+        writeln!(out, "{}", shown::json(&Json::Object(object).to_string()))?;
     }
     Ok(())
 }

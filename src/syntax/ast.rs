@@ -1,5 +1,5 @@
-//! The tree of one file: blocks of lines, with a span on every node and every comment kept.
-//! It holds what is written in one spelling: comparison words have become signs, parentheses shape.
+//! The tree of one file: blocks of lines, with a span on every node and every comment kept, in one
+//! spelling: comparison words have become signs, parentheses shape.
 
 use crate::source::FileId;
 use crate::source::Span;
@@ -197,11 +197,12 @@ pub enum LineKind {
     Test(TestLine),
     // record
     Key(Vec<Name>),
-    /// `field hs : code of HS required formerly hs_code known later "Commodity code"`
+    /// `field hs : code of HS required personal formerly hs_code known later "Commodity code"`
     Field {
         name: Name,
         ty: TypeRef,
         required: bool,
+        personal: bool,
         formerly: Option<Name>,
         known: Option<Option<Name>>,
         label: Option<Text>,

@@ -316,12 +316,17 @@ impl Writer<'_> {
             }
             LineKind::Dated(it) => dated(Some(it)).trim_start().to_owned(),
             LineKind::Key(all) => format!("key {}", list(all, |it| it.text.clone())),
-            LineKind::Field { name, ty: it, required, formerly, known, label } => {
+            LineKind::Field { name, ty: it, required, personal, formerly, known, label } => {
                 let required = if *required { " required" } else { "" };
+                let personal = if *personal { " personal" } else { "" };
                 let formerly = name_after(" formerly ", formerly.as_ref());
                 let label = self.text_after(" ", label.as_ref());
                 let known = known.as_ref().map(word::known).unwrap_or_default();
-                format!("field {} : {}{required}{formerly}{known}{label}", name.text, ty(it))
+                format!(
+                    "field {} : {}{required}{personal}{formerly}{known}{label}",
+                    name.text,
+                    ty(it)
+                )
             }
             LineKind::Derived { name, value, unit, label } => {
                 // Without its parentheses `(hs in EU)` would end in a unit.

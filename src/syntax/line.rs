@@ -145,6 +145,7 @@ impl Builder<'_> {
                 name: name.next()?,
                 ty: self.type_ref(Self::part(&pairs, Rule::type_ref)?)?,
                 required: Self::part(&pairs, Rule::required).is_some(),
+                personal: Self::part(&pairs, Rule::personal).is_some(),
                 formerly: Self::part(&pairs, Rule::formerly)
                     .and_then(|it| inner_of(it, Rule::word))
                     .map(|it| self.name(&it)),

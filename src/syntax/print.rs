@@ -208,12 +208,13 @@ fn declaration(it: &LineKind) -> String {
         }
         LineKind::Dated(it) => format!("dated {} {}", it.from.text, it.to.text),
         LineKind::Key(all) => format!("key{}", names(all)),
-        LineKind::Field { name, ty: it, required, formerly, known, label } => {
+        LineKind::Field { name, ty: it, required, personal, formerly, known, label } => {
             let required = if *required { " required" } else { "" };
+            let personal = if *personal { " personal" } else { "" };
             let formerly = optional("formerly", name_of(formerly.as_ref()));
             let label = optional("label", label.as_ref().map(quoted));
             let known = known.as_ref().map(word::known).unwrap_or_default();
-            format!("field {} {}{required}{formerly}{known}{label}", name.text, ty(it))
+            format!("field {} {}{required}{personal}{formerly}{known}{label}", name.text, ty(it))
         }
         LineKind::Derived { name, value, unit, label } => {
             let unit = optional("in", unit.as_ref().map(|it| it.text.clone()));

@@ -155,10 +155,9 @@ impl Scanner {
         }
         last.text.extend(std::iter::repeat_n(' ', gap));
         last.text.push_str(content);
+        // The comment at the end of the line before stands above those in lines of their own.
+        last.leading.extend(last.trailing.take());
         last.leading.append(&mut self.pending);
-        if let Some(previous) = last.trailing.take() {
-            last.leading.push(previous);
-        }
         last.trailing = comment;
         self.count(start, content);
     }

@@ -8,6 +8,7 @@ use crate::source::Span;
 use crate::syntax::ast;
 use crate::syntax::ast::LineKind;
 use crate::syntax::line;
+use crate::syntax::lookalike;
 use crate::syntax::policy;
 use crate::syntax::scan::Logical;
 use crate::syntax::scan::Scanned;
@@ -174,16 +175,13 @@ impl Reader {
         }
     }
 
-    /// A Cyrillic or Greek letter in a word of Latin letters looks right and is another name.
+    /// A letter of another script in a word of Latin letters, or a word of such letters alone that
+    /// all look Latin, looks right and is another name.
     fn confusable(&mut self, logical: &Logical) {
         let mut outside = true;
         let mut at = logical.start;
         for word in logical.text.split_inclusive(|it: char| !it.is_alphanumeric() && it != '_') {
-            let other = word.char_indices().find(|(_, it)| matches!(it, '\u{370}'..='\u{52F}'));
-            if outside
-                && let Some((offset, letter)) = other
-                && word.contains(|it: char| it.is_ascii_alphabetic())
-            {
+            if outside && let Some((offset, letter)) = lookalike::find(word) {
                 let span = Span::new(self.id, at + offset, at + offset + letter.len_utf8());
                 let code = u32::from(letter);
                 let message = format!("`{letter}` (U+{code:04X}) is not a Latin letter");

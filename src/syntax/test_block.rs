@@ -360,10 +360,19 @@ impl Outcome {
             Outcome::Hit => "hit".to_owned(),
             Outcome::NoHit => "no hit".to_owned(),
             Outcome::Undecided(fields) => {
-                let all: Vec<String> = fields.iter().map(|it| format!("\"{}\"", it.text)).collect();
+                let all: Vec<String> = fields.iter().map(|it| quoted(&it.text)).collect();
                 format!("undecided {}", all.join(", ")).trim_end().to_owned()
             }
         }
+    }
+}
+
+/// In marks that the text does not hold.
+fn quoted(text: &str) -> String {
+    match text {
+        _ if !text.contains('"') => format!("\"{text}\""),
+        _ if !text.contains('\u{201D}') => format!("\u{201C}{text}\u{201D}"),
+        _ => format!("\u{AB}{text}\u{BB}"),
     }
 }
 
@@ -371,7 +380,11 @@ impl Cell {
     fn words(&self, expr: impl Fn(&Expr) -> String) -> String {
         match &self.kind {
             CellKind::Outcome(it) => it.words(),
-            CellKind::Value(it) => expr(it),
+            // Without its parentheses a name could be taken for an outcome.
+            CellKind::Value(it) => match expr(it) {
+                text if matches!(text.as_str(), "hit" | "undecided") => format!("({text})"),
+                text => text,
+            },
         }
     }
 }

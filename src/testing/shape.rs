@@ -134,6 +134,7 @@ fn field(name: &str, ty: Type) -> Field {
         unit_of: None,
         unit: None,
         required: false,
+        personal: false,
         formerly: None,
         known: None,
     }

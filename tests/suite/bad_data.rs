@@ -18,8 +18,8 @@ const SCHEMA: &str = "\
 record declaration
   key id
   field id : text required
-  field mass : mass in kg
-  field lodged_on : date
+  field mass : mass in kg personal
+  field lodged_on : date personal
   field packages : whole number
 ";
 
@@ -31,7 +31,7 @@ rule R1
     - packages > 3
 ";
 
-/// Written where it must never show.
+/// Written where it must never show: in fields that are personal.
 const SECRET: &str = "Zorro";
 
 /// Name, content of `b.csv`, exit code, words of the message.

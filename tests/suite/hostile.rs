@@ -55,13 +55,14 @@ fn refused(path: &str, code: &str) -> Result<(), Failed> {
     Err(format!("{:?}, expected {code}: {said} {errors}", output.status).into())
 }
 
-/// Messages name file, column and row; a row's content never shows.
+/// Messages name file, column and row; what a personal field holds never shows.
 fn bad_data() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let at = |name: &str| folder.path().join(name);
     fs::write(
         at("schema.tamis"),
-        "record declaration\n  key id\n  field id : text required\n  field mass : mass in kg\n",
+        "record declaration\n  key id\n  field id : text required\n  field mass : mass in kg \
+         personal\n",
     )?;
     fs::write(at("rules.tamis"), "rule R1\n  when mass > 5 kg\n")?;
     let cases = [

@@ -30,7 +30,7 @@ record item in declaration
   key number
   field number : whole number required
   field origin : country
-  field value : money in EUR
+  field value : money in EUR personal
 
 record document in item
   key document

@@ -15,6 +15,7 @@ use crate::diagnostic::Diagnostic;
 use crate::diagnostic::Label;
 use crate::diagnostic::Severity;
 use crate::report::Look;
+use crate::shown::visible;
 use crate::source::LineColumn;
 use crate::source::SourceFile;
 use crate::source::Sources;
@@ -169,7 +170,8 @@ impl Excerpt {
 /// At most `WIDTH` characters of a line around a place; the number of characters left out before
 /// them, and of those put in their place.
 pub fn cut(line: &str, middle: usize) -> (String, usize, usize) {
-    let clean = line.trim_end_matches('\r').replace('\t', " ");
+    // Columns stay: each character for one.
+    let clean: String = line.trim_end_matches('\r').chars().map(visible).collect();
     let length = clean.chars().count();
     if length <= WIDTH {
         return (clean, 0, 0);

@@ -15,6 +15,7 @@ use crate::interpret::why::change::Flip;
 use crate::interpret::why::note::Note;
 use crate::interpret::why::quantifier::Seen;
 use crate::ir::RuleSet;
+use crate::report;
 use crate::report::why::Told;
 use crate::report::why::note;
 use crate::run::one::Judged;
@@ -38,7 +39,7 @@ pub fn json(told: &Told) -> String {
         "hits": counts.hits, "undecided": counts.undecided, "what_if": what_if,
         "decision": decision(told), "run": recorded, "rows": rows,
     });
-    format!("{report:#}\n")
+    report::json(&report)
 }
 
 /// Of this declaration alone: nobody else stands in line.

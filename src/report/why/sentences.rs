@@ -6,10 +6,13 @@ use crate::interpret::why::Line;
 use crate::interpret::why::Shape;
 use crate::interpret::why::change::Proposed;
 use crate::interpret::why::note::Note;
+use crate::interpret::why::quantifier::Seen;
 use crate::report::why::Told;
 use crate::report::why::note;
 use crate::report::why::period;
 use crate::report::why::some_of;
+use crate::report::why::with_values;
+use crate::shown::shown;
 
 pub fn sentences(told: &Told) -> String {
     let mut out = String::new();
@@ -24,20 +27,28 @@ pub fn sentences(told: &Told) -> String {
         1 => ", and one rule cannot decide".to_owned(),
         n => format!(", and {n} rules cannot decide"),
     };
-    out += &format!("Declaration {}. {hit}{open}.\n", told.declaration.id);
+    say(&mut out, &format!("Declaration {}. {hit}{open}.", told.declaration.id));
     for judged in told.rows() {
         let name = told.name(judged);
         for answer in told.answers(judged) {
-            out += &format!("\n{}\n", head(told, answer, &name));
+            out.push('\n');
+            say(&mut out, &head(told, answer, &name));
             body(told, answer, &mut out);
         }
     }
     let steps = told.steps();
     if let Some((first, others)) = steps.split_first() {
-        out += &format!("\nThe decision: {first}.\n");
-        others.iter().for_each(|it| out += &format!("- {it}\n"));
+        out.push('\n');
+        say(&mut out, &format!("The decision: {first}."));
+        others.iter().for_each(|it| say(&mut out, &format!("- {it}")));
     }
     out
+}
+
+/// A line, whatever the data hold.
+fn say(out: &mut String, text: &str) {
+    *out += &shown(text);
+    out.push('\n');
 }
 
 fn head(told: &Told, it: &Answer, row: &str) -> String {
@@ -53,7 +64,7 @@ fn head(told: &Told, it: &Answer, row: &str) -> String {
 
 fn body(told: &Told, it: &Answer, out: &mut String) {
     if let Some(valid) = it.valid.as_ref().filter(|it| it.truth != Some(true)) {
-        *out += &format!("- The rule is not in force: {}\n", said(valid).join(" "));
+        say(out, &format!("- The rule is not in force: {}", said(valid).join(" ")));
     }
     line(&it.condition, 0, out);
     for (name, exception) in &it.exceptions {
@@ -63,10 +74,10 @@ fn body(told: &Told, it: &Answer, out: &mut String) {
             None => "is not established",
         };
         let name = if name.is_empty() { "An exception" } else { name };
-        *out += &format!("- {name} {state}. {}\n", said(exception).join(" "));
+        say(out, &format!("- {name} {state}. {}", said(exception).join(" ")));
     }
     if !it.finding.because.is_empty() {
-        *out += &format!("- {}\n", it.finding.because);
+        say(out, &format!("- {}", it.finding.because));
     }
     for flip in &it.flips {
         let all: Vec<String> = flip.changes.iter().map(|it| change(told, it)).collect();
@@ -75,7 +86,7 @@ fn body(told: &Told, it: &Answer, out: &mut String) {
             Outcome::NoHit => "It would not be selected",
             Outcome::Undecided => "It could not be decided",
         };
-        *out += &format!("- {word} if {}.\n", all.join(" and "));
+        say(out, &format!("- {word} if {}.", all.join(" and ")));
     }
 }
 
@@ -97,7 +108,7 @@ fn line(it: &Line, depth: usize, out: &mut String) {
     let head = match it.shape {
         Shape::All if depth == 0 => None,
         Shape::Test => {
-            *out += &format!("{indent}- {}\n", said(it).join(" "));
+            say(out, &format!("{indent}- {}", said(it).join(" ")));
             return;
         }
         Shape::All => Some("All of this has to be so".to_owned()),
@@ -117,7 +128,7 @@ fn line(it: &Line, depth: usize, out: &mut String) {
         };
         // Of another rule it is said what it says.
         let answer = if it.shape == Shape::Hit { String::new() } else { format!(" ({answer})") };
-        *out += &format!("{indent}- {head}{answer}:\n");
+        say(out, &format!("{indent}- {head}{answer}:"));
     }
     it.parts.iter().for_each(|it| line(it, depth + deeper, out));
 }
@@ -153,7 +164,12 @@ fn said(it: &Line) -> Vec<String> {
             let some = kinds.into_iter().filter(|it| !it.1.is_empty());
             let record = record.replace('_', " ");
             let said = some.map(|(word, keys)| {
-                format!("{word} {record} {}", some_of(keys, &|it| it.key.clone()))
+                // A row without a key of its own is known by its values.
+                let name = |it: &Seen| match it.key.is_empty() {
+                    true => with_values(it),
+                    false => it.key.clone(),
+                };
+                format!("{word} {record} {}", some_of(keys, &name))
             });
             let said = said.collect::<Vec<_>>().join("; ");
             if said.is_empty() { format!("there is no {record}") } else { said }

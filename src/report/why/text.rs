@@ -14,6 +14,7 @@ use crate::report::Look;
 use crate::report::why::Told;
 use crate::report::why::note;
 use crate::run::one::Judged;
+use crate::shown::shown;
 
 /// How an answer is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +47,16 @@ struct Page<'a> {
 impl Page<'_> {
     fn line(&mut self, depth: usize, text: &str) {
         self.out += &"  ".repeat(depth);
-        self.out += text.trim_end();
+        self.out += &shown(text.trim_end());
+        self.out.push('\n');
+    }
+
+    /// A line that begins with a mark: only the mark may have a colour.
+    fn marked(&mut self, depth: usize, truth: Option<bool>, text: &str) {
+        self.out += &"  ".repeat(depth);
+        self.out += &self.mark(truth);
+        self.out.push(' ');
+        self.out += &shown(text.trim_end());
         self.out.push('\n');
     }
 
@@ -140,8 +150,8 @@ impl Page<'_> {
             Outcome::Undecided => None,
         };
         let title = format!("{} {}", rule.id, rule.title);
-        let head = format!("{} {:WORDS$}  {place}", self.mark(truth), title.trim());
-        self.line(1, &head);
+        let head = format!("{:WORDS$}  {place}", title.trim());
+        self.marked(1, truth, &head);
         if let Some(valid) = &it.valid {
             self.condition(valid, 2, "valid: ");
         }
@@ -177,11 +187,11 @@ impl Page<'_> {
         let said = values.join(", ");
         let said = if self.look.unicode { said } else { said.replace('≠', "!=") };
         let text = match (self.marks, said.is_empty()) {
-            (_, true) => format!("{} {words}", self.mark(it.truth)),
-            (Marks::Spoken, false) => format!("{} {words}; {said}", self.mark(it.truth)),
-            (Marks::Drawn, false) => format!("{} {words:WORDS$}  {said}", self.mark(it.truth)),
+            (_, true) => words,
+            (Marks::Spoken, false) => format!("{words}; {said}"),
+            (Marks::Drawn, false) => format!("{words:WORDS$}  {said}"),
         };
-        self.line(depth, &text);
+        self.marked(depth, it.truth, &text);
         let values = match it.terms.as_slice() {
             [only] => only.parts.iter().collect::<Vec<_>>(),
             all => all.iter().collect(),

@@ -51,6 +51,7 @@ pub fn gather(
         // History first: what the data hold themselves replaces it.
         for (input, first) in inputs(set, opened, record)?.into_iter().rev() {
             let source = source::open(set, input, record, opened.inner, &used)?;
+            opened.beside(set, record, first, &source);
             let keys = older.iter().map(|it| it.0.clone()).collect();
             let may_go = 0 < first && !key.is_empty();
             let reader = Reader { set, source: &source, record, question: &question, options };

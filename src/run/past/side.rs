@@ -121,7 +121,6 @@ impl<'a> Side<'a> {
 
     fn open(&self, work: &Work, (input, first): (&Input, u64)) -> Result<Source, Trouble> {
         let source = self.source(work.set, work.opened, input)?;
-        work.opened.beside(work.set, self.record, first, &source.table);
         source.table.prepare()?;
         // Rows that are merged may disagree on the day: all of them are read.
         let days = self.days.filter(|_| !source.merged);
@@ -132,7 +131,9 @@ impl<'a> Side<'a> {
         if let Some(tally) = &self.tally {
             table = table.counted_by(tally);
         }
-        Ok(Source { table: Arc::new(table), ..source })
+        let source = Source { table: Arc::new(table), ..source };
+        work.opened.beside(work.set, self.record, first, &source);
+        Ok(source)
     }
 
     fn plan(&self, work: &Work, source: &Source) -> Result<LogicalPlan, Trouble> {
