@@ -389,6 +389,11 @@ impl Table {
         Table { tally: self.tally.clone(), days: Some(days), ..self.again() }
     }
 
+    /// Whether all of it is read, whatever the days.
+    pub fn is_whole(&self) -> bool {
+        self.days.is_none()
+    }
+
     /// Whether a row group may hold a row that is wanted.
     fn wanted(&self, file: &DataFile) -> Option<Vec<bool>> {
         let days = self.days?;

@@ -98,6 +98,7 @@ impl Told<'_> {
             match (record.parent, key.is_empty()) {
                 (None, _) => {}
                 (Some(_), false) => rows.push(format!("{} {}", record.name, key.join("/"))),
+                (Some(_), true) if rows.is_empty() => {}
                 (Some(_), true) => rows.push(format!("every {}", record.name)),
             }
         }

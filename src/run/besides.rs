@@ -96,8 +96,8 @@ impl Opened {
             }
             own.iter().for_each(|it| report.take(it.faults.clone()));
             // Of the data only what was read whole: parts that no window reaches are left out.
-            let whole = |it: &Report| *history || report.read <= it.read;
-            each.extend(own.into_iter().filter(whole));
+            let whole = tables.iter().map(|it| *history || it.is_whole());
+            each.extend(own.into_iter().zip(whole).filter(|it| it.1).map(|it| it.0));
         }
         Ok((report, each))
     }

@@ -73,7 +73,7 @@ record declaration
 const RULES: &str = "\
 list watched file \"l.csv\"
   column code : text, key
-  column share : percentage
+  column share : percent
 
 rule R1 \"a title that is longer than any terminal is wide, and nobody may cut it when it is piped\"
   when note is \"nobody\" or value > 5 EUR

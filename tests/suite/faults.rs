@@ -104,7 +104,7 @@ fn of_history() -> Result<(), Failed> {
             "P1,01/02/2026,A,3,1,7\n",
             "`lodged_on` not readable, 1 time, first in row 1, line 2: `01",
         ),
-        ("P1,2026-02-01,A,3,1,7\n\"P\n2\",2026-02-01,A,3\n", "first in row 2, line 3: 4 fields;"),
+        ("\"P\n1\",2026-02-01,A,3,1,7\nP2,2026-02-01,A,3\n", "first in row 2, line 4: 4 fields;"),
         (",2026-02-01,A,3,1,7\n", "`id` missing, 1 time, first in row 1, line 2"),
     ];
     for (rows, words) in cases {
