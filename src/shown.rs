@@ -59,16 +59,17 @@ pub fn visible(it: char) -> char {
     }
 }
 
-/// JSON as text, with every character that nobody sees as `\u…`: the same values, safe to print.
+/// JSON as text, with every character that nobody sees, and what begins a command of a CI system,
+/// as `\u…`: the same values, safe to print.
 pub fn json(text: &str) -> Cow<'_, str> {
     // Outside its strings JSON holds none but blanks; `serde_json` escapes below U+0020 itself.
     let hidden = |it: char| it == '\u{7F}' || (!it.is_ascii() && is_unseen(it));
-    if !text.chars().any(hidden) {
+    if !text.chars().any(hidden) && !text.contains("##") {
         return Cow::Borrowed(text);
     }
     let mut res = String::with_capacity(text.len() + 16);
     for it in text.chars() {
-        if hidden(it) {
+        if hidden(it) || (it == '#' && res.ends_with('#')) {
             for unit in it.encode_utf16(&mut [0; 2]) {
                 let _ = write!(res, "\\u{unit:04x}");
             }
@@ -83,8 +84,8 @@ pub fn json(text: &str) -> Cow<'_, str> {
 const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
 /// A text as a cell of CSV: an apostrophe stands before what a spreadsheet would compute, and
-/// before apostrophes that stand before such; numbers stay as they are. Whoever takes one apostrophe off
-/// where one of these signs follows has the text again.
+/// before apostrophes that stand before such; numbers stay as they are. Whoever takes one
+/// apostrophe off where one of these signs follows has the text again.
 pub fn cell(text: &str) -> Cow<'_, str> {
     let formula = text.trim_start_matches('\'').starts_with(FORMULA);
     if formula && !is_number(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }

@@ -349,8 +349,8 @@ fn left_out(told: &Told, context: &Context) {
     }
 }
 
-/// Cells that cannot be read: of the judged rows those of fields that are missing here, which may be
-/// one of them; and all that stand in what else was looked at.
+/// Cells that cannot be read: of the judged rows those of fields that are missing here, which may
+/// be one of them; and all that stand in what else was looked at.
 fn unreadable(told: &Told, opened: &Opened, context: &Context) -> Result<(), Trouble> {
     let schema = &told.set.schema;
     let lacks = |name: &str| {
