@@ -1,5 +1,4 @@
-//! The tree of one file: blocks of lines, with a span on every node and every comment kept, in one
-//! spelling: comparison words have become signs, parentheses shape.
+//! The tree of one file: lines in one spelling, a span on every node, every comment kept.
 
 use crate::source::FileId;
 use crate::source::Span;

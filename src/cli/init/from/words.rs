@@ -3,18 +3,13 @@
 use crate::data::survey::guess::Guess;
 use crate::data::survey::personal;
 use crate::data::survey::seen::Seen;
+use crate::shown::is_unseen;
 
 /// Values that a comment names.
 const NAMED: usize = 8;
 
 pub fn one_line(name: &str) -> String {
-    name.chars().map(|it| if is_hidden(it) { ' ' } else { it }).collect()
-}
-
-/// Controls, and marks that turn the direction of a line.
-fn is_hidden(it: char) -> bool {
-    it.is_control()
-        || matches!(u32::from(it), 0x200B..=0x200F | 0x2028..=0x202E | 0x2060..=0x2069 | 0xFEFF)
+    name.chars().map(|it| if is_unseen(it) { ' ' } else { it }).collect()
 }
 
 pub fn ty(seen: &Seen) -> &'static str {
