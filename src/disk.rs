@@ -22,13 +22,23 @@ pub fn reason(error: &Error) -> String {
         ErrorKind::FileTooLarge => "files may not become that large".to_owned(),
         ErrorKind::IsADirectory => "it is a folder".to_owned(),
         ErrorKind::NotADirectory => "what should be a folder is none".to_owned(),
-        _ if error.raw_os_error().is_none() => error.to_string(),
+        _ if error.raw_os_error().is_none() => match told_inside(error) {
+            Some(inner) => reason(&inner),
+            None => error.to_string(),
+        },
         // Without the number that the system puts behind it.
         _ => {
             let text = error.to_string();
             text.split(" (os error").next().unwrap_or(&text).to_lowercase()
         }
     }
+}
+
+/// The error of the system that a library has put into words of its own.
+fn told_inside(error: &Error) -> Option<Error> {
+    let text = error.to_string();
+    let number = text.split_once("(os error ")?.1.split(')').next()?;
+    Some(Error::from_raw_os_error(number.parse().ok()?))
 }
 
 /// Opens a file for reading. Whatever is none, such as a pipe that nobody writes or a device that

@@ -38,6 +38,7 @@ use crate::data::encoded::Memory;
 use crate::data::scan::Raw;
 use crate::data::scan::RawBatches;
 use crate::data::scan::RawRows;
+use crate::data::sound;
 use crate::data::text;
 use crate::data::typed;
 use crate::disk;
@@ -50,13 +51,15 @@ pub fn open(path: &Path, format: Format) -> Result<(SchemaRef, Rows), String> {
     let file = disk::open(path).map_err(|_| "cannot be opened".to_owned())?;
     if format == Format::Parquet {
         let footer = metadata(&file)
-            .map_err(|_| "is not a whole Parquet file: it may be truncated".to_owned())?;
+            .ok_or_else(|| "is not a whole Parquet file: it may be truncated".to_owned())?;
         let groups = footer.metadata().row_groups().iter();
         let rows = groups.map(|it| u64::try_from(it.num_rows()).unwrap_or(0)).collect();
         return Ok((footer.schema().clone(), Rows::Groups(rows)));
     }
-    let reader = FileReader::try_new(file, None)
-        .map_err(|_| "is not a whole Arrow file: it may be truncated".to_owned())?;
+    sound::arrow(&file)?;
+    let reader = sound::contained(|| FileReader::try_new(file, None).ok()).flatten();
+    let reader =
+        reader.ok_or_else(|| "is not a whole Arrow file: it may be truncated".to_owned())?;
     let rows = 8_192 * reader.num_batches() as u64;
     Ok((reader.schema(), Rows::About(rows)))
 }
@@ -95,12 +98,18 @@ pub fn refusal(found: &DataType, needed: &Type, formatted: bool) -> Option<Strin
 /// What the end of a Parquet file says: read once for all its row groups.
 pub fn footer(file: &DataFile) -> Result<ArrowReaderMetadata, Trouble> {
     let handle = disk::open(&file.path).map_err(|_| broken(file))?;
-    metadata(&handle).map_err(|_| broken(file))
+    metadata(&handle).ok_or_else(|| broken(file))
+}
+
+/// What a Parquet file says of itself, as far as it can be believed.
+fn metadata(file: &File) -> Option<ArrowReaderMetadata> {
+    sound::parquet_footer(file)?;
+    sound::contained(|| described(file).ok())?
 }
 
 /// Instants of 96 bits are read to the microsecond: in nanoseconds, the readers' own choice, years
 /// beyond 2262 come round again as others.
-fn metadata(file: &File) -> Result<ArrowReaderMetadata, ParquetError> {
+fn described(file: &File) -> Result<ArrowReaderMetadata, ParquetError> {
     let plain = ArrowReaderMetadata::load(file, ArrowReaderOptions::new())?;
     let leaves = plain.parquet_schema().columns();
     let wide: Vec<bool> =
@@ -164,21 +173,45 @@ pub fn read(
             Some(it) => it,
             None => self::footer(file)?,
         };
-        let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, footer);
+        let own = handle.try_clone().map_err(|_| broken(file))?;
+        let mut builder =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(handle, footer.clone());
         let roots: Vec<usize> = match &file.nest {
             Some(nest) => nest.roots.clone(),
             None => file.places.iter().flatten().copied().collect(),
         };
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+        let groups = match group {
+            Some((group, _)) => group..group + 1,
+            None => 0..builder.metadata().num_row_groups(),
+        };
+        let refused = |it| Trouble::data(format!("{}: {it}", file.shown)).help("check the file");
+        let mut rows = batch_size;
+        for group in groups {
+            rows = sound::parquet_rows(&own, &footer, group, &mask, rows).map_err(refused)?;
+        }
         if let Some((group, _)) = group {
             builder = builder.with_row_groups(vec![group]);
         }
-        let reader = builder.with_projection(mask).with_batch_size(batch_size).build();
-        let reader = reader.map_err(|_| broken(file))?;
-        return Ok(Box::new(reader.map(raw)));
+        let reader =
+            sound::contained(|| builder.with_projection(mask).with_batch_size(rows).build().ok());
+        return Ok(each(reader.flatten().ok_or_else(|| broken(file))?, file, raw));
     }
-    let reader = FileReader::try_new(handle, None).map_err(|_| broken(file))?;
-    Ok(Box::new(reader.map(raw)))
+    let reader = sound::contained(|| FileReader::try_new(handle, None).ok()).flatten();
+    Ok(each(reader.ok_or_else(|| broken(file))?, file, raw))
+}
+
+/// What a reader gives, one after the other; where it panics the file is damaged.
+fn each<T: Send + 'static>(
+    mut reader: impl Iterator<Item = T> + Send + 'static,
+    file: &DataFile,
+    mut raw: impl FnMut(T) -> Result<Raw, Trouble> + Send + 'static,
+) -> RawBatches {
+    let file = file.clone();
+    Box::new(std::iter::from_fn(move || {
+        let next = sound::contained(|| reader.next().map(&mut raw));
+        next.unwrap_or_else(|| Some(Err(broken(&file))))
+    }))
 }
 
 fn broken(file: &DataFile) -> Trouble {
@@ -189,6 +222,17 @@ fn broken(file: &DataFile) -> Trouble {
 ///
 /// Errors: a column of a type that has no text.
 pub fn columns(
+    file: &DataFile,
+    fields: &[Wanted],
+    encoded: &[bool],
+    batch: &RecordBatch,
+    memory: &mut Memory,
+) -> Result<Vec<Converted>, Trouble> {
+    let made = || converted_columns(file, fields, encoded, batch, memory);
+    sound::contained(made).unwrap_or_else(|| Err(broken(file)))
+}
+
+fn converted_columns(
     file: &DataFile,
     fields: &[Wanted],
     encoded: &[bool],
@@ -213,7 +257,8 @@ pub fn columns(
 /// Where a value needs a closer look, its column goes through text as a CSV would: one set of rules
 /// for every format.
 fn converted(column: &ArrayRef, reading: &Reading) -> Option<Converted> {
-    if let Some(array) = typed::converted(column, reading) {
+    let long = is_too_long(column);
+    if !long && let Some(array) = typed::converted(column, reading) {
         return Some(Converted { array, faults: Vec::new() });
     }
     if let Some(it) = typed::moments(column, reading) {
@@ -231,8 +276,19 @@ fn converted(column: &ArrayRef, reading: &Reading) -> Option<Converted> {
     };
     let texts = as_text(column)?;
     let texts = texts.as_string::<i32>();
-    let cell = |row: usize| Ok(if texts.is_null(row) { None } else { Some(texts.value(row)) });
+    let cell = |row: usize| match texts.is_valid(row).then(|| texts.value(row)) {
+        Some(text) if sound::MOST_CELL < text.len() => Err(()),
+        other => Ok(other),
+    };
     Some(text::column(texts.len(), reading, cell))
+}
+
+/// Whether a text is longer than any cell may be.
+fn is_too_long(column: &ArrayRef) -> bool {
+    let Some(texts) = column.as_string_opt::<i32>() else { return false };
+    let longest = || texts.offsets().windows(2).map(|it| it[1] - it[0]).max().unwrap_or(0);
+    sound::MOST_CELL < texts.value_data().len()
+        && usize::try_from(longest()).is_ok_and(|it| sound::MOST_CELL < it)
 }
 
 /// The values as text; `None` for a type that has none.
@@ -255,7 +311,16 @@ pub fn within(
     days: RangeInclusive<i32>,
     iso: bool,
 ) -> Option<Vec<bool>> {
-    let footer = metadata(&disk::open(&file.path).ok()?).ok()?;
+    sound::contained(|| groups_within(file, column, days, iso))?
+}
+
+fn groups_within(
+    file: &DataFile,
+    column: usize,
+    days: RangeInclusive<i32>,
+    iso: bool,
+) -> Option<Vec<bool>> {
+    let footer = metadata(&disk::open(&file.path).ok()?)?;
     let name = &file.header[column];
     let groups = footer.metadata().row_groups();
     let told = StatisticsConverter::try_new(name, footer.schema(), footer.parquet_schema()).ok()?;

@@ -23,6 +23,7 @@ use crate::data::records::Rows;
 use crate::data::scan::Raw;
 use crate::data::scan::RawBatches;
 use crate::data::scan::RawRows;
+use crate::data::sound::MOST_CELL;
 use crate::disk;
 use crate::trouble::Trouble;
 
@@ -169,6 +170,7 @@ pub fn columns(file: &DataFile, fields: &[Wanted], rows: &Rows) -> (Vec<Converte
     let ragged: Vec<bool> = (0..rows.len()).map(|it| rows.width(it) != width).collect();
     let convert = |(field, place): (&Wanted, &Option<usize>)| {
         let cell = |row: usize| match place.and_then(|it| rows.cell(row, it)) {
+            Some(bytes) if !ragged[row] && MOST_CELL < bytes.len() => Err(()),
             Some(bytes) if !ragged[row] => std::str::from_utf8(bytes).map(Some).map_err(|_| ()),
             Some(_) | None => Ok(None),
         };

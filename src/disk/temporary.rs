@@ -176,6 +176,13 @@ impl Drop for TemporaryFolder {
     }
 }
 
+/// The folder that the temporary files of this process stand in.
+pub fn place() -> Option<PathBuf> {
+    let register = register();
+    let outermost = register.paths.iter().min_by_key(|it| it.components().count())?;
+    Some(outermost.parent()?.to_path_buf())
+}
+
 /// Adds what else is to be taken away, should the process be interrupted.
 pub fn remember(path: &Path) {
     register().paths.insert(path.to_path_buf());

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::streaming::StreamingTable;
 use datafusion::datasource::provider_as_source;
@@ -22,6 +23,8 @@ use futures::stream;
 
 use crate::data::Table;
 use crate::data::scan::Scan;
+use crate::disk;
+use crate::disk::temporary;
 use crate::interpret::row;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
@@ -332,6 +335,47 @@ pub fn trouble(error: DataFusionError) -> Trouble {
             Ok(inner) => trouble(inner),
             Err(_) => Trouble::bug("the engine stopped"),
         },
-        other => Trouble::bug(format!("the engine refused the plan: {}", other.strip_backtrace())),
+        other => match system_reason(&other) {
+            Some(reason) => disk_trouble(&reason),
+            None => {
+                Trouble::bug(format!("the engine refused the plan: {}", other.strip_backtrace()))
+            }
+        },
     }
+}
+
+/// What the system said, wherever libraries have put it. Files of data have troubles of their own.
+fn system_reason(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(it) = next {
+        let system = it.downcast_ref::<std::io::Error>();
+        let system = system.or_else(|| match it.downcast_ref::<ArrowError>() {
+            Some(ArrowError::IoError(_, it)) => Some(it),
+            _ => None,
+        });
+        let system = system.or_else(|| match it.downcast_ref::<DataFusionError>() {
+            Some(DataFusionError::IoError(it)) => Some(it),
+            _ => None,
+        });
+        if let Some(it) = system {
+            return Some(disk::reason(it));
+        }
+        let inner = match it.downcast_ref::<DataFusionError>() {
+            Some(DataFusionError::ArrowError(it, _)) => {
+                Some(it.as_ref() as &(dyn std::error::Error + 'static))
+            }
+            _ => None,
+        };
+        next = inner.or_else(|| it.source());
+    }
+    None
+}
+
+/// Rows that are sorted do not find room on disk.
+fn disk_trouble(reason: &str) -> Trouble {
+    let place = temporary::place().map(|it| format!("{}: ", it.display())).unwrap_or_default();
+    Trouble::resource(format!("{place}rows to be sorted cannot be put there: {reason}")).help(
+        "make room there, or allow more memory with `--memory-limit`; no output was written, what \
+         stood there before is as it was",
+    )
 }

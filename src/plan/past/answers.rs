@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Mutex;
 
+use crate::disk;
 use crate::plan::past::cells::Cells;
 use crate::plan::past::cells::NONE;
 use crate::plan::past::cells::long;
@@ -40,8 +41,9 @@ impl Default for Answers {
     }
 }
 
-fn full() -> Trouble {
-    Trouble::resource("facts cannot be put away on disk")
+fn full(folder: &Path, error: &std::io::Error) -> Trouble {
+    let (folder, reason) = (folder.display(), disk::reason(error));
+    Trouble::resource(format!("{folder}: facts cannot be put away there: {reason}"))
         .help("make room there, or allow more memory with `--memory-limit`")
 }
 
@@ -110,7 +112,7 @@ impl Answers {
     /// Errors: a place that cannot be written to.
     pub fn put_away(&mut self, folder: &Path) -> Result<(), Trouble> {
         let Answers::Held(cells, reasons) = &*self else { return Ok(()) };
-        let mut file = tempfile::tempfile_in(folder).map_err(|_| full())?;
+        let mut file = tempfile::tempfile_in(folder).map_err(|it| full(folder, &it))?;
         let mut bytes = Vec::new();
         for first in (0..cells.len()).step_by(PORTION) {
             bytes.clear();
@@ -126,9 +128,9 @@ impl Answers {
                     it[first..last].iter().for_each(|it| bytes.extend(it.to_le_bytes()));
                 }
             }
-            file.write_all(&bytes).map_err(|_| full())?;
+            file.write_all(&bytes).map_err(|it| full(folder, &it))?;
         }
-        file.write_all(reasons).map_err(|_| full())?;
+        file.write_all(reasons).map_err(|it| full(folder, &it))?;
         let (rows, width) = (cells.len(), cells.width());
         *self = Answers::Away(Away { file: Mutex::new(file), rows, width });
         Ok(())
