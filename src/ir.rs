@@ -35,6 +35,7 @@ pub mod target;
 pub mod test;
 pub mod typing;
 pub mod unknown;
+pub mod weight;
 pub mod written;
 
 use std::sync::Arc;

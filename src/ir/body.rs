@@ -162,7 +162,11 @@ impl Lowering<'_> {
         };
         let mut given = BTreeMap::new();
         for (formal, argument) in formals.iter().zip(arguments) {
-            given.insert(formal.name.text.clone(), self.argument(formal, argument, scope));
+            let argument = self.argument(formal, argument, scope);
+            if self.too_heavy(&argument, span) {
+                return self.error(span);
+            }
+            given.insert(formal.name.text.clone(), argument);
         }
         self.open.push(key);
         // The names of the judged row's own arguments end here.
@@ -172,6 +176,9 @@ impl Lowering<'_> {
         let inner = Scope { record, arguments: given, judged, valid: scope.valid };
         let it = self.definition_body(block, &inner);
         self.open.pop();
+        if self.too_heavy(&it, span) {
+            return self.error(span);
+        }
         let kind = Kind::Named(Arc::from(name.text.as_str()), it.clone());
         Arc::new(Expr { kind, ty: it.ty.clone(), span })
     }

@@ -23,6 +23,7 @@ use crate::ir::from_schema;
 use crate::ir::from_schema::Derived;
 use crate::ir::hits_of;
 use crate::ir::typing;
+use crate::ir::weight::Weights;
 use crate::schema::RecordId;
 use crate::schema::Schema;
 use crate::schema::Type;
@@ -55,6 +56,7 @@ pub fn lower(files: &[ast::File], context: Context) -> (RuleSet, Vec<Diagnostic>
     lowering.unused_derived();
     lowering.unused_profiles(files);
     lowering.hit_cycles(&rules);
+    lowering.heavy_rules(&rules);
     let tests = Arc::new(lowering.tests(files, &rules));
     let policy = lowering.policy(files, &rules);
     let rule_set = RuleSet {
@@ -95,6 +97,7 @@ pub struct Lowering<'a> {
     pub(in crate::ir) done: BTreeMap<RuleId, E>,
     /// How many nodes definitions have expanded to: a limit on doubling.
     pub(in crate::ir) expanded: usize,
+    pub(in crate::ir) weights: Weights,
     used: std::collections::BTreeSet<String>,
 }
 
@@ -133,6 +136,7 @@ impl<'a> Lowering<'a> {
             in_score: false,
             done: BTreeMap::new(),
             expanded: 0,
+            weights: Weights::default(),
             used: std::collections::BTreeSet::new(),
         };
         for block in files.iter().flat_map(|it| &it.blocks).filter(|it| !it.broken) {

@@ -154,6 +154,9 @@ impl Lowering<'_> {
         let it = self.either(&derived.value, &scope);
         self.negated = negated;
         self.open.pop();
+        if self.too_heavy(&it, span) {
+            return Some(self.error(span));
+        }
         if let Some(unit) = &derived.unit {
             self.check_unit(&it, unit);
         }
