@@ -145,7 +145,9 @@ impl Reading {
             Type::Number(_) => format!("a number such as 1234{}5", self.decimal_mark),
             Type::Date => match &self.date_format {
                 Some(format) => format!("a date as `{format}` says"),
-                None => "a date such as 2026-03-10".to_owned(),
+                None => "a date such as 2026-03-10, or as `dates` of tamis.toml says: `%Y%m` for \
+                         a month"
+                    .to_owned(),
             },
             Type::DateTime => match &self.date_format {
                 Some(format) => format!("a date-time as `{format}` says"),

@@ -101,7 +101,9 @@ pub struct Reader<R> {
 
 /// What was found at the beginning of some bytes.
 enum Found {
-    /// A record of so many bytes with its line end.
+    /// A record of so many bytes with its line end, on one line.
+    Line(usize),
+    /// The same, with cells in quotes.
     Record(usize),
     /// More bytes are needed to say.
     More,
@@ -158,6 +160,12 @@ impl<R: Read> Reader<R> {
             };
             let mut stray = None;
             let length = match found {
+                Found::Line(length) => {
+                    rows.rows.push(Row { end: rows.cells.len(), line: self.line, stray: None });
+                    self.line += 1;
+                    self.begin += length;
+                    return Ok(true);
+                }
                 Found::Record(length) => length,
                 Found::More if bytes.len() < LONGEST => {
                     rows.cells.truncate(cells);
@@ -272,8 +280,35 @@ fn end_length(bytes: &[u8], is_whole: bool) -> Option<usize> {
     }
 }
 
+/// The first record of some bytes, its cells appended, if it is a line without quotes around cells.
+fn plain(bytes: &[u8], separator: u8, rows: &mut Rows) -> Option<usize> {
+    let (held, base) = (rows.cells.len(), rows.bytes.len());
+    let mut begin = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        if *byte == separator {
+            rows.cells.push((base + begin, base + at));
+            begin = at + 1;
+        } else if *byte <= b'"' {
+            if *byte == b'"' && at == begin {
+                break;
+            }
+            if is_end(*byte) {
+                let Some(length) = end_length(&bytes[at..], false) else { break };
+                rows.cells.push((base + begin, base + at));
+                rows.bytes.extend_from_slice(&bytes[..at]);
+                return Some(at + length);
+            }
+        }
+    }
+    rows.cells.truncate(held);
+    None
+}
+
 /// The first record of some bytes; its cells are appended.
 fn record(bytes: &[u8], separator: u8, is_whole: bool, rows: &mut Rows) -> Found {
+    if let Some(length) = plain(bytes, separator, rows) {
+        return Found::Line(length);
+    }
     let mut at = 0;
     loop {
         let end = if bytes.get(at) == Some(&b'"') {

@@ -24,7 +24,7 @@ pub struct List {
     /// The last column of the key matches by prefix, the longest first.
     pub prefix: bool,
     pub dated: bool,
-    /// Sorted by key, then validity.
+    /// Sorted by key, then validity; texts of keys in the form of their column.
     pub rows: Vec<ListRow>,
     /// What is said of entries that have the key of another at the same date.
     pub repeated: Vec<(Span, String)>,
@@ -95,6 +95,15 @@ impl List {
 
     /// The same list with other entries.
     pub fn with_rows(&self, rows: Vec<ListRow>) -> List {
+        let formed = |mut row: ListRow| {
+            for at in &self.key {
+                if let Value::Text(it) = &row.values[*at] {
+                    row.values[*at] = Value::text(&text::form(it, self.columns[*at].ty.form()));
+                }
+            }
+            row
+        };
+        let rows = rows.into_iter().map(formed).collect();
         List {
             name: self.name.clone(),
             columns: self.columns.clone(),
@@ -157,7 +166,10 @@ impl Index {
             let mut last = 0;
             for (at, (column, form)) in way.iter().enumerate() {
                 let start = bytes.len();
-                is_whole &= write(&mut bytes, &row.values[*column], *form, at + 1 == way.len());
+                // Keys are held in the form of their column.
+                let held = list.columns[*column].ty.form() == *form;
+                let form = if held { Form::Exact } else { *form };
+                is_whole &= write(&mut bytes, &row.values[*column], form, at + 1 == way.len());
                 last = (bytes.len() - start).saturating_sub(1);
             }
             if is_whole {

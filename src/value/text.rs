@@ -30,6 +30,9 @@ fn folded(text: &str) -> String {
 }
 
 fn fold(letter: char) -> char {
+    if letter.is_ascii() {
+        return letter.to_ascii_lowercase();
+    }
     unicode_case_mapping::case_folded(letter)
         .and_then(|it| char::from_u32(it.get()))
         .unwrap_or(letter)
@@ -39,17 +42,26 @@ fn fold(letter: char) -> char {
 fn name(text: &str) -> String {
     let mut res = String::with_capacity(text.len());
     let mut gap = false;
-    for letter in text.nfkd().filter(|it| !is_combining_mark(*it)) {
-        for letter in latin(letter) {
-            if !letter.is_alphanumeric() {
-                gap = true;
-                continue;
-            }
-            if gap && !res.is_empty() {
-                res.push(' ');
-            }
-            gap = false;
-            res.push(letter);
+    let mut push = |letter: char| {
+        if !letter.is_alphanumeric() {
+            gap = true;
+            return;
+        }
+        if gap && !res.is_empty() {
+            res.push(' ');
+        }
+        gap = false;
+        res.push(letter);
+    };
+    if text.is_ascii() {
+        text.chars().for_each(|it| push(it.to_ascii_uppercase()));
+        return res;
+    }
+    for letter in text.nfkd() {
+        if letter.is_ascii() {
+            push(letter.to_ascii_uppercase());
+        } else if !is_combining_mark(letter) {
+            latin(letter).into_iter().for_each(&mut push);
         }
     }
     res

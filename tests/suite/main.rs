@@ -24,6 +24,7 @@ mod mutation;
 mod nested;
 mod outputs;
 mod past;
+mod pruned;
 mod quotes;
 mod policy;
 mod policy_random;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
     trials.extend(hostile::trials());
     trials.extend(bad_data::trials());
     trials.extend(cells::trials());
+    trials.extend(pruned::trials());
     trials.extend(quotes::trials());
     trials.extend(sheets::trials());
     trials.extend(exact::trials());
