@@ -100,11 +100,14 @@ pub fn plain_text(value: &Value) -> Option<String> {
 pub fn lacking(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) {
     match &expr.kind {
         Kind::Guard(test, value, reason) => {
-            if truth(&eval(set, test, row)) == Some(false) {
+            let is_refused = truth(&eval(set, test, row)) == Some(false);
+            if is_refused {
                 open.extend(refused(set, test, value, *reason, row));
             }
             for it in [test, value] {
-                if truth(&eval(set, it, row)).is_none() {
+                // Fields that are missing are told before what the data do not reach back to.
+                let untold = is_refused && is_incomplete(set, it, row);
+                if truth(&eval(set, it, row)).is_none() && !untold {
                     open.extend(open::fields(set, it, row));
                 }
             }
@@ -171,6 +174,15 @@ fn causes(set: &RuleSet, expr: &E, row: &Row, open: &mut BTreeSet<String>) {
     }
     for name in names(set, blamed(expr)) {
         open.insert(format!("{name} ({})", reason.words()));
+    }
+}
+
+fn is_incomplete(set: &RuleSet, it: &E, row: &Row) -> bool {
+    match &it.kind {
+        Kind::Guard(told, _, Reason::HistoryIncomplete) => {
+            truth(&eval(set, told, row)) == Some(false)
+        }
+        _ => false,
     }
 }
 

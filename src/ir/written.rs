@@ -63,7 +63,10 @@ pub fn written(set: &RuleSet, files: &[ast::File], sources: &Sources) -> Json {
     let policy = blocks().find_map(|it| writer.policy(it));
     let fields: Vec<Json> = derived.iter().map(|it| writer.derived_field(it)).collect();
     let parameter = |it: &crate::ir::Parameter| {
-        let since = |(since, value): &(Option<i32>, crate::value::Value)| json!({"since": types::day(*since), "value": types::value(value)});
+        let since = |it: &(Option<i32>, crate::value::Value)| {
+            let (since, value) = (types::day(it.0), types::value(&it.1));
+            json!({"since": since, "value": value})
+        };
         let values: Vec<Json> = it.values.iter().map(since).collect();
         json!({"name": &*it.name, "type": types::ty(&it.ty), "values": values})
     };
