@@ -16,6 +16,7 @@ use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::array::RecordBatch;
 use arrow::compute::SortOptions;
+use arrow::compute::concat_batches;
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::SchemaRef;
 use arrow::row::RowConverter;
@@ -32,6 +33,8 @@ use crate::trouble::Trouble;
 const FAN_IN: usize = 32;
 /// About so many bytes of a run are read at once, less where there is little room.
 const PORTION: std::ops::RangeInclusive<usize> = 16 << 10..=256 << 10;
+/// Batches with fewer rows are put together first.
+const FEW: usize = 512;
 /// Bytes for each row besides its own: what it is compared by, and its place.
 const PLACED: usize = 96;
 /// At most so many rows are.
@@ -95,6 +98,9 @@ fn text(batch: &RecordBatch, column: usize, row: usize) -> Option<&str> {
 /// Takes rows in any order.
 pub struct Sorter {
     order: Arc<Order>,
+    /// Batches of few rows, and how many rows they have.
+    few: Vec<RecordBatch>,
+    few_rows: usize,
     held: Vec<RecordBatch>,
     bytes: usize,
     /// How many bytes may be held.
@@ -112,6 +118,8 @@ impl Sorter {
     pub fn new(order: &Arc<Order>, room: Option<usize>, place: &Path) -> Sorter {
         Sorter {
             order: order.clone(),
+            few: Vec::new(),
+            few_rows: 0,
             held: Vec::new(),
             bytes: 0,
             room: room.unwrap_or(usize::MAX),
@@ -123,9 +131,25 @@ impl Sorter {
 
     /// Errors: a disk that refuses.
     pub fn push(&mut self, batch: RecordBatch) -> Result<(), Trouble> {
-        if batch.num_rows() == 0 {
-            return Ok(());
+        if batch.num_rows() < FEW {
+            self.few_rows += batch.num_rows();
+            self.few.push(batch);
+            return if self.few_rows < FEW { Ok(()) } else { self.gather() };
         }
+        self.hold(batch)
+    }
+
+    /// Makes one batch of many small ones.
+    fn gather(&mut self) -> Result<(), Trouble> {
+        self.few_rows = 0;
+        let few = std::mem::take(&mut self.few);
+        match few.iter().any(|it| 0 < it.num_rows()) {
+            true => self.hold(concat_batches(&self.order.schema, &few).map_err(broken)?),
+            false => Ok(()),
+        }
+    }
+
+    fn hold(&mut self, batch: RecordBatch) -> Result<(), Trouble> {
         self.bytes += batch.get_array_memory_size() + PLACED * batch.num_rows();
         self.held.push(batch);
         if self.room < self.bytes { self.spill() } else { Ok(()) }
@@ -183,6 +207,7 @@ impl Sorter {
 
     /// Puts what is held in order where it is.
     fn close(&mut self) -> Result<(), Trouble> {
+        self.gather()?;
         let held = std::mem::take(&mut self.held);
         let mut ready = Vec::new();
         portions(&self.order, held, self.portion(), &mut |it| {

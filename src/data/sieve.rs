@@ -3,6 +3,7 @@
 //! What passes may be wanted; what does not cannot be. Letters and digits alone are compared,
 //! whatever their case and without zeros before them, so that no way of writing a key is missed.
 
+use std::collections::BTreeSet;
 use std::collections::HashSet;
 
 use arrow::array::Array;
@@ -18,28 +19,45 @@ use crate::data::scan::RawRows;
 use crate::schema::FieldId;
 use crate::schema::Type;
 
-/// What may stand in a column of the rows that are wanted.
+/// What may stand in columns of the rows that are wanted: in one of them at least.
 #[derive(Debug)]
 pub struct Sieve {
+    tests: Vec<Test>,
+}
+
+#[derive(Debug)]
+struct Test {
     column: usize,
+    /// Whether cells may go on after the text.
+    begins: bool,
     texts: HashSet<Vec<u8>>,
+    lengths: BTreeSet<usize>,
 }
 
 impl Sieve {
-    /// For rows whose field is one of these texts; nothing where that cannot be told.
-    pub fn of<'a>(
+    /// For rows of which one of these fields is, or begins with, one of its texts; nothing where
+    /// that cannot be told.
+    pub fn of<'a, T: Iterator<Item = &'a str>>(
+        table: &Table,
+        clues: impl Iterator<Item = (FieldId, bool, T)>,
+    ) -> Option<Sieve> {
+        let tests = clues.map(|(field, begins, texts)| Test::of(table, field, begins, texts));
+        Some(Sieve { tests: tests.collect::<Option<_>>()? })
+    }
+}
+
+impl Test {
+    fn of<'a>(
         table: &Table,
         field: FieldId,
+        begins: bool,
         texts: impl Iterator<Item = &'a str>,
-    ) -> Option<Sieve> {
+    ) -> Option<Test> {
         let column = table.columns.iter().position(|it| *it == field)?;
         match &table.fields[column].reading.ty {
-            Type::Text(_) => {}
+            Type::Text(_) | Type::Code(_) | Type::Country | Type::Currency => {}
             Type::Whole
-            | Type::Code(_)
             | Type::Choice(_)
-            | Type::Country
-            | Type::Currency
             | Type::Number(_)
             | Type::Truth
             | Type::Date
@@ -51,16 +69,31 @@ impl Sieve {
             let mut res = Vec::new();
             plain(it.as_bytes(), &mut res).then_some(res).filter(|it| !it.is_empty())
         };
-        Some(Sieve { column, texts: texts.map(told).collect::<Option<_>>()? })
+        let texts: HashSet<Vec<u8>> = texts.map(told).collect::<Option<_>>()?;
+        let lengths = texts.iter().map(Vec::len).collect();
+        Some(Test { column, begins, texts, lengths })
     }
 
     fn may_be(&self, cell: Option<&[u8]>, room: &mut Vec<u8>) -> bool {
-        cell.is_some_and(|it| !plain(it, room) || self.texts.contains(room.as_slice()))
+        let Some(cell) = cell else { return false };
+        if !plain(cell, room) {
+            return true;
+        }
+        match self.begins {
+            false => self.texts.contains(room.as_slice()),
+            true => self
+                .lengths
+                .iter()
+                .any(|length| room.get(..*length).is_some_and(|begin| self.texts.contains(begin))),
+        }
     }
+}
 
+impl Sieve {
     /// The rows that may be wanted, with their numbers.
     pub fn pass(&self, file: &DataFile, raw: Raw) -> Raw {
-        let Some(place) = file.places[self.column].filter(|_| file.nest.is_none()) else {
+        let tests = self.tests.iter().map(|it| Some((it, file.places[it.column]?)));
+        let Some(tests) = tests.collect::<Option<Vec<_>>>().filter(|_| file.nest.is_none()) else {
             return raw;
         };
         let mut room = Vec::new();
@@ -75,21 +108,27 @@ impl Sieve {
                     // Who knows what stands where in a row that is ragged?
                     rows.width(row) != file.header.len()
                         || rows.stray(row).is_some()
-                        || self.may_be(rows.cell(row, place), &mut room)
+                        || tests.iter().any(|it| it.0.may_be(rows.cell(row, it.1), &mut room))
                 };
                 let keep: Vec<bool> = (0..rows.len()).map(&mut may).collect();
                 rows.retain(&keep);
                 Raw { first, around: numbers(&keep), rows: RawRows::Text(rows) }
             }
             RawRows::Columns(batch) => {
-                let column = batch.column_by_name(&file.header[place]);
-                let Some(texts) = column.and_then(columnar::as_text) else {
+                let texts = tests.iter().map(|(test, place)| {
+                    let column = batch.column_by_name(&file.header[*place]);
+                    Some((*test, columnar::as_text(column?)?))
+                });
+                let Some(texts) = texts.collect::<Option<Vec<_>>>() else {
                     return Raw { first, around: None, rows: RawRows::Columns(batch) };
                 };
-                let texts = texts.as_string::<i32>();
-                let mut may = |row| {
-                    let cell = texts.is_valid(row).then(|| texts.value(row).as_bytes());
-                    self.may_be(cell, &mut room)
+                let texts: Vec<_> =
+                    texts.iter().map(|(test, it)| (*test, it.as_string::<i32>())).collect();
+                let mut may = |row: usize| {
+                    texts.iter().any(|(test, it)| {
+                        let cell = it.is_valid(row).then(|| it.value(row).as_bytes());
+                        test.may_be(cell, &mut room)
+                    })
                 };
                 let keep: Vec<bool> = (0..batch.num_rows()).map(&mut may).collect();
                 match filter_record_batch(&batch, &BooleanArray::from(keep.clone())) {

@@ -328,12 +328,11 @@ fn sieve(
     wanted: &BTreeSet<&str>,
 ) -> Option<Sieve> {
     let first = *set.schema.key_fields(outermost).first()?;
-    let begins = |id: &&'_ str| {
-        let ends: Vec<usize> = id.match_indices('/').map(|it| it.0).chain([id.len()]).collect();
-        ends
+    let ends = |id: &str| -> Vec<usize> {
+        id.match_indices('/').map(|it| it.0).chain([id.len()]).collect()
     };
-    let texts = wanted.iter().flat_map(|id| begins(id).into_iter().map(|end| &id[..end]));
-    Sieve::of(table, first, texts)
+    let texts = wanted.iter().flat_map(|id| ends(id).into_iter().map(|end| &id[..end]));
+    Sieve::of(table, std::iter::once((first, false, texts)))
 }
 
 fn outermost(set: &RuleSet, opened: &Opened) -> RecordId {

@@ -51,6 +51,9 @@ enum To {
     Stream,
 }
 
+/// Bytes of a row group, which is held until it is whole.
+const GROUP: usize = 64 << 20;
+
 enum Form {
     Csv(Box<arrow::csv::Writer<BufWriter<Stepped>>>),
     Parquet(Box<ArrowWriter<BufWriter<Stepped>>>),
@@ -76,8 +79,10 @@ impl Writer {
         let out = BufWriter::new(out);
         let form = match ending(path).as_str() {
             "parquet" => {
-                let properties =
-                    WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+                let properties = WriterProperties::builder()
+                    .set_compression(Compression::SNAPPY)
+                    .set_max_row_group_bytes(Some(GROUP))
+                    .build();
                 let it = ArrowWriter::try_new(out, schema.clone(), Some(properties));
                 Form::Parquet(Box::new(it.map_err(|_| refused(&fault.take()))?))
             }

@@ -9,6 +9,7 @@ use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 
 use crate::data::Table;
+use crate::data::sieve::Sieve;
 use crate::interpret::Row;
 use crate::interpret::row;
 use crate::interpret::why::past::Clue;
@@ -24,6 +25,7 @@ use crate::run::past::side::inputs;
 use crate::run::past::side::replaced_by;
 use crate::run::source;
 use crate::run::source::Source;
+use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::trouble::Trouble;
 use crate::value::Value;
@@ -85,7 +87,39 @@ struct Read<'a> {
     known: Keys,
 }
 
+/// Declarations that are told from others by their keys; more are read with all the others.
+const TOLD: usize = 200_000;
+
 impl<'a> Reader<'a, '_> {
+    /// The rows of declarations of which the clues point at one: all of them, since what one row
+    /// says of a declaration holds for its other rows. Nothing where that cannot be told.
+    fn narrowed(&self, clues: &[Clue], first: FieldId) -> Result<Option<Arc<Table>>, Trouble> {
+        let table = &self.source.table;
+        let told = |it: &'_ Clue| -> (FieldId, bool, Vec<String>) {
+            (it.field, it.digits.is_some(), it.texts.iter().cloned().collect())
+        };
+        let told: Vec<_> = clues.iter().map(told).collect();
+        let each_clue = told.iter().map(|it| (it.0, it.1, it.2.iter().map(String::as_str)));
+        let Some(sieve) = Sieve::of(table, each_clue) else { return Ok(None) };
+        let pointed = Arc::new(table.again().sieved(Some(sieve)));
+        let name = row::column_name(&self.set.schema, first);
+        let Ok(column) = pointed.arrow.index_of(&name) else { return Ok(None) };
+        let parts =
+            each(&pointed, self.options, BTreeSet::new, |keys: &mut BTreeSet<String>, it| {
+                let Some(texts) = it.column(column).as_string_opt::<i32>() else { return Ok(()) };
+                if keys.len() <= TOLD {
+                    keys.extend(texts.iter().flatten().map(str::to_owned));
+                }
+                Ok(())
+            })?;
+        let keys: BTreeSet<String> = parts.into_iter().flatten().collect();
+        if TOLD < keys.len() {
+            return Ok(None);
+        }
+        let of_keys = std::iter::once((first, false, keys.iter().map(String::as_str)));
+        Ok(Sieve::of(table, of_keys).map(|it| Arc::new(table.sieved(Some(it)))))
+    }
+
     /// Says which of the keys are there too. Rows that may go are not gathered yet.
     fn read(&self, keys: &Keys, may_go: bool) -> Result<Read<'a>, Trouble> {
         let Reader { set, source, record, question, options } = *self;
@@ -94,6 +128,11 @@ impl<'a> Reader<'a, '_> {
         let outermost = set.schema.lineage(record).pop().unwrap_or(record);
         let key = set.schema.key_fields(outermost);
         let clues = question.clues(record).filter(|_| keys.is_empty());
+        let narrow = match (&clues, key.first()) {
+            (Some(clues), Some(first)) => self.narrowed(clues, *first)?,
+            _ => None,
+        };
+        let table = narrow.as_ref().unwrap_or(table);
         let clues: Option<Vec<Place>> =
             clues.map(|it| it.into_iter().map(|it| Place::of(set, table, it)).collect());
         let may = |batch: &RecordBatch, at: usize| {
