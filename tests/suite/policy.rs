@@ -60,9 +60,13 @@ fn project(lines: &str) -> Result<TempDir, Failed> {
     let manifest = fs::read_to_string("rules/tamis.toml")?;
     let manifest = manifest
         .replace("../data", &here.join("data").to_string_lossy())
-        .replace("\"schema.tamis\"", &format!("{:?}", here.join("rules/schema.tamis")))
         .replace("\"*/**/*.tamis\", \"shared.tamis\", \"policy.tamis\"", "\"rules.tamis\"");
     fs::write(folder.path().join("tamis.toml"), manifest)?;
+    // What a project reads stands in its folder.
+    fs::create_dir(folder.path().join("nomenclature"))?;
+    for file in ["schema.tamis", "nomenclature/hs.csv"] {
+        fs::copy(here.join("rules").join(file), folder.path().join(file))?;
+    }
     let policy = format!(
         "policy p\n  for declaration\n  combine sum\n  route to red when score >= 65\n  \
          route to yellow when score >= 40\n  route to green otherwise\n{lines}"
