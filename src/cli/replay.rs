@@ -101,6 +101,13 @@ pub fn replay(it: &Replay, context: &Context) -> Result<Exit, Trouble> {
     let (mut whole, judging) = run::decide::prepared(set, &rules);
     run::decide::only(&mut whole, &asked.rule);
     let secrets = whole.policy.as_ref().map(Secrets::of).transpose()?;
+    let foreign = match &whole.policy {
+        Some(policy) => Secrets::foreign(policy, &manifest.run.draws)?,
+        None => Vec::new(),
+    };
+    for name in &foreign {
+        context.terminal.note(&format!("note: the key in `{name}` is not the one of the run"));
+    }
     let opened = run::open(&whole, &judging, &input, history.as_ref(), true)?;
     let asked = Asked {
         set: &whole,
@@ -120,7 +127,7 @@ pub fn replay(it: &Replay, context: &Context) -> Result<Exit, Trouble> {
         };
         output::deliver(&text, file.as_deref())?;
     }
-    let same = compared.differences.is_empty() && compared.counts.is_empty();
+    let same = compared.differences.is_empty() && compared.counts.is_empty() && foreign.is_empty();
     context.terminal.note(&format!(
         "Replayed {} of run {}: {}",
         check::counted(compared.lines, "line"),

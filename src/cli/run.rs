@@ -237,7 +237,7 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     let decided = match (&whole.policy, counted) {
         (Some(policy), Some(counted)) => {
             let recorded = folder.map(|it| it.join(recorded::DECISIONS));
-            let keys = Secrets::recorded(policy)?;
+            let keys = Secrets::named(policy);
             let of_all = decided::decided(policy, &counted, keys);
             Some((of_all, it.decisions.clone().or(recorded).as_ref().map(shown)))
         }

@@ -1,5 +1,6 @@
 //! Keyed draws: the same for whoever has the key, not to be foreseen without it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::ir::Policy;
@@ -28,19 +29,52 @@ impl Secrets {
         Ok(Secrets { draws: texts.iter().map(|it| key(it)).collect(), order })
     }
 
-    /// By draw what may be written down: the key of the policy, or the hash of a secret one.
+    /// By draw where its key comes from; one that the policy tells is told.
+    pub fn named(policy: &Policy) -> Vec<String> {
+        let of = |key: &Key| match key {
+            Key::Text(it) => format!("key {it:?}"),
+            Key::Environment(name) => format!("key from environment {name}"),
+        };
+        policy.draws.iter().map(|it| of(&it.key)).collect()
+    }
+
+    /// The same for the record of a run, with a hash of each secret key: by it a replay finds out
+    /// whether it has the same one. It is slow, and of each run another, so that nobody finds a key
+    /// by trying many. `run` tells the run from others: the hashes of what it reads.
     ///
     /// Errors: as `of`.
-    pub fn recorded(policy: &Policy) -> Result<Vec<String>, Trouble> {
-        let record = |key: &Key| match key {
-            Key::Text(it) => Ok(format!("key {it:?}")),
-            Key::Environment(name) => {
-                let hash = blake3::derive_key("tamis 2026 record", text(key)?.as_bytes());
-                let hash = blake3::Hash::from_bytes(hash).to_hex();
-                Ok(format!("key from environment {name}, blake3 {hash}"))
+    pub fn recorded(policy: &Policy, run: &str) -> Result<Vec<String>, Trouble> {
+        let mut known: BTreeMap<String, String> = BTreeMap::new();
+        let mut res = Secrets::named(policy);
+        for (record, draw) in res.iter_mut().zip(&policy.draws) {
+            let Key::Environment(name) = &draw.key else { continue };
+            let text = text(&draw.key)?;
+            let hash = known.entry(text.clone()).or_insert_with(|| {
+                let salt =
+                    blake3::derive_key("tamis 2026 salt", format!("{name} {run}").as_bytes());
+                slow_hash(&text, &hexadecimal(&salt[..16]))
+            });
+            *record += &format!(", {hash}");
+        }
+        Ok(res)
+    }
+
+    /// The variables whose keys are not those that a run was recorded with.
+    ///
+    /// Errors: as `of`.
+    pub fn foreign(policy: &Policy, recorded: &[String]) -> Result<Vec<String>, Trouble> {
+        let mut res = Vec::new();
+        for (draw, record) in policy.draws.iter().zip(recorded) {
+            let Key::Environment(name) = &draw.key else { continue };
+            let hash = record.split_once(", ").map(|it| it.1).unwrap_or_default();
+            let salt = hash.split(' ').nth(2).unwrap_or_default();
+            let text = text(&draw.key)?;
+            if hash.starts_with(SLOW) && slow_hash(&text, salt) != hash {
+                res.push(name.to_string());
             }
-        };
-        policy.draws.iter().map(|it| record(&it.key)).collect()
+        }
+        res.dedup();
+        Ok(res)
     }
 
     /// Below a million, for one draw and one declaration. Each stratum is drawn apart.
@@ -65,6 +99,21 @@ impl Secrets {
         keys.iter().for_each(|it| part(&mut hash, Some(it)));
         first(&hash)
     }
+}
+
+/// The method, as records name it.
+const SLOW: &str = "pbkdf2-hmac-sha256";
+const ROUNDS: u32 = 600_000;
+
+/// `pbkdf2-hmac-sha256 600000 SALT HASH`; the salt is the text of its digits.
+fn slow_hash(text: &str, salt: &str) -> String {
+    let mut hash = [0; 32];
+    pbkdf2::pbkdf2_hmac::<sha2::Sha256>(text.as_bytes(), salt.as_bytes(), ROUNDS, &mut hash);
+    format!("{SLOW} {ROUNDS} {salt} {}", hexadecimal(&hash))
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|it| format!("{it:02x}")).collect()
 }
 
 fn text(key: &Key) -> Result<String, Trouble> {

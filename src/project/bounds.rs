@@ -29,6 +29,8 @@ impl Bounds {
 
     /// A file that the user has named: what stands beside it may be read too.
     pub fn add_beside(&mut self, file: &Path) {
+        // A link may lead anywhere: it was the user who named it.
+        self.folders.extend(file.canonicalize());
         match file.is_dir() {
             true => self.add(file),
             false => self.add(file.parent().unwrap_or(Path::new("."))),

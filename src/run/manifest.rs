@@ -41,7 +41,7 @@ pub struct Run {
     pub files: Vec<Input>,
     pub data: Vec<Input>,
     pub options: Options,
-    /// The key of each draw of the policy; of a secret one the hash.
+    /// The key of each draw of the policy; of a secret one a slow hash.
     pub draws: Vec<String>,
     pub rows: Rows,
     pub rules: Vec<Rule>,

@@ -10,6 +10,7 @@ mod config;
 mod console;
 mod display;
 mod dump;
+mod ends;
 mod exact;
 mod faults;
 mod generate;
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
     trials.extend(runs::trials());
     trials.extend(outputs::trials());
     trials.extend(dump::trials());
+    trials.extend(ends::trials());
     trials.extend(layout::trials());
     trials.extend(list_index::trials());
     trials.extend(memory::trials());

@@ -75,7 +75,7 @@ pub fn evaluate(
         if let Some(own) = decided.pop() {
             own.finish()?;
         }
-        let of_all = decided::decided(policy, counted, Secrets::recorded(policy)?);
+        let of_all = decided::decided(policy, counted, Secrets::named(policy));
         summed = Some((of_all, Some(DECISIONS.to_owned())));
     }
     let summary = Summary {
@@ -173,6 +173,7 @@ fn describe(
         manifest::Rule { id: asked.set().rules[id.0].id.to_string(), hits, undecided }
     };
     let policy = asked.set().policy.as_ref();
+    let run = manifest::rule_set(&data) + &manifest::rule_set(&files);
     Ok(manifest::Run {
         versions: manifest::Versions {
             tamis: env!("CARGO_PKG_VERSION").to_owned(),
@@ -183,7 +184,7 @@ fn describe(
         files,
         data,
         options: manifest_options(asked, root),
-        draws: policy.map(Secrets::recorded).transpose()?.unwrap_or_default(),
+        draws: policy.map(|it| Secrets::recorded(it, &run)).transpose()?.unwrap_or_default(),
         rows: manifest::Rows {
             read: done.report.read,
             accepted: done.report.accepted,

@@ -1,0 +1,430 @@
+//! Ends: interrupts, leftovers, links, pipes, files that change, damaged files, full disks.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::ArrayRef;
+use arrow::array::Int64Array;
+use arrow::array::StringArray;
+use arrow::ipc::writer::FileWriter;
+use arrow::record_batch::RecordBatch;
+use libtest_mimic::Failed;
+use libtest_mimic::Trial;
+use parquet::arrow::ArrowWriter;
+
+use crate::runs::expect;
+use crate::runs::project;
+use crate::seed::Random;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("ends an interrupted run leaves nothing", interrupted),
+        Trial::test("ends what a killed run left is taken away", killed),
+        Trial::test("ends outputs are their owner's alone", private),
+        Trial::test("ends links beside outputs are not followed", links),
+        Trial::test("ends streams and stdout take lines", streams),
+        Trial::test("ends only regular files are read", irregular),
+        Trial::test("ends lists stand in the project", outside),
+        Trial::test("ends rules that double are refused", doubling),
+        Trial::test("ends damaged files are faults of theirs", damaged),
+        Trial::test("ends small files that unpack to much are refused", bombs),
+    ]
+}
+
+/// What stands in a folder and has no place there.
+fn left(root: &Path) -> Result<Vec<String>, Failed> {
+    let mut res = Vec::new();
+    for entry in fs::read_dir(root)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if name.starts_with(".tamis-") || name.ends_with(".lock") {
+            res.push(name);
+        }
+    }
+    Ok(res)
+}
+
+const SLOW: [&str; 5] = ["run", "all", "--engine", "interpreter", "--quiet"];
+
+fn begun(root: &Path, out: &str) -> Result<std::process::Child, Failed> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tamis"));
+    command.current_dir(root).args(SLOW).args(["--out", out]);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    for _ in 0..1200 {
+        if !left(root)?.is_empty() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    Ok(child)
+}
+
+fn interrupted() -> Result<(), Failed> {
+    let folder = project(20, 3000)?;
+    let root = folder.path();
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        for out in ["out", "hits.csv"] {
+            let child = begun(root, out)?;
+            let name = format!("-{signal}");
+            Command::new("kill").args([name.as_str(), &child.id().to_string()]).status()?;
+            let output = child.wait_with_output()?;
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            if output.status.code() != Some(code) || !said.contains("interrupted") {
+                return Err(format!("{signal} {out}: {:?} {said}", output.status).into());
+            }
+            if !left(root)?.is_empty() || root.join(out).exists() {
+                return Err(format!("{signal} {out}: {:?}", left(root)?).into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn killed() -> Result<(), Failed> {
+    let folder = project(20, 3000)?;
+    let root = folder.path();
+    for out in ["out", "hits.csv"] {
+        let mut child = begun(root, out)?;
+        child.kill()?;
+        child.wait()?;
+        if left(root)?.is_empty() {
+            return Err("the run was over before it was killed".into());
+        }
+    }
+    // What only looks like a leftover stays.
+    let (mine, other) = (root.join(".tamis-1-notes"), root.join(".tamis-notes"));
+    fs::write(&mine, "dear")?;
+    fs::write(&other, "dear")?;
+    expect(root, &["run", "all", "--limit", "1", "--out", "other.csv"], 0)?;
+    expect(root, &["run", "all", "--limit", "1", "--out", "out"], 0)?;
+    let mut names = left(root)?;
+    names.sort();
+    if names != [".tamis-1-notes", ".tamis-notes"] {
+        return Err(format!("{names:?}").into());
+    }
+    Ok(())
+}
+
+fn private() -> Result<(), Failed> {
+    let folder = project(3, 20)?;
+    let root = folder.path();
+    let mode = |path: &str| -> Result<u32, Failed> {
+        Ok(fs::metadata(root.join(path))?.permissions().mode() & 0o777)
+    };
+    fs::write(root.join("kept.csv"), "")?;
+    fs::set_permissions(root.join("kept.csv"), fs::Permissions::from_mode(0o640))?;
+    expect(root, &["run", "all", "--out", "out", "--output", "json=report.json"], 0)?;
+    expect(root, &["run", "all", "--out", "hits.csv"], 0)?;
+    expect(root, &["run", "all", "--out", "kept.csv"], 0)?;
+    let wanted = [
+        ("out", 0o700),
+        ("out/hits.parquet", 0o600),
+        ("out/manifest.json", 0o600),
+        ("out/summary.txt", 0o600),
+        ("hits.csv", 0o600),
+        ("report.json", 0o600),
+        ("kept.csv", 0o640),
+    ];
+    for (path, wanted) in wanted {
+        if mode(path)? != wanted {
+            return Err(format!("{path}: {:o}, not {wanted:o}", mode(path)?).into());
+        }
+    }
+    Ok(())
+}
+
+fn links() -> Result<(), Failed> {
+    let folder = project(3, 20)?;
+    let root = folder.path();
+    fs::write(root.join("precious.txt"), "precious")?;
+    symlink("precious.txt", root.join(".out.lock"))?;
+    let said = expect(root, &["run", "all", "--out", "out"], 2)?;
+    if !said.contains("is a link") || fs::read(root.join("precious.txt"))? != b"precious" {
+        return Err(said.into());
+    }
+    // A lock of somebody else is no lock of ours.
+    fs::remove_file(root.join(".out.lock"))?;
+    fs::write(root.join(".out.lock"), "precious")?;
+    let said = expect(root, &["run", "all", "--out", "out"], 2)?;
+    if fs::read(root.join(".out.lock"))? != b"precious" {
+        return Err(said.into());
+    }
+    // An output that is a link is written where it leads.
+    fs::write(root.join("target.csv"), "")?;
+    symlink("target.csv", root.join("link.csv"))?;
+    expect(root, &["run", "all", "--out", "link.csv"], 0)?;
+    let link = fs::symlink_metadata(root.join("link.csv"))?.is_symlink();
+    if !link || fs::read(root.join("target.csv"))?.is_empty() {
+        return Err("the link is none any more, or leads to nothing".into());
+    }
+    symlink("nowhere/at/all.csv", root.join("lost.csv"))?;
+    expect(root, &["run", "all", "--out", "lost.csv"], 2)?;
+    Ok(())
+}
+
+fn streams() -> Result<(), Failed> {
+    let folder = project(3, 20)?;
+    let root = folder.path();
+    expect(root, &["run", "all", "--out", "hits.csv", "--quiet"], 0)?;
+    let file = fs::read_to_string(root.join("hits.csv"))?;
+    for out in ["-", "/dev/stdout"] {
+        if expect(root, &["run", "all", "--out", out, "--quiet"], 0)? != file {
+            return Err(format!("{out}: other lines than in a file").into());
+        }
+    }
+    expect(root, &["run", "all", "--out", "-", "--output", "json", "--quiet"], 2)?;
+    expect(root, &["run", "all", "--out", "/dev/null", "--quiet"], 0)?;
+    let said = expect(root, &["run", "all", "--out", "/dev/full", "--quiet"], 4)?;
+    if !said.contains("the disk is full") {
+        return Err(said.into());
+    }
+    Command::new("mkfifo").arg(root.join("pipe.csv")).status()?;
+    let reader = Command::new("cat").arg(root.join("pipe.csv")).stdout(Stdio::piped()).spawn()?;
+    expect(root, &["run", "all", "--out", "pipe.csv", "--quiet"], 0)?;
+    let read = String::from_utf8_lossy(&reader.wait_with_output()?.stdout).into_owned();
+    if read != file { Err("a pipe gets other lines than a file".into()) } else { Ok(()) }
+}
+
+fn irregular() -> Result<(), Failed> {
+    let folder = project(3, 20)?;
+    let root = folder.path();
+    for name in ["pipe.tamis", "pipe.csv", "pipe.toml"] {
+        Command::new("mkfifo").arg(root.join(name)).status()?;
+    }
+    symlink("/dev/zero", root.join("zero.tamis"))?;
+    let told = [
+        (vec!["check", "pipe.tamis"], 2),
+        (vec!["check", "zero.tamis"], 2),
+        (vec!["check", "--schema", "pipe.tamis"], 2),
+        (vec!["--config", "pipe.toml", "check"], 2),
+        (vec!["fmt", "--check", "pipe.tamis"], 2),
+        (vec!["run", "pipe.csv"], 2),
+        (vec!["run", "all", "--history", "pipe.csv"], 2),
+    ];
+    for (arguments, exit) in told {
+        let said = expect(root, &arguments, exit)?;
+        if !said.contains("not a regular file") {
+            return Err(format!("{arguments:?}: {said}").into());
+        }
+    }
+    let said = expect(root, &["run", "all", "--threads", "100000"], 2)?;
+    if said.contains("the most are 256") { Ok(()) } else { Err(said.into()) }
+}
+
+const LIST: &str = "list secrets file \"FILE\"\n  column name : text, key\n";
+
+fn outside() -> Result<(), Failed> {
+    let folder = project(3, 20)?;
+    let root = folder.path();
+    let others = tempfile::tempdir()?;
+    fs::write(others.path().join("names.csv"), "name\nCANARY\n")?;
+    fs::create_dir_all(root.join("lists"))?;
+    symlink(others.path().join("names.csv"), root.join("lists/inside.csv"))?;
+    let beyond = others.path().join("names.csv");
+    for file in ["/proc/self/environ", &beyond.to_string_lossy(), "lists/inside.csv"] {
+        fs::write(root.join("rules/list.tamis"), LIST.replace("FILE", file))?;
+        let said = expect(root, &["check"], 1)?;
+        if !said.contains("outside of the project") || said.contains("CANARY") {
+            return Err(format!("{file}: {said}").into());
+        }
+    }
+    // Named in tamis.toml it may be read.
+    let text = fs::read_to_string(root.join("tamis.toml"))?;
+    let named = format!("[project]\nfolders = [{:?}]\n", others.path().to_string_lossy());
+    fs::write(root.join("tamis.toml"), text.replace("[project]\n", &named))?;
+    expect(root, &["check"], 0)?;
+    Ok(())
+}
+
+fn doubling() -> Result<(), Failed> {
+    let folder = project(1, 5)?;
+    let root = folder.path();
+    let record = "item";
+    let mut text = format!("rule Q00\n  for each {record}\n  when boxes = 1\n\n");
+    for at in 1..40 {
+        let before = format!("hit(Q{:02})", at - 1);
+        let when = format!("when {before} and not {before}");
+        text += &format!("rule Q{at:02}\n  for each {record}\n  {when}\n\n");
+    }
+    fs::write(root.join("rules/doubling.tamis"), &text)?;
+    let said = expect(root, &["check", "rules/doubling.tamis", "--output", "concise"], 2)?;
+    if !said.contains("T1005") || !said.contains("the most are 20000") {
+        return Err(said.into());
+    }
+    let mut text = format!("define d0(x: whole number)\n  for {record}\n  as x + x\n\n");
+    for at in 1..60 {
+        let before = at - 1;
+        let head = format!("define d{at}(x: whole number)");
+        text += &format!("{head}\n  for {record}\n  as d{before}(x + x)\n\n");
+    }
+    text += &format!("rule D1\n  for each {record}\n  when d59(1) > 5\n");
+    fs::write(root.join("rules/doubling.tamis"), &text)?;
+    let said = expect(root, &["check", "rules/doubling.tamis", "--output", "concise"], 2)?;
+    if said.contains("T1005") { Ok(()) } else { Err(said.into()) }
+}
+
+const SCHEMA: &str = "record item
+  key declaration_id, item_number
+  field declaration_id : text required
+  field item_number : whole number required
+  field note : text
+  field packages : whole number
+";
+const RULE: &str = "rule R1
+  for each item
+  when packages > 2 and note is not missing
+  then
+    because \"{note}\"
+";
+
+/// A schema, a rule and a table of few rows.
+fn small() -> Result<(tempfile::TempDir, RecordBatch), Failed> {
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("schema.tamis"), SCHEMA)?;
+    fs::write(folder.path().join("r.tamis"), RULE)?;
+    let rows = 300_i64;
+    let ids: Vec<String> = (0..rows).map(|it| format!("D{:03}", it / 3)).collect();
+    let notes: Vec<Option<String>> =
+        (0..rows).map(|it| (it % 7 != 0).then(|| format!("note {}", it % 20))).collect();
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("declaration_id", Arc::new(StringArray::from(ids))),
+        ("item_number", Arc::new(Int64Array::from_iter_values((0..rows).map(|it| it % 3)))),
+        ("note", Arc::new(StringArray::from(notes))),
+        ("packages", Arc::new(Int64Array::from_iter_values((0..rows).map(|it| it % 5)))),
+    ];
+    Ok((folder, RecordBatch::try_from_iter(columns)?))
+}
+
+const JUDGE: [&str; 8] = [
+    "--rules",
+    "r.tamis",
+    "--schema",
+    "schema.tamis",
+    "--quiet",
+    "--out",
+    "h.csv",
+    "--max-rejected=100%",
+];
+
+fn written(root: &Path, batch: &RecordBatch) -> Result<(), Failed> {
+    use parquet::basic::Compression;
+    use parquet::file::properties::WriterProperties;
+    for (name, compression) in
+        [("plain", Compression::UNCOMPRESSED), ("snappy", Compression::SNAPPY)]
+    {
+        let path = root.join(format!("{name}.parquet"));
+        let properties = WriterProperties::builder()
+            .set_compression(compression)
+            .set_dictionary_enabled(name == "snappy")
+            .build();
+        let file = fs::File::create(path)?;
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
+        writer.write(batch)?;
+        writer.close()?;
+    }
+    use arrow::ipc::CompressionType;
+    use arrow::ipc::writer::IpcWriteOptions;
+    for (name, compression) in [("plain", None), ("packed", Some(CompressionType::ZSTD))] {
+        let options = IpcWriteOptions::default().try_with_compression(compression)?;
+        let file = fs::File::create(root.join(format!("{name}.arrow")))?;
+        let mut writer = FileWriter::try_new_with_options(file, &batch.schema(), options)?;
+        writer.write(batch)?;
+        writer.finish()?;
+    }
+    let mut writer = arrow::csv::Writer::new(fs::File::create(root.join("plain.csv"))?);
+    writer.write(batch)?;
+    Ok(())
+}
+
+/// A few bytes other than they were, taken out, put in or repeated; or the end missing.
+fn mutated(bytes: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut res = bytes.to_vec();
+    for _ in 0..=random.below(3) {
+        let length = res.len();
+        if length < 16 {
+            break;
+        }
+        // The end is what readers believe: half of all damage is there.
+        let from = if random.below(2) == 0 { length - length / 4 } else { 0 };
+        let at = from + random.below(length - from);
+        match random.below(6) {
+            0 => res[at] ^= 1 << random.below(8),
+            1 => res[at] = 0xFF,
+            2 => res[at] = 0,
+            3 => res.truncate(at),
+            4 => {
+                res.remove(at);
+            }
+            _ => {
+                let end = (at + 8).min(length);
+                res[at..end].fill(0x7F);
+            }
+        }
+    }
+    res
+}
+
+fn damaged() -> Result<(), Failed> {
+    let (folder, batch) = small()?;
+    let root = folder.path();
+    written(root, &batch)?;
+    let wanted: usize =
+        std::env::var("TAMIS_DAMAGED").ok().and_then(|it| it.parse().ok()).unwrap_or(150);
+    let mut random = Random::new(20_261_127);
+    let names = ["plain.parquet", "snappy.parquet", "plain.arrow", "packed.arrow", "plain.csv"];
+    for at in 0..wanted {
+        let name = names[at % names.len()];
+        let bytes = mutated(&fs::read(root.join(name))?, &mut random);
+        let damaged = format!("damaged-{name}");
+        fs::write(root.join(&damaged), bytes)?;
+        let mut command = Command::new("timeout");
+        command.args(["60", env!("CARGO_BIN_EXE_tamis"), "run", &damaged]).args(JUDGE);
+        let output = command.current_dir(root).output()?;
+        if !matches!(output.status.code(), Some(0 | 2 | 3)) {
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            let kept = std::env::temp_dir().join(format!("tamis-damaged-{at}-{name}"));
+            fs::copy(root.join(&damaged), &kept)?;
+            return Err(format!("{}: {:?}: {said}", kept.display(), output.status).into());
+        }
+    }
+    Ok(())
+}
+
+fn bombs() -> Result<(), Failed> {
+    use parquet::basic::Compression;
+    use parquet::basic::ZstdLevel;
+    use parquet::file::properties::WriterProperties;
+    let (folder, batch) = small()?;
+    let root = folder.path();
+    // A dictionary of one text, and a text that is long by itself.
+    for (name, length, dictionary) in [("many", 2 << 20, true), ("one", 200 << 20, false)] {
+        let long = "A".repeat(length);
+        let rows = if dictionary { batch.num_rows() } else { 1 };
+        let notes: ArrayRef =
+            Arc::new(StringArray::from_iter_values((0..rows).map(|_| long.as_str())));
+        let mut columns = batch.slice(0, rows).columns().to_vec();
+        columns[2] = notes;
+        let bomb = RecordBatch::try_new(batch.schema(), columns)?;
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_dictionary_enabled(dictionary)
+            .set_dictionary_page_size_limit(8 << 20)
+            .build();
+        let path = format!("{name}.parquet");
+        let file = fs::File::create(root.join(&path))?;
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
+        writer.write(&bomb)?;
+        writer.close()?;
+        let arguments = [&["run", path.as_str()][..], &JUDGE].concat();
+        let said = expect(root, &arguments, 3)?;
+        if !said.contains("column `note`") {
+            return Err(format!("{name}: {said}").into());
+        }
+    }
+    Ok(())
+}
