@@ -40,6 +40,7 @@ mod sheets;
 mod supposed;
 mod tidy;
 mod typed;
+mod walks;
 mod weakened;
 mod why;
 
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
     trials.extend(reach::trials());
     trials.extend(records::trials());
     trials.extend(typed::trials());
+    trials.extend(walks::trials());
     trials.extend(weakened::trials());
     trials.extend(rational::trials());
     trials.extend(random::trials());
