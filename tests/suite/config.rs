@@ -325,7 +325,7 @@ list tariff file \"lists/tariff.csv\"
 
 rule R9
   for each item
-  when origin is CN
+  when rate > lookup(tariff, HS 010121).rate
 ";
 
 /// Slips that a list can have and nobody could mean.

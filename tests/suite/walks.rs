@@ -26,6 +26,8 @@ test R1 \"from there\"
   expect hit
 ";
 
+const WARNED: &str = "when any of\n    - id is \"7\"\n    - not origin is CN";
+
 const TOML: &str = "\
 [project]
 rules = [\"rules/**/*.tamis\"]
@@ -169,7 +171,7 @@ fn nothing() -> Result<(), Failed> {
     tamis(root, &["check"], 0, &["tamis.toml:6:8: no file matches"])?;
     tamis(root, &["run", "d"], 2, &["no file matches"])?;
     with("", "")?;
-    fs::write(root.join("rules/deep/r.tamis"), "define far\n  origin is CN\n")?;
+    fs::write(root.join("rules/deep/r.tamis"), "define far\n  as origin is CN\n")?;
     tamis(root, &["check"], 2, &["hold no rule"])?;
     fs::write(root.join("rules/deep/r.tamis"), RULE.split("\ntest").next().unwrap_or_default())?;
     tamis(root, &["test"], 2, &["there is no test"]).map(|_| ())
@@ -179,7 +181,7 @@ fn lint() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let root = folder.path();
     project(root)?;
-    fs::write(root.join("rules/deep/r.tamis"), RULE.replace("when origin", "when not origin"))?;
+    fs::write(root.join("rules/deep/r.tamis"), RULE.replace("when origin is CN", WARNED))?;
     tamis(root, &["check", "--strict"], 1, &["T4101"])?;
     for lint in ["ignore = [\"T4101\"]", "per-file-ignores = { \"rules/**\" = [\"T4101\"] }"] {
         fs::write(root.join("tamis.toml"), format!("{TOML}[lint]\n{lint}\n"))?;

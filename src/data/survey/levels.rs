@@ -33,7 +33,8 @@ const TRIED: usize = 4;
 ///
 /// Errors: a file that cannot be read again.
 pub fn find(file: &DataFile, columns: &[Seen]) -> Result<Option<Levels>, Trouble> {
-    if columns.iter().any(|it| it.is_key && is_name(it) && !is_line_name(&it.name)) {
+    let is_named = |it: &Seen| is_key_name(&it.name) && !is_line_name(&it.name);
+    if columns.iter().any(|it| it.is_key && is_name(it) && is_named(it)) {
         return Ok(None);
     }
     let complete = || columns.iter().filter(|it| it.missing == 0 && 1 < it.rows);
@@ -71,11 +72,9 @@ pub fn find(file: &DataFile, columns: &[Seen]) -> Result<Option<Levels>, Trouble
 }
 
 /// Whether values of the column can be names of something.
-fn is_name(it: &Seen) -> bool {
-    let measure = ["value", "amount", "price", "mass", "weight", "rate", "duty", "quantity", "kg"];
-    let words = personal::words(&it.name);
-    let measured = words.iter().any(|word| measure.contains(&word.as_str()));
-    matches!(it.guess, Guess::Text | Guess::Whole | Guess::Code) && !measured
+pub fn is_name(it: &Seen) -> bool {
+    let held = matches!(it.guess, Guess::Text | Guess::Whole | Guess::Code);
+    held && !personal::is_measure(&it.name)
 }
 
 /// Whether a column says that it names declarations.

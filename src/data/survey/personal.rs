@@ -149,6 +149,48 @@ const PARTS: &[&str] = &[
     "nachname",
 ];
 
+/// Whether the name of a column says that it holds amounts, masses or rates: no names of anything.
+pub fn is_measure(name: &str) -> bool {
+    const MEASURES: [&str; 35] = [
+        "value",
+        "values",
+        "amount",
+        "price",
+        "mass",
+        "weight",
+        "rate",
+        "rates",
+        "duty",
+        "quantity",
+        "qty",
+        "kg",
+        "share",
+        "percent",
+        "freight",
+        "cost",
+        "total",
+        "sum",
+        "wert",
+        "masse",
+        "rohmasse",
+        "eigenmasse",
+        "gewicht",
+        "menge",
+        "preis",
+        "betrag",
+        "valeur",
+        "poids",
+        "quantite",
+        "prix",
+        "valor",
+        "peso",
+        "cantidad",
+        "precio",
+        "importe",
+    ];
+    words(name).iter().any(|it| MEASURES.contains(&plain(it).as_str()))
+}
+
 /// The words of a name: `ImporterName`, `importer_name` and `IMPORTER NAME` have two.
 pub fn words(name: &str) -> Vec<String> {
     let mut res: Vec<String> = Vec::new();

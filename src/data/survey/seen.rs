@@ -24,6 +24,25 @@ use crate::value::text::Form;
 /// Distinct values that are kept by name; beyond this they are only *many*.
 const NAMED: usize = 1_000;
 
+/// Parts of names of columns of commodity codes, and of countries.
+const CODES: [&str; 7] =
+    ["tariff", "tarif", "commodity", "taric", "nomenclature", "warennummer", "goederencode"];
+const COUNTRIES: [&str; 13] = [
+    "country",
+    "origin",
+    "departure",
+    "dispatch",
+    "nation",
+    "destination",
+    "ursprung",
+    "land",
+    "pays",
+    "origen",
+    "pais",
+    "paese",
+    "herkomst",
+];
+
 /// What was seen of a column.
 pub struct Seen {
     pub name: String,
@@ -94,6 +113,7 @@ enum Kind {
     Code,
     Whole,
     Decimal(char),
+    Percent(char),
     Date,
     DateTime,
     Country,
@@ -102,7 +122,7 @@ enum Kind {
 impl Probe {
     fn new(kind: Kind, ty: &Type) -> Probe {
         let mut reading = Reading::new(&Schema::default(), ty, None);
-        if let Kind::Decimal(mark) = kind {
+        if let Kind::Decimal(mark) | Kind::Percent(mark) = kind {
             reading.decimal_mark = mark;
         }
         Probe { kind, reading }
@@ -110,12 +130,15 @@ impl Probe {
 
     fn all() -> Vec<Probe> {
         let decimal = || Type::Number(Number::pure(9));
+        let percent = || Type::Number(Number::percent());
         vec![
             Probe::new(Kind::Truth, &Type::Truth),
             Probe::new(Kind::Code, &Type::Text(Form::Exact)),
             Probe::new(Kind::Whole, &Type::Whole),
             Probe::new(Kind::Decimal('.'), &decimal()),
             Probe::new(Kind::Decimal(','), &decimal()),
+            Probe::new(Kind::Percent('.'), &percent()),
+            Probe::new(Kind::Percent(','), &percent()),
             Probe::new(Kind::Date, &Type::Date),
             Probe::new(Kind::DateTime, &Type::DateTime),
             Probe::new(Kind::Country, &Type::Country),
@@ -125,11 +148,14 @@ impl Probe {
     fn reads(&self, cell: &str) -> bool {
         let shaped = match self.kind {
             Kind::Truth | Kind::DateTime | Kind::Country => true,
-            // Eight digits alone may be anything.
-            Kind::Date => cell.contains('-'),
+            // Eight digits alone may be anything; with a time it is more than a day.
+            Kind::Date => {
+                let rest = cell.get(10..).unwrap_or_default();
+                cell.contains('-') && rest.chars().all(|it| " T:.0Z".contains(it))
+            }
             // Zeros in front belong to an identifier.
             Kind::Whole => is_plain(cell) && guess::shape(cell) == Some(Shape::Plain),
-            Kind::Decimal(_) => is_plain(cell),
+            Kind::Decimal(_) | Kind::Percent(_) => is_plain(cell),
             Kind::Code => {
                 let digits = cell.bytes().filter(u8::is_ascii_digit).count();
                 let only = cell.bytes().all(|it| it.is_ascii_digit() || it == b'.');
@@ -240,9 +266,11 @@ impl Seen {
             }
             _ => false,
         };
-        // A country or a code says little of a person, whatever the column is called.
-        let coarse = matches!(self.guess, Guess::Country | Guess::Code | Guess::Truth);
-        shaped || (!coarse && personal::is_personal_name(&self.name))
+        // A country or a code says little of a person, and a rate or a mass nothing.
+        let coarse = matches!(self.guess, Guess::Country | Guess::Code | Guess::Truth)
+            || (self.range.is_some() && personal::is_measure(&self.name));
+        let names = self.is_key && self.guess == Guess::Text;
+        shaped || names || (!coarse && personal::is_personal_name(&self.name))
     }
 
     /// Makes up its mind, once every row was seen.
@@ -290,7 +318,7 @@ impl Seen {
             res.push(Guess::Truth);
         }
         let hs = words.iter().any(|it| it.starts_with("hs") || it == "cn" || it.starts_with("cn8"));
-        if fits(Kind::Code) && (hs || parts(&["tariff", "commodity", "taric", "nomenclature"])) {
+        if fits(Kind::Code) && (hs || parts(&CODES)) {
             res.push(Guess::Code);
         }
         let dates = self.dates.iter().filter(|it| **it != "%Y%m%d" || self.is_dated(&words));
@@ -323,7 +351,7 @@ impl Seen {
             && !self.figures.has(|it| matches!(it, Shape::Grouped(_)))
             && (marks.decimal == ',' || !self.is_either());
         let typed = self.ty.is_some() && fits(Kind::Decimal('.'));
-        if amount && decimal && self.is_share {
+        if self.is_share && fits(Kind::Percent(marks.decimal)) {
             res.push(Guess::Percent);
         }
         if amount && fits(Kind::Whole) {
@@ -338,9 +366,7 @@ impl Seen {
         if fits(Kind::DateTime) {
             res.push(Guess::DateTime(None));
         }
-        if fits(Kind::Country)
-            && parts(&["country", "origin", "departure", "dispatch", "nation", "destination"])
-        {
+        if fits(Kind::Country) && parts(&COUNTRIES) {
             res.push(Guess::Country);
         }
         // What is a label by its name may be held as a number.

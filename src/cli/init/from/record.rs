@@ -188,18 +188,18 @@ const NONE_COMPLETE: &str =
 
 /// The column that tells rows apart; else of the complete ones the one that tells most apart.
 fn choose(columns: &[Column], lacking: &'static str) -> (Option<usize>, &'static str) {
-    let fits = |it: &Column| {
-        let measure = ["value", "amount", "price", "mass", "weight", "rate", "duty", "quantity"];
-        let words = personal::words(&it.seen.name);
-        matches!(it.seen.guess, Guess::Text | Guess::Whole | Guess::Code)
-            && !words.iter().any(|it| measure.contains(&it.as_str()))
+    // Numbers may differ by chance: what names rows stands first, or says so.
+    let fits = |at: usize| {
+        let it = columns[at].seen;
+        let is_number = it.guess == Guess::Whole;
+        levels::is_name(it) && (!is_number || at == 0 || levels::is_key_name(&it.name))
     };
     let rank = |at: &usize| {
         let it = &columns[*at].seen;
         (it.is_key, levels::is_key_name(&it.name), it.distinct(), std::cmp::Reverse(*at))
     };
     let complete = |it: &usize| columns[*it].seen.missing == 0 && 0 < columns[*it].seen.rows;
-    let names = (0..columns.len()).filter(|it| complete(it) && fits(&columns[*it]));
+    let names = (0..columns.len()).filter(|it| complete(it) && fits(*it));
     let found = names.max_by_key(rank);
     match found {
         Some(at) if columns[at].seen.is_key => (found, ""),
@@ -216,7 +216,9 @@ impl Record<'_> {
 
     /// The first date that is always given.
     pub fn history(&self) -> Option<&Column<'_>> {
-        let is_date = |it: &&Column| matches!(it.seen.guess, Guess::Date(_));
+        let is_date = |it: &&Column| {
+            matches!(it.seen.guess, Guess::Date(_)) && !personal::is_personal_name(&it.seen.name)
+        };
         self.columns.iter().filter(is_date).find(|it| it.seen.missing == 0 && 0 < it.seen.rows)
     }
 
