@@ -41,14 +41,12 @@ struct Names<'a> {
 impl Names<'_> {
     fn data_set(&mut self, name: &str, set: &DataSet) {
         let schema = self.schema;
-        let all = || (0..schema.records.len()).map(RecordId);
-        let apart = |it: &RecordId| set.records.contains_key(&schema.record(*it).name);
         let fields = |it: RecordId| {
             (0..schema.record(it).fields.len()).map(move |field| FieldId { record: it, field })
         };
         let flat: Vec<FieldId> = match set.path.is_empty() {
             true => Vec::new(),
-            false => all().filter(|it| !apart(it)).flat_map(fields).collect(),
+            false => schema.lineage(self.flat(set)).into_iter().flat_map(fields).collect(),
         };
         self.fields(name, set, &flat);
         for (record, own) in &set.records {
@@ -71,6 +69,20 @@ impl Names<'_> {
         for (table, it) in tables.chain(records) {
             self.said_of_all(&table, it);
         }
+    }
+
+    /// The record that a flat extract has a row of: the innermost one that has no files of its own.
+    fn flat(&self, set: &DataSet) -> RecordId {
+        let schema = self.schema;
+        let all = || (0..schema.records.len()).map(RecordId);
+        let own = |it: RecordId| set.records.get(&schema.record(it).name);
+        let depth = |it: &RecordId| (schema.lineage(*it).len(), std::cmp::Reverse(it.0));
+        // Rows with lists are those of the record around the elements.
+        let in_lists = all().filter(|it| own(*it).is_some_and(|it| it.within.is_some()));
+        let holders = in_lists.filter_map(|it| schema.record(it).parent);
+        let alone = all().filter(|it| schema.lineage(*it).into_iter().all(|it| own(it).is_none()));
+        let holder = holders.filter(|it| own(*it).is_none()).max_by_key(depth);
+        holder.or(alone.max_by_key(depth)).unwrap_or(RecordId(0))
     }
 
     fn unknown_record(&mut self, name: &str, record: &str, own: &DataSet) {
