@@ -4,7 +4,6 @@ pub mod canonical;
 pub mod cell;
 pub mod columnar;
 pub mod convert;
-pub mod disputed;
 pub mod encoded;
 pub mod file;
 pub mod headers;
@@ -14,6 +13,7 @@ pub mod manifest;
 pub mod nested;
 pub mod nomenclature;
 pub mod records;
+pub mod repeats;
 pub mod scan;
 pub mod sieve;
 pub mod sheet;
@@ -48,6 +48,8 @@ use crate::data::headers::Headers;
 use crate::data::manifest::DataSet;
 use crate::data::nested::Nest;
 use crate::data::nested::Within;
+use crate::data::repeats::Limits;
+use crate::data::repeats::Repeats;
 use crate::data::sieve::Sieve;
 use crate::data::tally::Tally;
 use crate::schema::FieldId;
@@ -55,6 +57,7 @@ use crate::schema::RecordId;
 use crate::schema::Schema;
 use crate::schema::Type;
 use crate::trouble::Trouble;
+use crate::value::text::Form;
 
 /// The files of a data set, as rows of `record` and of the records around it.
 pub struct Table {
@@ -65,6 +68,10 @@ pub struct Table {
     pub tally: Arc<Tally>,
     fields: Arc<Vec<Wanted>>,
     outer: Option<Outer>,
+    /// Its own rows by key, for tables of records inside it.
+    headers: Arc<OnceLock<Headers>>,
+    /// What is known of rows that share a key.
+    repeats: Arc<Repeats>,
     /// Rows come with their numbers, files counted from here.
     numbered: Option<u64>,
     /// Parts of files that have only other days may be left unread.
@@ -88,6 +95,8 @@ pub struct Days {
 pub enum Around<'a> {
     /// Everything: a flat extract.
     All,
+    /// Everything, for each row of a record inside it once more.
+    Repeated,
     /// Its key; more is nowhere to be found.
     Keys,
     /// Its key; the rest is in files of its own.
@@ -106,7 +115,6 @@ struct Outer {
     table: Arc<Table>,
     /// Its key, as names of columns.
     keys: Vec<String>,
-    headers: Arc<OnceLock<Headers>>,
 }
 
 /// A file, and where each wanted column stands in it; `None` when it is absent and may be.
@@ -186,7 +194,7 @@ pub fn open(
 ) -> Result<Table, Trouble> {
     let here = |id: &FieldId| {
         let beside = match around {
-            Around::All => true,
+            Around::All | Around::Repeated => true,
             Around::Keys | Around::Table(_) => false,
             Around::Within(it) => it.holds(id.record),
         };
@@ -194,7 +202,7 @@ pub fn open(
     };
     let within = match around {
         Around::Within(it) => Some(it),
-        Around::All | Around::Keys | Around::Table(_) => None,
+        Around::All | Around::Repeated | Around::Keys | Around::Table(_) => None,
     };
     let mut columns = wanted(schema, record, used);
     if matches!(around, Around::Keys) {
@@ -248,7 +256,7 @@ pub fn open(
     }
     let key = |it: &&FieldId| it.record != record && is_key(schema, **it);
     let headers = match around {
-        Around::All | Around::Keys => None,
+        Around::All | Around::Repeated | Around::Keys => None,
         Around::Table(table) => Some(table),
         Around::Within(it) => it.around.as_ref(),
     };
@@ -258,8 +266,17 @@ pub fn open(
     let outer = headers.map(|table| Outer {
         table: table.clone(),
         keys: columns.iter().filter(key).filter(beside).map(name).collect(),
-        headers: Arc::default(),
     });
+    let unique = match around {
+        Around::Repeated => None,
+        Around::All | Around::Keys | Around::Table(_) | Around::Within(_) => Some(record),
+    };
+    let own = |it: RecordId| match around {
+        Around::All | Around::Repeated => true,
+        Around::Keys | Around::Table(_) => it == record,
+        Around::Within(within) => within.holds(it),
+    };
+    let repeats = Arc::new(Repeats::new(schema, record, &columns, unique, own));
     Ok(Table {
         columns,
         arrow: Arc::new(ArrowSchema::new(arrow)),
@@ -267,6 +284,8 @@ pub fn open(
         tally: Arc::new(Tally::default()),
         fields: Arc::new(fields),
         outer,
+        headers: Arc::default(),
+        repeats,
         numbered: None,
         days: None,
         encoded: Arc::default(),
@@ -293,7 +312,8 @@ fn declared(schema: &Schema, record: RecordId) -> Vec<FieldId> {
 
 fn wanted(schema: &Schema, record: RecordId, used: &[FieldId]) -> Vec<FieldId> {
     let mut all = declared(schema, record);
-    all.retain(|it| used.contains(it) || is_needed(schema, *it));
+    let identity = schema.identity(record);
+    all.retain(|it| used.contains(it) || is_needed(schema, *it) || identity.contains(it));
     all
 }
 
@@ -325,6 +345,8 @@ impl Table {
             tally: Arc::new(Tally::default()),
             fields: self.fields.clone(),
             outer: self.outer.clone(),
+            headers: self.headers.clone(),
+            repeats: self.repeats.clone(),
             numbered: self.numbered,
             days: self.days,
             encoded: self.encoded.clone(),
@@ -421,26 +443,53 @@ impl Table {
     /// Reads the record around, when it stands in files of its own: once, before any row.
     ///
     /// Errors: what reading it says.
-    pub fn prepare(&self) -> Result<(), Trouble> {
+    pub fn prepare(&self, limits: &Limits) -> Result<(), Trouble> {
+        self.repeats.limit(limits);
         if let Some(it) = &self.outer
-            && it.headers.get().is_none()
+            && it.table.headers.get().is_none()
         {
-            it.table.prepare()?;
+            it.table.prepare(limits)?;
             let headers = Headers::read(&it.table, &it.keys)?;
-            it.headers.set(headers).ok();
+            it.table.headers.set(headers).ok();
         }
         Ok(())
+    }
+
+    /// The same table, whose keys are known by others that read the same.
+    pub fn sharing(&self, repeats: &Arc<Repeats>) -> Table {
+        Table { tally: self.tally.clone(), repeats: repeats.clone(), ..self.again() }
+    }
+
+    /// The same files, of which some rows are read without a look at their keys.
+    pub fn unwatched(&self) -> Table {
+        Table { repeats: Arc::default(), ..self.again() }
+    }
+
+    pub fn repeats(&self) -> &Arc<Repeats> {
+        &self.repeats
+    }
+
+    /// How texts of a column compare.
+    fn form(&self, column: usize) -> Form {
+        self.fields[column].reading.ty.form()
+    }
+
+    /// The key of its rows: `declaration_id, item_number`
+    fn key(&self) -> String {
+        let keys = self.repeats.levels.iter().flat_map(|it| &it.keys);
+        let names: Vec<&str> = keys.map(|it| self.fields[it.0].name.as_str()).collect();
+        names.join(", ")
+    }
+
+    /// The record around, when it stands in files of its own.
+    pub fn around(&self) -> Option<&Arc<Table>> {
+        self.outer.as_ref().map(|it| &it.table)
     }
 
     /// The canonical batches of all the files, one after the other; rejected rows are left out and
     /// counted.
     pub fn read(self: &Arc<Table>, batch_size: usize) -> Batches {
         Arc::new(scan::Scan::new(self, batch_size, false)).batches(0, 1)
-    }
-
-    /// The record around, when it stands in files of its own.
-    pub fn around(&self) -> Option<&Arc<Table>> {
-        self.outer.as_ref().map(|it| &it.table)
     }
 
     /// Its fields, the names of their columns, and whether they are personal.

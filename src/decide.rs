@@ -21,6 +21,7 @@ pub mod secret;
 mod waiting;
 pub mod words;
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ use crate::ir::policy::Route;
 use crate::value::Decimal;
 use crate::value::Value;
 use crate::value::decimal;
+use crate::value::text;
 
 /// What a rule says of a declaration or of a row below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,8 +134,10 @@ pub enum By {
 /// How a declaration stands in line for a capacity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// Which places: the values of `per`, in words.
+    /// Which places: the values of `per`, in the form in which they compare.
     pub group: Vec<Option<Arc<str>>>,
+    /// The same as they are written.
+    pub written: Vec<Option<Arc<str>>>,
     /// The largest first; missing after all.
     pub order: Vec<Value>,
     /// The value of which there may be only so many.
@@ -207,7 +211,7 @@ pub fn alone(
         draws: Vec::new(),
         steps: Vec::new(),
         claims: Vec::new(),
-        together: texts(set, &policy.together, &row).into_iter().collect(),
+        together: forms(set, &policy.together, &row).into_iter().collect(),
         hash: secrets.order(&keys),
         keys,
     };
@@ -245,6 +249,18 @@ fn is_true(set: &RuleSet, it: &Named, row: &Row) -> bool {
 fn texts(set: &RuleSet, all: &[Named], row: &Row) -> Vec<Option<Arc<str>>> {
     let text = |it: &Named| explain::plain_text(&interpret::eval(set, &it.value, row));
     all.iter().map(|it| text(it).map(Arc::from)).collect()
+}
+
+/// The same in the form in which values of their types are equal.
+fn forms(set: &RuleSet, all: &[Named], row: &Row) -> Vec<Option<Arc<str>>> {
+    let form = |(it, written): (&Named, Option<Arc<str>>)| {
+        let written = written?;
+        match text::formed(&written, it.value.ty.form()) {
+            Cow::Borrowed(_) => Some(written.clone()),
+            Cow::Owned(form) => Some(Arc::from(form)),
+        }
+    };
+    all.iter().zip(texts(set, all, row)).map(form).collect()
 }
 
 /// The scores of findings that count: those below the level first, then all.
@@ -378,9 +394,10 @@ impl Asked<'_> {
     fn claim(&self, it: &Capacity) -> Claim {
         let most = it.most.as_ref().map(|it| std::slice::from_ref(&it.1)).unwrap_or_default();
         Claim {
-            group: texts(self.set, &it.per, self.row),
+            group: forms(self.set, &it.per, self.row),
+            written: texts(self.set, &it.per, self.row),
             order: it.order.iter().map(|it| self.value(it)).collect(),
-            most: texts(self.set, most, self.row).pop().flatten(),
+            most: forms(self.set, most, self.row).pop().flatten(),
         }
     }
 

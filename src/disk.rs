@@ -4,12 +4,14 @@ pub mod place;
 pub mod temporary;
 pub mod whole;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::fs::File;
 use std::io::Error;
 use std::io::ErrorKind;
 use std::io::Read;
 use std::path::Path;
+use std::path::PathBuf;
 
 /// The system's reason in our words.
 pub fn reason(error: &Error) -> String {
@@ -137,4 +139,27 @@ pub fn settle<'a>(stamps: impl Iterator<Item = &'a Stamp>) {
     }
     #[cfg(not(unix))]
     drop(stamps);
+}
+
+/// In order; a file that has several names by the first of them.
+pub fn once(mut files: Vec<PathBuf>) -> Vec<PathBuf> {
+    files.sort();
+    let mut known = BTreeSet::new();
+    files.retain(|it| known.insert(it.canonicalize().unwrap_or_else(|_| it.clone())));
+    let mut known = BTreeSet::new();
+    files.retain(|it| file_number(it).is_none_or(|it| known.insert(it)));
+    files
+}
+
+/// The device and the number of a file, which all its names share.
+#[cfg(unix)]
+fn file_number(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let it = path.metadata().ok()?;
+    Some((it.dev(), it.ino()))
+}
+
+#[cfg(not(unix))]
+fn file_number(_: &Path) -> Option<(u64, u64)> {
+    None
 }

@@ -314,8 +314,8 @@ impl Project {
             let (set, found) = self.answers(data, asked)?;
             let input = self.input(data)?;
             let rules: Vec<RuleId> = (0..self.0.rule_set.rules.len()).map(RuleId).collect();
-            let inner = run::open(&set, &rules, &input, None, true)?.inner;
-            let lines = Lines::new(&set, inner);
+            let keys = run::open(&set, &rules, &input, None, true)?.keys;
+            let lines = Lines::new(&set, &keys);
             let mut res = Vec::new();
             for judged in found.iter().flat_map(|it| &it.rows) {
                 let told = judged.answers.iter().filter(|it| it.outcome != Outcome::NoHit);

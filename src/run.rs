@@ -8,6 +8,8 @@ pub mod decisions;
 pub mod digest;
 pub mod directory;
 pub mod engine;
+pub mod fields;
+pub mod interpreted;
 pub mod lines;
 pub mod manifest;
 pub mod one;
@@ -22,23 +24,28 @@ pub mod who;
 pub mod world;
 pub mod write;
 
+pub use fields::agree;
+pub use fields::fields_in;
+pub use fields::used;
+
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
 
 use arrow::record_batch::RecordBatch;
 
 use crate::data::Table;
 use crate::data::manifest::DataSet;
 use crate::data::manifest::Manifest;
+use crate::data::repeats::Limits;
+use crate::data::repeats::Repeats;
 use crate::data::tally::Report;
 use crate::data::walk;
 use crate::data::walk::Refusal;
 use crate::diagnostic::did_you_mean;
 use crate::disk;
-use crate::hit::Outcome;
-use crate::interpret;
-use crate::interpret::row;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::project::consulted::Consulted;
@@ -46,9 +53,24 @@ use crate::project::consulted::Kind;
 use crate::run::besides::Besides;
 use crate::run::pace::Pace;
 use crate::run::sink::Sink;
+use crate::run::source::Source;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::trouble::Trouble;
+
+/// Why what was read gives no answer.
+#[derive(Debug)]
+pub enum Again {
+    Trouble(Trouble),
+    /// Rows of a key did not agree. They are settled now: the tables are to be read again.
+    Settled,
+}
+
+impl From<Trouble> for Again {
+    fn from(it: Trouble) -> Again {
+        Again::Trouble(it)
+    }
+}
 
 /// How a run is done; none of it changes what comes out.
 #[derive(Debug, Clone)]
@@ -83,6 +105,11 @@ impl Options {
     pub fn place(&self) -> PathBuf {
         self.spill.clone().unwrap_or_else(std::env::temp_dir)
     }
+
+    /// What readers need to know of it.
+    pub fn limits(&self) -> Limits {
+        Limits { max_rejected: self.max_rejected, spill: self.place() }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +124,8 @@ pub type Receiver<'a> = &'a mut dyn FnMut(&RecordBatch) -> Result<(), Trouble>;
 /// What was found, lines aside.
 pub struct Done {
     pub rows: u64,
+    /// Rows that rules judged, by level.
+    pub judged: BTreeMap<RecordId, u64>,
     pub report: Report,
     /// Hits and undecided, by rule of the rule set.
     pub counts: Vec<(u64, u64)>,
@@ -104,12 +133,15 @@ pub struct Done {
 
 /// Files that fit the schema, and the rules that will judge their rows.
 pub struct Opened {
-    pub table: Arc<Table>,
-    /// Of the record around, when it stands in files of its own.
-    pub outer: Option<Arc<Table>>,
+    /// Every level that the data hold of `inner` and that rules judge, innermost first.
+    pub levels: Vec<Level>,
+    /// What is opened, by the record that the files have one row of.
+    pub tables: BTreeMap<RecordId, Arc<Table>>,
     pub rules: Vec<RuleId>,
-    /// The record that the files have one row of.
+    /// The innermost record of those that the run is about.
     pub inner: RecordId,
+    /// The key fields that lines begin with.
+    pub keys: Vec<FieldId>,
     pub input: Input,
     pub history: Option<Input>,
     /// Every file of data, as it was before any was read.
@@ -117,6 +149,19 @@ pub struct Opened {
     /// Whether what was found is explained; without it rows are only counted.
     pub evidence: bool,
     besides: Besides,
+    known: Known,
+}
+
+/// What is known of the keys of tables that facts read: by the number of their first file, their
+/// rows and columns.
+type Known = Mutex<BTreeMap<(u64, RecordId, Vec<FieldId>), Arc<Repeats>>>;
+
+/// The rows of a record, and the rules that judge them.
+#[derive(Clone)]
+pub struct Level {
+    pub record: RecordId,
+    pub rules: Vec<RuleId>,
+    pub source: Source,
 }
 
 /// Files, and how they are read; or those of each record.
@@ -150,7 +195,7 @@ impl Input {
             }
             files.extend(found);
         }
-        let files = walk::once(files);
+        let files = disk::once(walk::once(files));
         let mut records = BTreeMap::new();
         for (record, set) in &set.records {
             let input = Input::of_set(manifest, &format!("{name}.{record}"), set)?;
@@ -188,7 +233,7 @@ pub fn input(manifest: Option<&Manifest>, named: &[String]) -> Result<Input, Tro
         let message = format!("`{}` is not a regular file", other.display());
         return Err(Trouble::usage(message).help("files are read more than once: make it one"));
     }
-    let files = walk::once(files);
+    let files = disk::once(walk::once(files));
     let only = manifest.filter(|it| it.data.len() == 1).and_then(|it| it.data.values().next());
     let set = only.filter(|it| it.records.is_empty()).cloned().unwrap_or_default();
     Ok(Input { set, files, records: BTreeMap::new() })
@@ -223,27 +268,39 @@ pub fn open_at(
         known_records(set, given)?;
     }
     let read = seen(input, history);
-    let lineage = set.schema.lineage(inner);
-    if let Some(other) = rules.iter().find(|it| !lineage.contains(&set.rules[it.0].level)) {
+    let judged = |it: &&RuleId| set.rules[it.0].level;
+    if let Some(other) = rules.iter().find(|it| !source::holds(set, input, judged(it))) {
         let rule = &set.rules[other.0];
         let level = &set.schema.record(rule.level).name;
         let who = if rule.id.is_empty() { "the policy" } else { &format!("rule {}", rule.id) };
         let message = format!("{who} judges each {level}, and the data hold none");
         return Err(Trouble::usage(message).help("leave it out with `--rule`, or name its files"));
     }
-    let used = used(set, rules, evidence);
-    let source = source::open(set, input, inner, inner, &used)?;
-    let outer = source.outer.clone();
+    let schema = &set.schema;
+    let mut records: Vec<RecordId> = rules.iter().map(|it| set.rules[it.0].level).collect();
+    records.extend(schema.lineage(inner).into_iter().filter(|it| source::holds(set, input, *it)));
+    records.sort_by_key(|it| (std::cmp::Reverse(schema.lineage(*it).len()), *it));
+    records.dedup();
+    let mut files = source::Files::new(set, input, &used(set, rules, evidence));
+    let mut levels = Vec::new();
+    for record in records {
+        let here = rules.iter().copied().filter(|it| set.rules[it.0].level == record);
+        let here: Vec<RuleId> = here.collect();
+        let source = files.open(record, &used(set, &here, evidence))?;
+        levels.push(Level { record, rules: here, source });
+    }
     Ok(Opened {
-        table: source.table,
-        outer,
+        levels,
+        tables: files.tables,
         rules: rules.to_vec(),
         inner,
+        keys: source::keys(set, rules, inner),
         input: input.clone(),
         history: history.cloned(),
         read,
         evidence,
         besides: Besides::default(),
+        known: Known::default(),
     })
 }
 
@@ -272,18 +329,50 @@ fn known_records(set: &RuleSet, input: &Input) -> Result<(), Trouble> {
 }
 
 impl Opened {
-    /// The levels with rules, innermost first. Rows are read once at least, whatever the rules.
-    fn levels(&self, set: &RuleSet) -> Vec<(RecordId, Vec<RuleId>)> {
-        let at = |level: RecordId| -> Vec<RuleId> {
-            let here = self.rules.iter().filter(|it| set.rules[it.0].level == level);
-            here.copied().collect()
+    /// The levels with rules, innermost first; without rules the innermost. What is not read
+    /// elsewhere is counted by the table of the level, everything else is counted already.
+    fn judged(&self, set: &RuleSet) -> Vec<Level> {
+        let rules = |record: RecordId| -> Vec<RuleId> {
+            self.rules.iter().copied().filter(|it| set.rules[it.0].level == record).collect()
         };
-        let all = set.schema.lineage(self.inner).into_iter().map(|it| (it, at(it)));
-        let mut res: Vec<_> = all.filter(|it| !it.1.is_empty()).collect();
-        if res.is_empty() {
-            res.push((self.inner, Vec::new()));
+        let level = |it: &Level| Level { rules: rules(it.record), ..it.clone() };
+        let mut all: Vec<Level> = self.levels.iter().map(level).collect();
+        all.retain(|it| !it.rules.is_empty());
+        if all.is_empty() {
+            all.extend(self.levels.iter().find(|it| it.record == self.inner).cloned());
         }
-        res
+        let mut counted = self.held();
+        for it in &mut all {
+            if !counted.insert(it.source.rows) {
+                it.source.table = Arc::new(it.source.table.again());
+            }
+        }
+        all
+    }
+
+    /// The records whose rows are held for those inside them.
+    fn held(&self) -> BTreeSet<RecordId> {
+        let is_held = |table: &Arc<Table>| {
+            self.tables.values().filter_map(|it| it.around()).any(|it| Arc::ptr_eq(it, table))
+        };
+        self.tables.iter().filter(|it| is_held(it.1)).map(|it| *it.0).collect()
+    }
+
+    /// The records whose rows the run counts.
+    pub fn counted(&self, set: &RuleSet) -> BTreeSet<RecordId> {
+        let judged = self.judged(set).into_iter().map(|it| it.source.rows);
+        judged.chain(self.held()).collect()
+    }
+
+    /// Whether all records stand in the rows of one flat extract.
+    fn is_flat(&self) -> bool {
+        let alone = |it: &Arc<Table>| it.around().is_none() && !it.is_nested();
+        self.tables.len() == 1 && self.tables.values().all(alone)
+    }
+
+    /// The rows that most is said of: those of the innermost record.
+    pub fn table(&self) -> Option<&Arc<Table>> {
+        self.levels.first().map(|it| &it.source.table)
     }
 
     /// How many keys tell declarations apart.
@@ -301,7 +390,7 @@ impl Opened {
         out: Option<Receiver>,
         options: &Options,
     ) -> Result<Done, Trouble> {
-        let (done, found) = self.judged(set, out.is_some(), options)?;
+        let (done, found) = self.found(set, out.is_some(), options)?;
         if let (Some(out), Some(found)) = (out, found) {
             for batch in found.sorted()?.0 {
                 out(&lines::seen(&batch?)?)?;
@@ -315,8 +404,50 @@ impl Opened {
         self.read.iter().try_for_each(Consulted::unchanged)
     }
 
-    /// The same, with what was found where it was put.
-    fn judged(
+    /// The files with the rows of a record that facts look at; `first` is the number of the first
+    /// one. What an earlier reading found of their keys holds.
+    ///
+    /// Errors: files that do not fit the schema.
+    pub fn source(
+        &self,
+        set: &RuleSet,
+        (input, first): (&Input, u64),
+        record: RecordId,
+        used: &[FieldId],
+    ) -> Result<Source, Trouble> {
+        let source = source::open(set, input, record, used)?;
+        let place = (first, source.rows, source.table.columns.clone());
+        let mut known = self.known.lock().map_err(|_| Trouble::bug("a reader stopped"))?;
+        let repeats = known.entry(place).or_insert_with(|| source.table.repeats().clone());
+        Ok(Source { table: Arc::new(source.table.sharing(repeats)), ..source })
+    }
+
+    /// Does what reads tables, and does it again where what was read does not hold.
+    ///
+    /// Errors: what `work` says.
+    pub fn settled<T>(&self, mut work: impl FnMut() -> Result<T, Again>) -> Result<T, Trouble> {
+        loop {
+            match work() {
+                Ok(it) => return Ok(it),
+                Err(Again::Trouble(trouble)) => return Err(trouble),
+                Err(Again::Settled) => self.forget(),
+            }
+        }
+    }
+
+    /// What was counted so far; rows that are held are not read again.
+    fn forget(&self) {
+        let held = self.held();
+        for (_, table) in self.tables.iter().filter(|it| !held.contains(it.0)) {
+            table.tally.reset();
+        }
+        if let Ok(mut all) = self.besides.lock() {
+            all.clear();
+        }
+    }
+
+    /// As `run`, with what was found where it was put.
+    fn found(
         &self,
         set: &RuleSet,
         with_lines: bool,
@@ -334,135 +465,28 @@ impl Opened {
         with_lines: bool,
         options: &Options,
     ) -> Result<(Done, Option<Sink>), Trouble> {
-        self.table.prepare()?;
-        self.count_around(options)?;
-        let (counts, found) = match options.engine {
-            Engine::DataFusion => engine::run(set, self, with_lines, options)?,
-            Engine::Interpreter => interpreted(set, self, with_lines, options)?,
-        };
+        let counted = self.settled(|| {
+            for it in self.judged(set) {
+                it.source.table.prepare(&options.limits())?;
+            }
+            self.count_around(set, options)?;
+            match options.engine {
+                Engine::DataFusion => engine::run(set, self, with_lines, options),
+                Engine::Interpreter => interpreted::run(set, self, with_lines, options),
+            }
+        })?;
         let report = self.told(set, options)?;
-        Ok((Done { rows: report.read, report, counts }, found))
+        let Counted { rules: counts, rows: judged, found } = counted;
+        Ok((Done { rows: report.read, judged, report, counts }, found))
     }
 }
 
-/// The stored fields that the rules need; with evidence also those that explain.
-pub fn used(set: &RuleSet, rules: &[RuleId], evidence: bool) -> Vec<FieldId> {
-    let mut all: Vec<&crate::ir::E> = Vec::new();
-    let mut open: Vec<RuleId> = rules.to_vec();
-    let mut seen = std::collections::BTreeSet::new();
-    while let Some(id) = open.pop() {
-        if seen.insert(id) {
-            let own = set.rules[id.0].expressions(evidence);
-            open.extend(own.iter().flat_map(|it| crate::ir::hits_of(it)));
-            all.extend(own);
-        }
-    }
-    // Without them it could not be said why a fact is missing.
-    let facts = if evidence { set.facts_of(rules, true) } else { Vec::new() };
-    let judged = facts.iter().flat_map(|it| set.facts[it.0].judged());
-    fields_in(all.into_iter().chain(judged))
-}
-
-/// The stored fields in expressions.
-pub fn fields_in<'a>(all: impl Iterator<Item = &'a crate::ir::E>) -> Vec<FieldId> {
-    let mut res: Vec<FieldId> = all.flat_map(crate::ir::many::fields_of).collect();
-    res.sort();
-    res.dedup();
-    res
-}
-
-/// The definition of a run, row by row. Rules of an outer level judge each of its keys once.
-fn interpreted(
-    set: &RuleSet,
-    opened: &Opened,
-    with_lines: bool,
-    options: &Options,
-) -> Result<(Vec<(u64, u64)>, Option<Sink>), Trouble> {
-    let mut outer = BTreeMap::new();
-    let sink = with_lines.then(|| Sink::new(set, opened.inner, options, 1));
-    let mut judge = Judge { set, sink, counts: vec![(0, 0); set.rules.len()] };
-    let levels = opened.levels(set);
-    let own: Option<Arc<Table>> = opened.outer.as_ref().map(|it| Arc::new(it.again()));
-    options.pace.enter("evaluating", opened.table.rows(), &opened.table.tally);
-    let world = world::world(set, opened, options)?;
-    let know = |rules: &[RuleId], row: &mut interpret::Row| {
-        for id in set.facts_of(rules, opened.evidence) {
-            let value = interpret::history::fact(set, &world, id, row);
-            row.know(id, value);
-        }
-    };
-    for (table, is_outer) in [(Some(&opened.table), false), (own.as_ref(), true)] {
-        let Some(table) = table else { continue };
-        let columns = row::columns(set, &table.arrow);
-        for batch in table.read(options.batch_size) {
-            let batch = batch?;
-            for at in 0..batch.num_rows() {
-                let row = row::row(set, &columns, &batch, at);
-                for (level, rules) in &levels {
-                    if *level == opened.inner {
-                        if !is_outer {
-                            let mut row = row.clone();
-                            know(rules, &mut row);
-                            judge.row(rules, &row)?;
-                        }
-                        continue;
-                    }
-                    // Outer records in files of their own are those, not what items say of them.
-                    if own.is_some() && !is_outer {
-                        continue;
-                    }
-                    let keys: Vec<_> =
-                        set.schema.key_fields(*level).into_iter().map(|it| row.get(it)).collect();
-                    outer
-                        .entry((*level, keys))
-                        .and_modify(|known| agree(set, *level, known, &row))
-                        .or_insert_with(|| row.clone());
-                }
-            }
-        }
-    }
-    for ((at, _), row) in &outer {
-        for (_, rules) in levels.iter().filter(|it| it.0 == *at) {
-            let mut row = row.clone();
-            know(rules, &mut row);
-            judge.row(rules, &row)?;
-        }
-    }
-    Ok((judge.counts, judge.sink))
-}
-
-struct Judge<'a> {
-    set: &'a RuleSet,
-    sink: Option<Sink>,
-    counts: Vec<(u64, u64)>,
-}
-
-impl Judge<'_> {
-    fn row(&mut self, rules: &[RuleId], row: &interpret::Row) -> Result<(), Trouble> {
-        let mut answered = Vec::new();
-        for rule in rules {
-            let total = &mut self.counts[rule.0];
-            match interpret::outcome(self.set, *rule, row) {
-                Outcome::NoHit => continue,
-                Outcome::Hit => total.0 += 1,
-                Outcome::Undecided => total.1 += 1,
-            }
-            answered.push(*rule);
-        }
-        match &mut self.sink {
-            Some(sink) if !answered.is_empty() => sink.add_row(row, answered),
-            Some(_) | None => Ok(()),
-        }
-    }
-}
-
-/// Header values that the rows of a declaration do not share are missing; a given one wins over
-/// none.
-pub fn agree(set: &RuleSet, level: RecordId, known: &mut interpret::Row, row: &interpret::Row) {
-    for record in set.schema.lineage(level) {
-        for field in 0..set.schema.record(record).fields.len() {
-            let id = FieldId { record, field };
-            known.agree(id, row.get(id));
-        }
-    }
+/// What a run comes to.
+pub struct Counted {
+    /// Hits and undecided, by rule.
+    rules: Vec<(u64, u64)>,
+    /// Judged rows, by level.
+    rows: BTreeMap<RecordId, u64>,
+    /// With lines.
+    found: Option<Sink>,
 }

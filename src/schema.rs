@@ -264,6 +264,19 @@ impl Schema {
         lineage.into_iter().flat_map(keys).collect()
     }
 
+    /// What tells the rows of a record apart within the record around: its key. An entry of a
+    /// register, which relations read as of a date, has its date besides, and when it was known.
+    pub fn identity(&self, record: RecordId) -> Vec<FieldId> {
+        let it = self.record(record);
+        let is_register = self.records.iter().flat_map(|it| &it.refers).any(|it| it.to == record);
+        let dates = [it.acceptance, it.known_from].into_iter().flatten();
+        let dates = dates.filter(|field| is_register && !it.key.contains(field));
+        let dates = dates.filter(|_| !it.key.is_empty());
+        let mut all: Vec<usize> = it.key.iter().copied().chain(dates).collect();
+        all.dedup();
+        all.into_iter().map(|field| FieldId { record, field }).collect()
+    }
+
     /// The acceptance date that holds for a row of this record.
     pub fn acceptance(&self, record: RecordId) -> Option<FieldId> {
         self.lineage(record).into_iter().find_map(|record| {

@@ -192,7 +192,7 @@ impl Asked<'_> {
         let only = Only { id, keys: self.opened.keys(self.set) };
         let mut again = Said::new(What::Lines);
         for it in &found {
-            again.add_lines(self.set, self.opened.inner, it)?;
+            again.add_lines(self.set, &self.opened.keys, it)?;
         }
         let hits = replay::read(&run.join(recorded::HITS), What::Lines, Some(only))?;
         let mut res = compared(manifest, &hits, &again, true);

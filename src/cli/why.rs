@@ -19,6 +19,7 @@ use crate::cli::scope;
 use crate::cli::scope::Scope;
 use crate::cli::verify;
 use crate::data::manifest::Manifest;
+use crate::data::tally::Fault;
 use crate::decide::secret::Secrets;
 use crate::hit::Outcome;
 use crate::ir::RuleId;
@@ -45,6 +46,7 @@ use crate::run::replay::Only;
 use crate::run::replay::Said;
 use crate::run::replay::What;
 use crate::run::source;
+use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::shown::shown;
 use crate::trouble::Exit;
@@ -130,8 +132,8 @@ struct Place {
     whole: bool,
     input: Input,
     history: Option<Input>,
-    /// Of a run: the record that its lines have the keys of.
-    lines: Option<RecordId>,
+    /// Of a run: the key fields that its lines begin with.
+    lines: Option<Vec<FieldId>>,
 }
 
 impl Why {
@@ -178,16 +180,16 @@ pub fn why(it: &Why, context: &Context) -> Result<Exit, Trouble> {
     if let Some(threads) = it.threads.filter(|it| *it != 0) {
         options.threads = amount::threads(threads)?;
     }
-    let table = opened.table.clone();
+    let table = opened.table().cloned();
     let progress = Progress::start(context, move || Step {
         what: "looking",
-        rows: table.tally.read(),
-        total: table.rows(),
+        rows: table.as_ref().map_or(0, |it| it.tally.read()),
+        total: table.as_ref().map_or(0, |it| it.rows()),
     });
     let found = one::explain(&set, &project.sources, &opened, &question, &options)?;
     drop(progress);
     let Some(declaration) = found.first() else { return Ok(Exit::Ok) };
-    let recorded = match (&it.run, place.lines) {
+    let recorded = match (&it.run, &place.lines) {
         (Some(run), Some(lines)) if what_if.is_empty() => {
             let only = Only { id: &declaration.id, keys: opened.keys(&set) };
             Some(recorded(it, run, &set, lines, declaration, only)?)
@@ -271,7 +273,8 @@ fn of_run(it: &Why, run: &Path, context: &Context) -> Result<Result<Place, Exit>
     };
     let of_run = replay::rules(set, &manifest)?;
     let (whole, judging) = run::decide::prepared(set, &of_run);
-    let lines = Some(source::innermost(&whole, &judging, &input)?);
+    let inner = source::innermost(&whole, &judging, &input)?;
+    let lines = Some(source::keys(&whole, &judging, inner));
     let rules = match it.rule.as_slice() {
         [] => of_run,
         named => chosen(set, named)?,
@@ -284,7 +287,7 @@ fn recorded(
     it: &Why,
     run: &Path,
     set: &RuleSet,
-    lines: RecordId,
+    lines: &[FieldId],
     declaration: &Declaration,
     only: Only,
 ) -> Result<Recorded, Trouble> {
@@ -359,8 +362,9 @@ fn unreadable(told: &Told, opened: &Opened, context: &Context) -> Result<(), Tro
             found.is_some_and(|id| it.row.get(id).is_missing())
         })
     };
-    let own = opened.table.tally.report().faults;
-    for it in opened.read(told.set)?.0.faults {
+    let own = opened.tables.values().flat_map(|it| it.tally.report().faults);
+    let own: Vec<Fault> = own.collect();
+    for it in opened.read(told.set).0.faults {
         if lacks(&it.column) || !own.contains(&it) {
             context.terminal.note(&format!("note: missing values: {}", it.words()));
         }

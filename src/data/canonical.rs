@@ -114,7 +114,7 @@ impl Table {
             arrays.push(array);
         }
         if let Some(outer) = &self.outer
-            && let Some(headers) = outer.headers.get()
+            && let Some(headers) = outer.table.headers.get()
         {
             let key = outer.keys.join(", ");
             for row in headers.fill(&self.arrow, &outer.keys, &mut arrays)? {
@@ -125,12 +125,29 @@ impl Table {
             }
         }
         stray_quotes(file, raw, &rejected, &mut faulty, &mut tally);
+        let first = ((number as u64) << ROW_BITS) + raw.first;
+        if let Some(settled) = self.repeats.settled() {
+            // Rows that were sieved have gaps between them; elements of lists are counted.
+            let nested = file.nest.is_some();
+            let place =
+                |row: usize| if nested { raw.first + row as u64 } else { raw.row_of_file(row) };
+            let numbers: Vec<u64> =
+                (0..rows).map(|row| ((number as u64) << ROW_BITS) + place(row)).collect();
+            let left_out = settled.apply(&self.repeats, &mut arrays, &numbers)?;
+            for (row, out) in left_out.into_iter().enumerate() {
+                rejected[row] |= out;
+                for (column, reason) in settled.faults(numbers[row]) {
+                    tally.blame(column.clone(), reason, raw.row_of_file(row), First::default);
+                    faulty[row] = true;
+                }
+            }
+        }
         tally.faulty = faulty.iter().filter(|it| **it).count() as u64;
         tally.rejected = rejected.iter().filter(|it| **it).count() as u64;
         let some_rejected = 0 < tally.rejected;
         self.tally.add(&file.shown, tally);
         if let Some(base) = self.numbered {
-            let start = ((base + number as u64) << ROW_BITS) + raw.first;
+            let start = (base << ROW_BITS) + first;
             let numbers = (0..rows as u64).map(|it| start + it);
             arrays.push(Arc::new(UInt64Array::from_iter_values(numbers)));
         }

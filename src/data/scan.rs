@@ -17,6 +17,8 @@ use crate::data::Table;
 use crate::data::columnar;
 use crate::data::encoded::Memory;
 use crate::data::records;
+use crate::data::repeats::prints::Prints;
+use crate::data::repeats::watch::Watcher;
 use crate::data::tally::First;
 use crate::data::text;
 use crate::trouble::Trouble;
@@ -122,6 +124,8 @@ pub struct Scan {
     units: Vec<Mutex<Unit>>,
     /// What the end of each Parquet file says.
     footers: Vec<OnceLock<ArrowReaderMetadata>>,
+    /// Where the keys of the rows are noted.
+    watch: Option<Arc<Mutex<Prints>>>,
 }
 
 /// What is read in one go: a file, or a row group.
@@ -154,7 +158,8 @@ impl Scan {
             }
         }
         let footers = table.files.iter().map(|_| OnceLock::new()).collect();
-        Scan { table: table.clone(), batch_size, units, footers }
+        let watch = table.repeats().watch();
+        Scan { table: table.clone(), batch_size, units, footers, watch }
     }
 
     /// The canonical batches that reader `part` of `parts` gets.
@@ -164,17 +169,22 @@ impl Scan {
         let mut todo: VecDeque<usize> = (0..scan.units.len()).collect();
         todo.rotate_left(begin);
         let mut memory = Memory::default();
+        let watcher = |it| Watcher::new(scan.table.repeats(), it, false);
+        let mut watcher = scan.watch.as_ref().map(watcher);
         Box::new(std::iter::from_fn(move || {
             while let Some(at) = todo.front() {
                 match scan.next(*at) {
                     Some((file, raw)) => {
-                        let canonical = |it| scan.table.canonical(file, &it, &mut memory);
-                        return Some(raw.and_then(canonical));
+                        let batch = raw.and_then(|it| scan.table.canonical(file, &it, &mut memory));
+                        return Some(batch.and_then(|it| match &mut watcher {
+                            Some(watcher) => watcher.see(&it).map(|()| it),
+                            None => Ok(it),
+                        }));
                     }
                     None => todo.pop_front(),
                 };
             }
-            None
+            watcher.take().and_then(|mut it| it.move_on().err()).map(Err)
         }))
     }
 

@@ -11,6 +11,7 @@ use arrow::datatypes::Int32Type;
 
 use crate::data::encoded;
 use crate::shown::grouped;
+use crate::trouble::Trouble;
 
 /// Shared by all the readers of a run.
 #[derive(Debug, Default)]
@@ -182,6 +183,11 @@ impl Report {
         self.sort();
     }
 
+    /// Errors: more faulty rows than are tolerated, in millionths of all; every fault.
+    pub fn within(&self, max_rejected: u64) -> Result<(), Trouble> {
+        enough(std::slice::from_ref(self), self, max_rejected)
+    }
+
     /// In the order of files, columns and reasons.
     pub fn sort(&mut self) {
         self.faults
@@ -191,6 +197,13 @@ impl Report {
 }
 
 impl Tally {
+    /// Forgets everything: the rows are read again.
+    pub fn reset(&self) {
+        if let Ok(mut state) = self.state.lock() {
+            *state = State::default();
+        }
+    }
+
     pub fn add(&self, file: &str, batch: Batch) {
         let Ok(mut state) = self.state.lock() else { return };
         state.read += batch.read;
@@ -255,4 +268,34 @@ pub fn outside(known: &HashSet<String>, codes: &ArrayRef) -> u64 {
     let counts = encoded::counted(encoded);
     let outside = |it: &(usize, u64)| 0 < it.1 && !known.contains(values.value(it.0));
     counts.into_iter().enumerate().filter(outside).map(|it| it.1).sum()
+}
+
+/// Whether tables have few enough rows that do not fit, each alone.
+///
+/// Errors: those that have more, every fault of `whole`, and the limit that would do.
+pub fn enough(each: &[Report], whole: &Report, max_rejected: u64) -> Result<(), Trouble> {
+    let over =
+        |it: &&Report| it.faulty.saturating_mul(1_000_000) > it.read.saturating_mul(max_rejected);
+    let share = |it: &Report| it.faulty as u128 * 1_000_000 / u128::from(it.read.max(1));
+    let Some(worst) = each.iter().filter(over).max_by_key(|it| share(it)) else { return Ok(()) };
+    let message = format!("{} of {} rows do not fit the schema", worst.faulty, worst.read);
+    let limit = would_do(worst.faulty, worst.read);
+    Err(Trouble::data(message).details(whole.faults.iter().map(Fault::words)).help(format!(
+        "correct the data or its description, or allow more with `--max-rejected {limit}`"
+    )))
+}
+
+/// The least round share that allows so many rows: `34%`, `0.2%`.
+fn would_do(faulty: u64, read: u64) -> String {
+    let (faulty, read) = (u128::from(faulty), u128::from(read.max(1)));
+    for digits in 0..=4 {
+        let steps = (faulty * 100 * 10_u128.pow(digits)).div_ceil(read);
+        // Two digits tell enough; where rows are few among many, they stand further behind.
+        if 10 <= steps || digits == 4 {
+            let (whole, rest) = (steps / 10_u128.pow(digits), steps % 10_u128.pow(digits));
+            let text = format!("{whole}.{rest:0width$}", width = digits as usize);
+            return format!("{}%", text.trim_end_matches('0').trim_end_matches('.'));
+        }
+    }
+    "100%".to_owned()
 }

@@ -78,7 +78,7 @@ impl<'a> Outcomes<'a> {
         rank: u32,
         standing: Standing,
     ) -> Result<(), Trouble> {
-        let group = &it.claims[at].group;
+        let group = &it.claims[at].written;
         let words = words::in_line(self.policy, (at, group), rank, standing, it.channel);
         let reason = match standing {
             Standing::Place | Standing::Kept => None,

@@ -32,6 +32,8 @@ pub struct Waiting {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stand {
     pub group: Vec<Option<Arc<str>>>,
+    /// As it is written, in words.
+    pub written: Vec<Option<Arc<str>>>,
     /// The values that order the line, as bytes that compare as they do.
     pub order: Vec<Option<Vec<u8>>>,
     pub most: Option<Arc<str>>,
@@ -41,6 +43,7 @@ impl Waiting {
     pub fn new(number: u64, it: &Decision) -> Waiting {
         let stand = |it: &Claim| Stand {
             group: it.group.clone(),
+            written: it.written.clone(),
             order: it.order.iter().map(sortable).collect(),
             most: it.most.clone(),
         };
@@ -68,7 +71,9 @@ impl Waiting {
         small(&mut out, u64::from(self.drawn));
         some(&mut out, &self.keys, |out, it| bytes(out, Some(it.as_bytes())));
         some(&mut out, &self.claims, |out, it| {
-            some(out, &it.group, |out, it| bytes(out, it.as_ref().map(|it| it.as_bytes())));
+            for group in [&it.group, &it.written] {
+                some(out, group, |out, it| bytes(out, it.as_ref().map(|it| it.as_bytes())));
+            }
             some(out, &it.order, |out, it| bytes(out, it.as_deref()));
             bytes(out, it.most.as_ref().map(|it| it.as_bytes()));
         });
@@ -95,6 +100,7 @@ impl Waiting {
             claims: from.some(|from| {
                 Some(Stand {
                     group: from.some(Reader::text)?,
+                    written: from.some(Reader::text)?,
                     order: from.some(|from| Some(from.bytes()?.map(<[u8]>::to_vec)))?,
                     most: from.text()?,
                 })

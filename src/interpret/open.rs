@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::interpret::Row;
 use crate::interpret::eval;
-use crate::interpret::explain;
 use crate::interpret::truth;
 use crate::ir::E;
 use crate::ir::FactId;
 use crate::ir::Kind;
+use crate::ir::Lookup;
 use crate::ir::RuleSet;
 use crate::schema::FieldId;
+use crate::value::Reason;
 use crate::value::Value;
 
 /// Sets of fields, none of which holds another.
@@ -33,7 +34,12 @@ pub fn fields(set: &RuleSet, expr: &E, row: &Row) -> Vec<String> {
     let all: Sets = yes.into_iter().chain(no).filter(|it| !it.is_empty()).collect();
     let least = all.iter().map(BTreeSet::len).min();
     let smallest = all.into_iter().filter(|it| Some(it.len()) == least);
-    smallest.flatten().collect::<BTreeSet<String>>().into_iter().collect()
+    let mut named: BTreeSet<String> = smallest.flatten().collect();
+    // An open condition names something, whatever it is made of.
+    if named.is_empty() {
+        named = names(set, vec![expr]);
+    }
+    named.into_iter().collect()
 }
 
 /// `None` where the condition is known.
@@ -64,11 +70,170 @@ fn ways(set: &RuleSet, expr: &E, row: &Row) -> Option<Ways> {
             Ways { yes: each.clone(), no: each }
         }
         _ => {
-            let mut lacking = BTreeSet::new();
-            explain::lacking(set, expr, row, &mut lacking);
-            Ways { yes: vec![lacking.clone()], no: vec![lacking] }
+            let sets = lacking(set, expr, row);
+            Ways { yes: sets.clone(), no: sets }
         }
     })
+}
+
+/// What an unknown test lacks: sets each of which would do.
+fn lacking(set: &RuleSet, expr: &E, row: &Row) -> Sets {
+    let Kind::Guard(test, value, reason) = &expr.kind else { return causes(set, expr, row) };
+    let mut all = BTreeSet::new();
+    let is_refused = truth(&eval(set, test, row)) == Some(false);
+    if is_refused {
+        all.extend(refused(set, test, value, *reason, row));
+    }
+    for it in [test, value] {
+        // Fields that are missing are told before what the data do not reach back to.
+        let untold = is_refused && is_incomplete(set, it, row);
+        if truth(&eval(set, it, row)).is_none() && !untold {
+            all.extend(fields(set, it, row));
+        }
+    }
+    vec![all]
+}
+
+/// Why a value is missing: sets of fields, each of which would do, with a reason where it is
+/// another than their absence.
+fn causes(set: &RuleSet, expr: &E, row: &Row) -> Sets {
+    let Value::Missing(reason) = eval(set, expr, row) else { return vec![BTreeSet::new()] };
+    let only = |name: String| vec![BTreeSet::from([name])];
+    match &expr.kind {
+        Kind::Field(id) => return only(set.schema.field(*id).name.clone()),
+        // Either of them is enough.
+        Kind::OrElse(left, right) => {
+            let either = causes(set, left, row).into_iter().chain(causes(set, right, row));
+            return smallest(either.collect());
+        }
+        Kind::Fact(id) => {
+            let fact = &set.facts[id.0];
+            if reason != Reason::NotGiven {
+                return only(with_reason(&fact.words, reason));
+            }
+            // Where all that it needs is given, what it found has no value.
+            let needed = together(set, fact.needed(), row);
+            return if is_nothing(&needed) { only(fact.words.to_string()) } else { needed };
+        }
+        // A profile is one thing to its readers.
+        Kind::Named(name, _) if name.contains('.') && reason != Reason::NotGiven => {
+            return only(with_reason(name, reason));
+        }
+        Kind::Guard(test, value, reason) if truth(&eval(set, test, row)) == Some(false) => {
+            return vec![refused(set, test, value, *reason, row)];
+        }
+        Kind::Guard(test, value, _) => {
+            let parts = std::iter::once(value).chain(test.parts());
+            return together(set, parts.collect(), row);
+        }
+        _ => {}
+    }
+    let own = together(set, expr.parts(), row);
+    if !is_nothing(&own) {
+        return own;
+    }
+    vec![match (&expr.kind, reason) {
+        (Kind::Lookup(it), Reason::NotGiven) => BTreeSet::from([column(set, it)]),
+        (_, Reason::NotGiven) => names(set, blamed(expr)),
+        _ => names(set, blamed(expr)).iter().map(|it| with_reason(it, reason)).collect(),
+    }]
+}
+
+fn is_incomplete(set: &RuleSet, it: &E, row: &Row) -> bool {
+    match &it.kind {
+        Kind::Guard(told, _, Reason::HistoryIncomplete) => {
+            truth(&eval(set, told, row)) == Some(false)
+        }
+        _ => false,
+    }
+}
+
+/// Why a guard lets nothing through: fields, statistics, with the reason.
+fn refused(set: &RuleSet, test: &E, value: &E, reason: Reason, row: &Row) -> BTreeSet<String> {
+    let told = |all: BTreeSet<String>| {
+        let with_reason = |it: String| match reason {
+            Reason::NotGiven => it,
+            _ => format!("{it} ({})", reason.words()),
+        };
+        all.into_iter().map(with_reason).collect::<BTreeSet<String>>()
+    };
+    if reason == Reason::HistoryIncomplete {
+        let mut found = BTreeSet::new();
+        let mut todo = vec![value];
+        while let Some(it) = todo.pop() {
+            if let Kind::Fact(id) = &it.kind {
+                found.insert(set.facts[id.0].words.to_string());
+            }
+            todo.extend(it.parts());
+        }
+        return told(found);
+    }
+    let blamed = match (&value.kind, &test.kind, reason) {
+        (Kind::Arithmetic(_, amount, _), _, Reason::NoRate) => vec![amount],
+        (_, Kind::And(parts), _) => {
+            parts.iter().filter(|it| truth(&eval(set, it, row)) == Some(false)).collect()
+        }
+        _ => test.parts(),
+    };
+    told(names(set, blamed))
+}
+
+/// What all of these lack together.
+fn together(set: &RuleSet, parts: Vec<&E>, row: &Row) -> Sets {
+    let mut all = vec![BTreeSet::new()];
+    for part in parts {
+        let own = causes(set, part, row);
+        if !is_nothing(&own) {
+            all = smallest(all.iter().flat_map(|a| own.iter().map(move |b| a | b)).collect());
+        }
+    }
+    all
+}
+
+fn is_nothing(sets: &Sets) -> bool {
+    sets.iter().all(BTreeSet::is_empty)
+}
+
+/// `importer_id (not in the list)`
+fn with_reason(name: &str, reason: Reason) -> String {
+    format!("{name} ({})", reason.words())
+}
+
+/// `reference_prices.price`: a column of a list, which an entry leaves blank.
+fn column(set: &RuleSet, it: &Lookup) -> String {
+    let list = &set.lists[it.list];
+    format!("{}.{}", list.name, list.columns[it.column].name)
+}
+
+/// Of a division the divisor, else every part.
+fn blamed(expr: &E) -> Vec<&E> {
+    match &expr.kind {
+        Kind::Arithmetic(crate::ir::Arithmetic::Divide, _, divisor) => vec![divisor],
+        Kind::Parameter(..) => vec![expr],
+        Kind::Lookup(it) => it.keys.iter().collect(),
+        _ => expr.parts(),
+    }
+}
+
+/// The fields, parameters and statistics in expressions.
+fn names(set: &RuleSet, parts: Vec<&E>) -> BTreeSet<String> {
+    let mut res = BTreeSet::new();
+    let mut todo = parts;
+    while let Some(it) = todo.pop() {
+        match &it.kind {
+            Kind::Field(id) => {
+                res.insert(set.schema.field(*id).name.clone());
+            }
+            Kind::Parameter(at, _) => {
+                res.insert(set.parameters[*at].name.to_string());
+            }
+            Kind::Fact(id) => {
+                res.insert(set.facts[id.0].words.to_string());
+            }
+            _ => todo.extend(it.parts()),
+        }
+    }
+    res
 }
 
 /// Open parts of which `n` make the whole true; so many false ones that fewer are left, false.

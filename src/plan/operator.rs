@@ -82,6 +82,7 @@ pub struct RuleSetExec {
     input: Arc<dyn ExecutionPlan>,
     network: Arc<Network>,
     counts: Arc<Counts>,
+    judged: Arc<AtomicU64>,
     count_only: bool,
     schema: SchemaRef,
     properties: Arc<PlanProperties>,
@@ -111,7 +112,15 @@ impl RuleSetExec {
             input.boundedness(),
         );
         let properties = Arc::new(properties);
-        Ok(RuleSetExec { input, network, counts, count_only, schema, properties })
+        let judged = Arc::default();
+        Ok(RuleSetExec { input, network, counts, judged, count_only, schema, properties })
+    }
+}
+
+impl RuleSetExec {
+    /// How many rows came in so far.
+    pub fn judged(&self) -> u64 {
+        self.judged.load(Ordering::Relaxed)
     }
 }
 
@@ -158,12 +167,10 @@ impl ExecutionPlan for RuleSetExec {
         let [input] = children.as_slice() else {
             return internal_err!("a rule set has one input, not {}", children.len());
         };
-        Ok(Arc::new(RuleSetExec::try_new(
-            input.clone(),
-            self.network.clone(),
-            self.counts.clone(),
-            self.count_only,
-        )?))
+        let counts = self.counts.clone();
+        let same =
+            RuleSetExec::try_new(input.clone(), self.network.clone(), counts, self.count_only)?;
+        Ok(Arc::new(RuleSetExec { judged: self.judged.clone(), ..same }))
     }
 
     fn with_new_children(
@@ -183,6 +190,7 @@ impl ExecutionPlan for RuleSetExec {
             input: self.input.execute(partition, context)?,
             evaluator: Evaluator::new(self.network.clone(), &self.input.schema())?,
             counts: self.counts.clone(),
+            judged: self.judged.clone(),
             count_only: self.count_only,
             schema: self.schema.clone(),
             pending: None,
@@ -199,6 +207,7 @@ struct State {
     input: SendableRecordBatchStream,
     evaluator: Evaluator,
     counts: Arc<Counts>,
+    judged: Arc<AtomicU64>,
     count_only: bool,
     schema: SchemaRef,
     pending: Option<Pending>,
@@ -225,6 +234,7 @@ impl State {
             let batch = batch?;
             let all = self.evaluator.evaluate(&batch);
             self.counts.add(&all);
+            self.judged.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
             if !self.count_only {
                 let findings = findings(batch.num_rows(), &all);
                 self.pending = Some(Pending { batch, findings, next: 0 });

@@ -45,6 +45,11 @@ impl Summary<'_> {
         })
     }
 
+    /// How many rows a rule was asked about.
+    fn judged(&self, rule: &Rule) -> u64 {
+        self.done.judged.get(&rule.level).copied().unwrap_or(0)
+    }
+
     pub fn hits(&self) -> u64 {
         self.counts().map(|it| it.1).sum()
     }
@@ -142,7 +147,7 @@ fn rules(it: &Summary, look: Look) -> String {
             rule.id.to_string(),
             short(&shown(&rule.title), titles),
             grouped(hits),
-            share(hits, it.done.report.accepted),
+            share(hits, it.judged(rule)),
             grouped(undecided),
         ];
         let mark = if look.unicode { "█" } else { "#" };
@@ -198,7 +203,8 @@ fn object(it: &Summary, name: impl Fn(&str) -> String) -> Json {
         .map(|(rule, hits, undecided)| {
             json!({"id": &*rule.id, "title": rule.title, "status": rule.status.map(Status::words),
                    "level": it.set.schema.record(rule.level).name,
-                   "channel": rule.channel, "hits": hits, "undecided": undecided})
+                   "channel": rule.channel, "judged": it.judged(rule), "hits": hits,
+                   "undecided": undecided})
         })
         .collect();
     let of = &it.done.report;

@@ -70,17 +70,22 @@ impl Opened {
         let (Some(policy), Some(carried)) = (&set.policy, Carried::of(&set)) else {
             return Err(Trouble::bug("a rule set without a policy decides nothing"));
         };
-        let (done, sink) = self.judged(&set, true, options)?;
+        let (done, sink) = self.found(&set, true, options)?;
         let Some((found, Some(rest))) = sink.map(sink::Sink::sorted).transpose()? else {
             return Err(Trouble::bug("nothing was found to be decided on"));
         };
-        let keys = set.schema.key_fields(self.inner).len();
+        let keys = self.keys.len();
         let mut decider = Decider::new(&set, policy, secrets, &carried, decided, options)?;
         let mut found = Lines { rows: Head::new(found), keys, own: carried.keys(), out };
         let mut rest = Head::new(rest);
         found.load()?;
         rest.load()?;
         while let Some(keys) = next_keys(&found.rows, &rest, carried.keys()) {
+            // Lines of a record that stands in no declaration.
+            if keys.first().is_some_and(String::is_empty) {
+                found.take(&keys)?;
+                continue;
+            }
             let mut row = Row::default();
             while let Some(batch) = rest.at(&keys) {
                 carried.read(batch, rest.row, &mut row);
@@ -103,8 +108,7 @@ impl Opened {
             let it = set.schema.record(it);
             it.key.is_empty() && it.fields.iter().all(|it| !it.required)
         });
-        let flat = self.outer.is_none() && !self.table.is_nested();
-        if !flat || !nothing_needed || !operands.facts().is_empty() {
+        if !self.is_flat() || !nothing_needed || !operands.facts().is_empty() {
             return Cow::Borrowed(set);
         }
         let mut set = set.clone();

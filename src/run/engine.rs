@@ -1,5 +1,6 @@
 //! DataFusion runs the plan: facts and the rule set; what is found goes into sinks of ours.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -34,6 +35,9 @@ use crate::plan::operator;
 use crate::plan::operator::Counts;
 use crate::plan::operator::RuleSetExec;
 use crate::plan::session;
+use crate::run::Again;
+use crate::run::Counted;
+use crate::run::Level;
 use crate::run::Opened;
 use crate::run::Options;
 use crate::run::past;
@@ -79,14 +83,14 @@ fn column<'a>(
         .ok_or_else(|| DataFusionError::Internal(format!("there is no column {name}")))
 }
 
-/// Runs the rules of each level: those of the innermost over rows, those of an outer one over one
-/// row a key. Says hits and undecided by rule, and with lines what was found.
+/// Runs the rules of each level over the rows of its own record. Says hits and undecided by rule,
+/// judged rows by level, and with lines what was found.
 pub fn run(
     set: &RuleSet,
     opened: &Opened,
     with_lines: bool,
     options: &Options,
-) -> Result<(Vec<(u64, u64)>, Option<Sink>), Trouble> {
+) -> Result<Counted, Again> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads.max(1))
         .thread_stack_size(32 << 20)
@@ -94,37 +98,35 @@ pub fn run(
         .map_err(|_| Trouble::resource("no threads can be started"))?;
     let context = session(options)?;
     let counts = Arc::new(Counts::new(set.rules.len()));
-    let mut sink = with_lines.then(|| Sink::new(set, opened.inner, options, 1));
-    let mut is_first = true;
+    let mut sink = with_lines.then(|| Sink::new(set, &opened.keys, options, 1));
+    let mut rows = BTreeMap::new();
     runtime.block_on(async {
-        for (level, rules) in opened.levels(set) {
-            let own = opened.outer.as_ref().filter(|_| level != opened.inner);
-            let table = match own {
-                Some(outer) => Arc::new(outer.again()),
-                None if is_first => opened.table.clone(),
-                None => Arc::new(opened.table.again()),
-            };
-            is_first = false;
+        for Level { record, rules, source } in opened.judged(set) {
+            let table = &source.table;
             // Rows that are counted here already are counted nowhere else.
             let once = (!with_lines).then(|| table.tally.clone());
-            let wanted = past::Level { record: level, rules: &rules, once };
+            let wanted = past::Level { record, rules: &rules, once };
             let found = past::found(set, opened, &wanted, &context, options).await?;
             options.pace.enter("evaluating", table.rows(), &table.tally);
-            let judged = Judged { table, merged: level != opened.inner, found: found.as_ref() };
+            let judged = Judged { source: &source, found: found.as_ref() };
             let Facts { plan, network } =
-                logical(set, &rules, &judged, level, !with_lines, options).map_err(trouble)?;
+                logical(set, &rules, &judged, record, !with_lines, options).map_err(trouble)?;
             let facts = context.state().create_physical_plan(&plan).await.map_err(trouble)?;
             let findings = RuleSetExec::try_new(facts, network, counts.clone(), !with_lines);
             let findings = Arc::new(findings.map_err(trouble)?);
             // Levels one after the other: what one of them holds is gone before the next.
             match &mut sink {
-                None => counted(findings, &context).await?,
-                Some(sink) => gathered(set, opened, findings, &context, options, sink).await?,
+                None => counted(findings.clone(), &context).await?,
+                Some(sink) => {
+                    gathered(set, opened, findings.clone(), &context, options, sink).await?;
+                }
             }
+            source.holds()?;
+            rows.insert(record, findings.judged());
         }
-        Ok::<_, Trouble>(())
+        Ok::<_, Again>(())
     })?;
-    Ok((counts.totals(), sink))
+    Ok(Counted { rules: counts.totals(), rows, found: sink })
 }
 
 async fn counted(findings: Arc<RuleSetExec>, context: &SessionContext) -> Result<(), Trouble> {
@@ -155,7 +157,7 @@ async fn gathered(
     let streams = execute_stream_partitioned(findings, context.task_ctx()).map_err(trouble)?;
     let parts = streams.len();
     let gather = |mut it: SendableRecordBatchStream| {
-        let mut own = Sink::new(set, opened.inner, options, parts);
+        let mut own = Sink::new(set, &opened.keys, options, parts);
         let columns = columns.clone();
         tokio::spawn(async move {
             while let Some(batch) = it.try_next().await.map_err(trouble)? {
@@ -185,8 +187,7 @@ fn session(options: &Options) -> Result<SessionContext, Trouble> {
 
 /// The rows that rules judge, and what is known of them.
 struct Judged<'a> {
-    table: Arc<Table>,
-    merged: bool,
+    source: &'a Source,
     found: Option<&'a Found>,
 }
 
@@ -199,11 +200,11 @@ fn logical(
     options: &Options,
 ) -> datafusion::error::Result<Facts> {
     let rows = match judged.found {
-        None => rows_of(set, &judged.source(false), level, options)?,
+        None => rows_of(set, judged.source, level, options)?,
         Some(Found { store, held }) => {
             let rows = match held {
                 Some(held) => held_rows(held, options)?,
-                None => rows_of(set, &judged.source(true), level, options)?,
+                None => rows_of(set, &judged.numbered(), level, options)?,
             };
             let stored = rows.schema().iter().map(|it| {
                 datafusion::logical_expr::Expr::Column(datafusion::common::Column::from(it))
@@ -223,10 +224,8 @@ fn logical(
 }
 
 impl Judged<'_> {
-    fn source(&self, numbered: bool) -> Source {
-        let table = &self.table;
-        let table = if numbered { Arc::new(table.numbered(0)) } else { table.clone() };
-        Source { table, merged: self.merged, outer: None }
+    fn numbered(&self) -> Source {
+        Source { table: Arc::new(self.source.table.numbered(0)), ..self.source.clone() }
     }
 }
 
@@ -303,12 +302,17 @@ pub fn print(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .map_err(|_| Trouble::resource("no threads can be started"))?;
-    let own = opened.outer.as_ref().filter(|_| level != opened.inner);
-    let table = own.unwrap_or(&opened.table).clone();
+    let Some(own) = opened.levels.iter().find(|it| it.record == level) else {
+        return Err(Trouble::bug("a level without rows"));
+    };
     let wanted = past::Level { record: level, rules, once: None };
     let found =
-        runtime.block_on(async { past::found(set, opened, &wanted, &context, options).await })?;
-    let judged = Judged { table, merged: level != opened.inner, found: found.as_ref() };
+        runtime.block_on(async { past::found(set, opened, &wanted, &context, options).await });
+    let found = found.or_else(|it| match it {
+        Again::Settled => Ok(None),
+        Again::Trouble(it) => Err(it),
+    })?;
+    let judged = Judged { source: &own.source, found: found.as_ref() };
     let Facts { plan, network } =
         logical(set, rules, &judged, level, false, options).map_err(trouble)?;
     let facts: Arc<dyn ExecutionPlan> = runtime

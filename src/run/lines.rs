@@ -20,7 +20,6 @@ use crate::interpret::explain;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::schema::FieldId;
-use crate::schema::RecordId;
 use crate::sort::Order;
 use crate::trouble::Trouble;
 
@@ -40,11 +39,11 @@ const HIDDEN: usize = 2;
 /// Nothing before something, small before large.
 pub const ORDER: SortOptions = SortOptions { descending: false, nulls_first: true };
 
-/// How lines are made for a rule set over rows of `inner`.
+/// How lines are made for a rule set; they begin with these key fields.
 #[derive(Debug, Clone)]
 pub struct Lines {
     set: RuleSet,
-    /// The keys of the declaration, then, at item level, of the item.
+    /// The keys of the declaration, then of the records inside it.
     keys: Vec<FieldId>,
     /// Then the place of the rule, and what it would score.
     schema: SchemaRef,
@@ -57,8 +56,8 @@ pub struct Line<'a> {
 }
 
 impl Lines {
-    pub fn new(set: &RuleSet, inner: RecordId) -> Lines {
-        let keys = set.schema.key_fields(inner);
+    pub fn new(set: &RuleSet, keys: &[FieldId]) -> Lines {
+        let keys = keys.to_vec();
         let names = keys.iter().map(|it| set.schema.field(*it).name.as_str()).chain(COLUMNS);
         let text = |it| Field::new(it, DataType::Utf8, true);
         let mut fields: Vec<Field> = names.map(text).collect();

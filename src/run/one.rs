@@ -35,6 +35,7 @@ use crate::ir::FactId;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::run;
+use crate::run::Again;
 use crate::run::Opened;
 use crate::run::Options;
 use crate::run::one::gather::gather;
@@ -86,6 +87,16 @@ pub fn explain(
     question: &Question,
     options: &Options,
 ) -> Result<Vec<Declaration>, Trouble> {
+    opened.settled(|| explained(set, sources, opened, question, options))
+}
+
+fn explained(
+    set: &RuleSet,
+    sources: &Sources,
+    opened: &Opened,
+    question: &Question,
+    options: &Options,
+) -> Result<Vec<Declaration>, Again> {
     let mut all = find(set, opened, question, options)?;
     let facts: BTreeSet<FactId> = set.facts_of(&opened.rules, true).into_iter().collect();
     let lineage = set.schema.lineage(opened.inner);
@@ -179,7 +190,7 @@ fn turn(
     opened: &Opened,
     question: &Question,
     options: &Options,
-) -> Result<(), Trouble> {
+) -> Result<(), Again> {
     let set = bench.set;
     let mut facts = BTreeSet::new();
     let mut asked: Vec<Row> = Vec::new();
@@ -226,8 +237,8 @@ pub fn each<T: Send>(
     options: &Options,
     start: impl Fn() -> T + Sync,
     add: impl Fn(&mut T, &RecordBatch) -> Result<(), Trouble> + Sync,
-) -> Result<Vec<T>, Trouble> {
-    table.prepare()?;
+) -> Result<Vec<T>, Again> {
+    table.prepare(&options.limits())?;
     let scan = Arc::new(Scan::new(table, options.batch_size, true));
     let parts = options.threads.max(1);
     let read = |part: usize| -> Result<T, Trouble> {
@@ -237,61 +248,49 @@ pub fn each<T: Send>(
         }
         Ok(own)
     };
-    std::thread::scope(|scope| {
+    let all = std::thread::scope(|scope| {
         let read = &read;
         let readers: Vec<_> = (0..parts).map(|part| scope.spawn(move || read(part))).collect();
         let join = |it: std::thread::ScopedJoinHandle<'_, Result<T, Trouble>>| {
             it.join().map_err(|_| Trouble::bug("a reader stopped"))?
         };
-        readers.into_iter().map(join).collect()
-    })
+        readers.into_iter().map(join).collect::<Result<Vec<T>, Trouble>>()
+    })?;
+    if table.is_to_be_read_again()? { Err(Again::Settled) } else { Ok(all) }
 }
 
-/// The rows of the declarations, merged at outer levels as a run does it.
+/// The rows of the declarations, those of each level as a run judges them.
 fn find(
     set: &RuleSet,
     opened: &Opened,
     question: &Question,
     options: &Options,
-) -> Result<Vec<Declaration>, Trouble> {
+) -> Result<Vec<Declaration>, Again> {
     let schema = &set.schema;
-    let lineage = schema.lineage(opened.inner);
     let outermost = outermost(set, opened);
     let wanted: BTreeSet<&str> = question.ids.iter().map(String::as_str).collect();
     let mut rows: BTreeMap<(String, usize, Vec<Value>, usize), Judged> = BTreeMap::new();
-    let own: Option<Arc<Table>> = opened.outer.as_ref().map(|it| Arc::new(it.again()));
-    for (table, is_outer) in [(Some(&opened.table), false), (own.as_ref(), true)] {
-        let Some(table) = table else { continue };
-        let mut found: Vec<Row> = Vec::new();
-        let columns = row::columns(set, &table.arrow);
-        let id = Id::new(set, outermost, table);
-        let table = &Arc::new(table.sieved(sieve(set, outermost, table, &wanted)));
-        for part in each(table, options, Vec::new, |rows: &mut Vec<Row>, batch| {
-            for at in (0..batch.num_rows()).filter(|at| id.may_be(batch, *at, &wanted)) {
-                rows.push(row::row(set, &columns, batch, at));
-            }
-            Ok(())
-        })? {
-            found.extend(part);
+    let of_declarations = |it: &&run::Level| schema.lineage(it.record).contains(&outermost);
+    let mut read = BTreeSet::new();
+    for it in opened.levels.iter().filter(of_declarations) {
+        // What files of one record say of several is read once.
+        if !read.insert(it.source.rows) {
+            continue;
         }
-        found.retain(|it| wanted.contains(id_of(set, outermost, it).as_str()));
-        // In an order that files and readers have no say in.
-        found.sort_by_cached_key(|it| format!("{it:?}"));
-        for (number, row) in found.into_iter().enumerate() {
-            let id = id_of(set, outermost, &row);
-            for (depth, level) in lineage.iter().rev().enumerate() {
-                let inner = *level == opened.inner;
-                if inner && is_outer || own.is_some() && !inner && !is_outer {
-                    continue;
-                }
+        let table = &it.source.table;
+        let levels = opened.levels.iter().filter(of_declarations);
+        let levels: Vec<_> = levels.filter(|other| other.source.rows == it.source.rows).collect();
+        for (number, row) in rows_of(set, table, outermost, &wanted, options)?.iter().enumerate() {
+            let id = id_of(set, outermost, row);
+            for run::Level { record, source, .. } in &levels {
                 let key: Vec<Value> =
-                    schema.key_fields(*level).into_iter().map(|it| row.get(it)).collect();
-                let number = if inner { number } else { 0 };
-                let place = (id.clone(), depth, key, number);
+                    schema.key_fields(*record).into_iter().map(|it| row.get(it)).collect();
+                let number = if source.merged { 0 } else { number };
+                let place = (id.clone(), schema.lineage(*record).len(), key, number);
                 rows.entry(place)
-                    .and_modify(|known| run::agree(set, *level, &mut known.row, &row))
+                    .and_modify(|known| run::agree(set, *record, &mut known.row, row))
                     .or_insert_with(|| Judged {
-                        level: *level,
+                        level: *record,
                         row: row.clone(),
                         answers: Vec::new(),
                         before: Vec::new(),
@@ -315,7 +314,7 @@ fn find(
         }
     }
     match res.iter().find(|it| it.rows.is_empty()) {
-        Some(it) => Err(unknown(set, opened, outermost, &it.id, options)),
+        Some(it) => Err(unknown(set, opened, outermost, &it.id, options).into()),
         None => Ok(res),
     }
 }
@@ -333,6 +332,30 @@ fn sieve(
     };
     let texts = wanted.iter().flat_map(|id| ends(id).into_iter().map(|end| &id[..end]));
     Sieve::of(table, std::iter::once((first, false, texts)))
+}
+
+/// The rows of a table that belong to the declarations, in an order that files and readers have no
+/// say in.
+fn rows_of(
+    set: &RuleSet,
+    table: &Arc<Table>,
+    outermost: RecordId,
+    wanted: &BTreeSet<&str>,
+    options: &Options,
+) -> Result<Vec<Row>, Again> {
+    let columns = row::columns(set, &table.arrow);
+    let id = Id::new(set, outermost, table);
+    let table = &Arc::new(table.sieved(sieve(set, outermost, table, wanted)));
+    let parts = each(table, options, Vec::new, |rows: &mut Vec<Row>, batch| {
+        for at in (0..batch.num_rows()).filter(|at| id.may_be(batch, *at, wanted)) {
+            rows.push(row::row(set, &columns, batch, at));
+        }
+        Ok(())
+    })?;
+    let mut found: Vec<Row> = parts.into_iter().flatten().collect();
+    found.retain(|it| wanted.contains(id_of(set, outermost, it).as_str()));
+    found.sort_by_cached_key(|it| format!("{it:?}"));
+    Ok(found)
 }
 
 fn outermost(set: &RuleSet, opened: &Opened) -> RecordId {
@@ -378,7 +401,8 @@ fn unknown(
     options: &Options,
 ) -> Trouble {
     let name = &set.schema.record(outermost).name;
-    let table = Arc::new(opened.table.again());
+    let Some(level) = opened.levels.last() else { return Trouble::bug("a run of no level") };
+    let table = Arc::new(level.source.table.again());
     let columns = row::columns(set, &table.arrow);
     let begins: String = id.chars().take(2).collect();
     let known = each(&table, options, BTreeSet::new, |known, batch| {

@@ -27,6 +27,7 @@ use crate::plan::past::keep::Share;
 use crate::plan::past::store;
 use crate::plan::past::store::Store;
 use crate::run;
+use crate::run::Again;
 use crate::run::Opened;
 use crate::run::Options;
 use crate::run::past::held::Held;
@@ -75,7 +76,7 @@ pub async fn found(
     level: &Level<'_>,
     context: &SessionContext,
     options: &Options,
-) -> Result<Option<Found>, Trouble> {
+) -> Result<Option<Found>, Again> {
     let facts = set.facts_of(level.rules, opened.evidence);
     if facts.is_empty() {
         return Ok(None);
@@ -250,7 +251,7 @@ impl<'a> Together<'a> {
         share: Share,
         store: &mut Store,
         today: &mut Today,
-    ) -> Result<(Frame, Words), Trouble> {
+    ) -> Result<(Frame, Words), Again> {
         let (set, opened) = (work.set, work.opened);
         let keep = Keep { share: self.share_of(share, true), ..Keep::default() };
         let of = usize::try_from(share.of).unwrap_or(1);

@@ -23,7 +23,7 @@ use crate::run::lines;
 use crate::run::lines::Line;
 use crate::run::lines::Lines;
 use crate::run::one::Declaration;
-use crate::schema::RecordId;
+use crate::schema::FieldId;
 use crate::trouble::Trouble;
 
 /// What is compared.
@@ -125,10 +125,10 @@ impl Said {
     pub fn add_lines(
         &mut self,
         set: &RuleSet,
-        inner: RecordId,
+        keys: &[FieldId],
         it: &Declaration,
     ) -> Result<(), Trouble> {
-        let lines = Lines::new(set, inner);
+        let lines = Lines::new(set, keys);
         for judged in &it.rows {
             let told = judged.answers.iter().filter(|it| it.outcome != Outcome::NoHit);
             let told = told.map(|it| Line { row: &judged.row, rule: it.rule });

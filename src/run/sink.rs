@@ -18,7 +18,7 @@ use crate::run::Options;
 use crate::run::carried::Carried;
 use crate::run::lines::Line;
 use crate::run::lines::Lines;
-use crate::schema::RecordId;
+use crate::schema::FieldId;
 use crate::sort::Sorter;
 use crate::sort::merge::Merge;
 use crate::trouble::Trouble;
@@ -33,9 +33,9 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Over rows of `inner`, one of so many that find at once.
-    pub fn new(set: &RuleSet, inner: RecordId, options: &Options, parts: usize) -> Sink {
-        let (lines, carried) = (Lines::new(set, inner), Carried::of(set));
+    /// Of lines that begin with these keys, one of so many that find at once.
+    pub fn new(set: &RuleSet, keys: &[FieldId], options: &Options, parts: usize) -> Sink {
+        let (lines, carried) = (Lines::new(set, keys), Carried::of(set));
         let kinds = 1 + usize::from(carried.is_some());
         let room = options.room().map(|it| it / parts.max(1) / kinds);
         let place = options.place();

@@ -1,5 +1,6 @@
 //! Where the rows of a record are: in a flat extract, in files of their own, in history.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::data;
@@ -9,6 +10,7 @@ use crate::data::nested::Level;
 use crate::data::nested::Within;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::run::Again;
 use crate::run::Input;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
@@ -18,10 +20,29 @@ use crate::trouble::Trouble;
 #[derive(Clone)]
 pub struct Source {
     pub table: Arc<Table>,
+    /// The record that the files have one row of: of a flat extract the innermost.
+    pub rows: RecordId,
     /// Rows of one key are one row of the wanted record.
     pub merged: bool,
-    /// The record around, when it stands in files of its own.
-    pub outer: Option<Arc<Table>>,
+}
+
+impl Source {
+    /// To be asked when all rows were read: whether rows of a key agree.
+    ///
+    /// Errors: they did not, and are to be read again.
+    pub fn holds(&self) -> Result<(), Again> {
+        if self.table.is_to_be_read_again()? { Err(Again::Settled) } else { Ok(()) }
+    }
+}
+
+/// The data of some records: files of several records are opened once.
+pub struct Files<'a> {
+    set: &'a RuleSet,
+    input: &'a Input,
+    /// The fields that any of the records needs.
+    used: Vec<FieldId>,
+    /// By the record that the files have one row of.
+    pub tables: BTreeMap<RecordId, Arc<Table>>,
 }
 
 fn apart(set: &RuleSet, input: &Input, record: RecordId) -> bool {
@@ -38,7 +59,13 @@ pub fn innermost(set: &RuleSet, rules: &[RuleId], input: &Input) -> Result<Recor
     let judged = rules.iter().map(|it| set.rules[it.0].level).max_by_key(depth);
     if input.records.is_empty() || !input.files.is_empty() {
         let flat = innermost_of_flat(set, input);
-        return Ok(innermost_within(set, input, flat, judged).unwrap_or(flat));
+        let beside = |it: &RecordId| *it != flat && schema.lineage(*it).contains(&flat);
+        let beside = judged.filter(beside).filter(|it| holds(set, input, *it));
+        let within = || innermost_within(set, input, flat, judged);
+        let root = |it: RecordId| schema.lineage(it).pop();
+        let apart = rules.iter().all(|it| root(set.rules[it.0].level) != root(flat));
+        let other = judged.filter(|it| apart && holds(set, input, *it));
+        return Ok(beside.or(other).or_else(within).unwrap_or(flat));
     }
     let named = (0..schema.records.len()).map(RecordId).filter(|it| apart(set, input, *it));
     let whole = |it: &RecordId| schema.lineage(*it).iter().all(|it| apart(set, input, *it));
@@ -109,92 +136,146 @@ fn innermost_of_flat(set: &RuleSet, input: &Input) -> RecordId {
         .unwrap_or(RecordId(0))
 }
 
-/// The files that have the rows of `record`; `inner` is what the run reads.
+/// The key fields that lines begin with: of `inner` and of every level that rules judge, outer
+/// records first.
+pub fn keys(set: &RuleSet, rules: &[RuleId], inner: RecordId) -> Vec<FieldId> {
+    let schema = &set.schema;
+    let judged = rules.iter().map(|it| set.rules[it.0].level);
+    let mut records: Vec<RecordId> =
+        std::iter::once(inner).chain(judged).flat_map(|it| schema.lineage(it)).collect();
+    let root = |it: RecordId| schema.lineage(it).pop().unwrap_or(it);
+    let place =
+        |it: &RecordId| (root(*it) != root(inner), root(*it), schema.lineage(*it).len(), *it);
+    records.sort_by_key(place);
+    records.dedup();
+    let own = |record: RecordId| {
+        schema.record(record).key.iter().map(move |field| FieldId { record, field: *field })
+    };
+    records.into_iter().flat_map(own).collect()
+}
+
+/// The record that the files with the rows of `record` have one row of.
+pub fn rows_of(set: &RuleSet, input: &Input, record: RecordId) -> RecordId {
+    if apart(set, input, record) { record } else { innermost_of_flat(set, input) }
+}
+
+fn none(name: &str) -> Trouble {
+    Trouble::usage(format!("no files are named for the record `{name}`"))
+        .help(format!("add `[data.NAME.{name}]` with its `path` to tamis.toml"))
+}
+
+/// The files that have the rows of one record.
 ///
 /// Errors: there are none, or they do not fit the schema.
 pub fn open(
     set: &RuleSet,
     input: &Input,
     record: RecordId,
-    inner: RecordId,
     used: &[FieldId],
 ) -> Result<Source, Trouble> {
-    let schema = &set.schema;
-    let name = &schema.record(record).name;
-    if within(set, input, record) {
-        return elements(set, input, record, inner, used);
+    Files::new(set, input, used).open(record, used)
+}
+
+impl<'a> Files<'a> {
+    pub fn new(set: &'a RuleSet, input: &'a Input, used: &[FieldId]) -> Files<'a> {
+        Files { set, input, used: used.to_vec(), tables: BTreeMap::new() }
     }
-    if let Some(own) = input.records.get(name) {
-        let parent = schema.record(record).parent;
-        let around = match parent {
-            Some(it) if apart(set, input, it) => Some(open(set, input, it, inner, used)?.table),
-            _ => None,
+
+    /// The files that have the rows of `record`, of which these fields are needed.
+    ///
+    /// Errors: there are none, or they do not fit the schema.
+    pub fn open(&mut self, record: RecordId, needed: &[FieldId]) -> Result<Source, Trouble> {
+        let (set, input) = (self.set, self.input);
+        let rows = rows_of(set, input, record);
+        if !holds(set, input, record) {
+            return Err(none(&set.schema.record(record).name));
+        }
+        let table = match self.tables.get(&rows) {
+            Some(it) => it.clone(),
+            None => {
+                let it = Arc::new(self.table(rows, needed)?);
+                self.tables.insert(rows, it.clone());
+                it
+            }
         };
-        let held = match (&around, parent) {
+        Ok(Source { table, rows, merged: rows != record })
+    }
+
+    fn table(&mut self, record: RecordId, needed: &[FieldId]) -> Result<Table, Trouble> {
+        let (set, input) = (self.set, self.input);
+        let schema = &set.schema;
+        if within(set, input, record) {
+            return self.elements(record, needed);
+        }
+        let Some(own) = input.records.get(&schema.record(record).name) else {
+            return data::open(schema, &input.set, &input.files, record, &self.used, Around::All);
+        };
+        let around = match schema.record(record).parent {
+            Some(it) if apart(set, input, it) => Some(self.open(it, needed)?.table),
+            Some(it) if holds(set, input, it) && around_used(set, it, needed) => {
+                let flat = &input.files;
+                let it =
+                    data::open(schema, &input.set, flat, it, &self.used, repeated(set, input, it))?;
+                Some(Arc::new(it))
+            }
+            Some(_) | None => None,
+        };
+        let held = match (&around, schema.record(record).parent) {
             (Some(it), _) => Around::Table(it),
             (None, Some(_)) => Around::Keys,
             (None, None) => Around::All,
         };
-        let table = data::open(schema, &own.set, &own.files, record, used, held)?;
-        let merged = record != inner && schema.lineage(inner).contains(&record);
-        return Ok(Source { table: Arc::new(table), merged, outer: around });
+        data::open(schema, &own.set, &own.files, record, &self.used, held)
     }
-    if input.files.is_empty() {
-        return Err(Trouble::usage(format!("no files are named for the record `{name}`"))
-            .help(format!("add `[data.NAME.{name}]` with its `path` to tamis.toml")));
+
+    /// Rows that are elements of lists.
+    fn elements(&mut self, record: RecordId, needed: &[FieldId]) -> Result<Table, Trouble> {
+        let (set, input) = (self.set, self.input);
+        let schema = &set.schema;
+        let mut levels = Vec::new();
+        let mut holder = record;
+        while within(set, input, holder) {
+            let it = schema.record(holder);
+            let own = &input.records[&it.name].set;
+            let path = own.within.iter().flat_map(|it| it.split('.')).map(str::to_owned).collect();
+            levels.push(Level { record: holder, name: it.name.clone(), set: own.clone(), path });
+            let Some(parent) = it.parent else {
+                let message =
+                    format!("`{}` stands in no other record: `within` has no row", it.name);
+                return Err(Trouble::usage(message).help(format!(
+                    "name its files with `path`, or declare `record {} in …`",
+                    it.name
+                )));
+            };
+            holder = parent;
+        }
+        levels.reverse();
+        self.open(schema.record(record).parent.unwrap_or(holder), needed)?;
+        let own = input.records.get(&schema.record(holder).name);
+        let beside = match own {
+            Some(_) => vec![holder],
+            None => schema.lineage(holder),
+        };
+        let headers = match (own, schema.record(holder).parent) {
+            (Some(_), Some(_)) => self.open(holder, needed)?.table.around().cloned(),
+            _ => None,
+        };
+        let (base, files) = own.map_or((&input.set, &input.files), |it| (&it.set, &it.files));
+        let it = Within { base: base.clone(), beside, levels, around: headers };
+        data::open(schema, base, files, record, &self.used, Around::Within(&it))
     }
-    let flat = innermost_of_flat(set, input);
-    if !schema.lineage(flat).contains(&record) {
-        return Err(Trouble::usage(format!("no files are named for the record `{name}`"))
-            .help(format!("add `[data.NAME.{name}]` with its `path` to tamis.toml")));
-    }
-    let table = data::open(schema, &input.set, &input.files, flat, used, Around::All)?;
-    // Where rows of lists are judged, those around them are judged once a key.
-    let merged = record != flat || (record != inner && schema.lineage(inner).contains(&record));
-    Ok(Source { table: Arc::new(table), merged, outer: None })
 }
 
-/// Rows that are elements of lists, and the table of the record around them.
-fn elements(
-    set: &RuleSet,
-    input: &Input,
-    record: RecordId,
-    inner: RecordId,
-    used: &[FieldId],
-) -> Result<Source, Trouble> {
-    let schema = &set.schema;
-    let mut levels = Vec::new();
-    let mut holder = record;
-    while within(set, input, holder) {
-        let it = schema.record(holder);
-        let own = &input.records[&it.name].set;
-        let path = own.within.iter().flat_map(|it| it.split('.')).map(str::to_owned).collect();
-        levels.push(Level { record: holder, name: it.name.clone(), set: own.clone(), path });
-        let Some(parent) = it.parent else {
-            let message = format!("`{}` stands in no other record: `within` has no row", it.name);
-            return Err(Trouble::usage(message).help(format!(
-                "name its files with `path`, or declare `record {} in …`",
-                it.name
-            )));
-        };
-        holder = parent;
-    }
-    levels.reverse();
-    let around = open(set, input, schema.record(record).parent.unwrap_or(holder), inner, used)?;
-    let own = input.records.get(&schema.record(holder).name);
-    let beside = match own {
-        Some(_) => vec![holder],
-        None => schema.lineage(holder),
-    };
-    let headers = match (own, schema.record(holder).parent) {
-        (Some(_), Some(_)) => open(set, input, holder, inner, used)?.outer,
-        _ => None,
-    };
-    let (base, files) = own.map_or((&input.set, &input.files), |it| (&it.set, &it.files));
-    let it = Within { base: base.clone(), beside, levels, around: headers };
-    let table = data::open(schema, base, files, record, used, Around::Within(&it))?;
-    let merged = record != inner && schema.lineage(inner).contains(&record);
-    Ok(Source { table: Arc::new(table), merged, outer: Some(around.table) })
+/// How a flat extract has the rows of a record.
+fn repeated<'a>(set: &RuleSet, input: &Input, record: RecordId) -> Around<'a> {
+    if rows_of(set, input, record) == record { Around::All } else { Around::Repeated }
+}
+
+/// Whether more than keys is needed of a record or of those around it.
+fn around_used(set: &RuleSet, record: RecordId, needed: &[FieldId]) -> bool {
+    let lineage = set.schema.lineage(record);
+    let is_key = |it: &FieldId| set.schema.record(it.record).key.contains(&it.field);
+    needed.iter().any(|it| lineage.contains(&it.record) && !is_key(it))
 }
 
 /// Whether the data hold rows of the record at all.

@@ -1,5 +1,7 @@
 //! The forms in which text is compared.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -19,6 +21,17 @@ pub fn form(text: &str, form: Form) -> String {
         Form::Exact => text.to_owned(),
         Form::Folded => folded(text),
         Form::Name => name(text),
+    }
+}
+
+/// The same, borrowed where the text is in its form already.
+pub fn formed(text: &str, form: Form) -> Cow<'_, str> {
+    match form {
+        Form::Exact => Cow::Borrowed(text),
+        Form::Folded if text.bytes().all(|it| it.is_ascii() && !it.is_ascii_uppercase()) => {
+            Cow::Borrowed(text)
+        }
+        Form::Folded | Form::Name => Cow::Owned(self::form(text, form)),
     }
 }
 

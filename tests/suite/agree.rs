@@ -15,7 +15,7 @@ pub fn agreed(project: &Project, files: &[PathBuf], by: &[By]) -> Result<Said, F
 
 /// The same where records have files of their own.
 pub fn agreed_on(project: &Project, files: &Files, by: &[By]) -> Result<Said, Failed> {
-    let wanted = project.run_files(files, by[0])?;
+    let wanted = told(project.run_files(files, by[0])?)?;
     for by in &by[1..] {
         let said = project.run_files(files, *by)?;
         if said != wanted {
@@ -23,6 +23,14 @@ pub fn agreed_on(project: &Project, files: &Files, by: &[By]) -> Result<Said, Fa
         }
     }
     Ok(wanted)
+}
+
+/// The same, where every undecided row says because of what.
+pub fn told(said: Said) -> Result<Said, Failed> {
+    match said.lines.iter().find(|it| it.outcome == "undecided" && it.words.is_empty()) {
+        None => Ok(said),
+        Some(it) => Err(format!("undecided because of nothing: {it:?}").into()),
+    }
 }
 
 /// The first lines and counts that differ.

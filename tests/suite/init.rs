@@ -76,7 +76,7 @@ const PLAIN: [Plain; 14] = [
     (
         "a file whose first column has gaps",
         "gaps.csv",
-        b"ref,office,mass\n,X,1\nR1,Y,2\nR1,Y,2\n",
+        b"ref,office,mass\n,X,1\nR1,Y,2\nR1,Z,2\n",
         &["key office", "field ref : text \""],
     ),
     (

@@ -17,6 +17,7 @@ mod generate;
 mod hostile;
 mod init;
 mod judged;
+mod keys;
 mod later;
 mod layout;
 mod list_index;
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
     trials.extend(nested::trials());
     trials.extend(reach::trials());
     trials.extend(records::trials());
+    trials.extend(keys::trials());
     trials.extend(typed::trials());
     trials.extend(walks::trials());
     trials.extend(weakened::trials());

@@ -13,6 +13,7 @@ use tamis::probe::By;
 use tamis::probe::Project;
 use tamis::probe::Said;
 
+use crate::agree;
 use crate::agree::difference;
 use crate::archive::HEADER;
 use crate::archive::operators;
@@ -398,7 +399,7 @@ pub fn said(it: &Sample, by: By) -> Result<Said, Failed> {
     if !errors.is_empty() {
         return Err(format!("not well-typed\n{errors}\n{rules}").into());
     }
-    Ok(project.run_files(&written(it, folder.path())?, by)?)
+    agree::told(project.run_files(&written(it, folder.path())?, by)?)
 }
 
 fn compare(seed: u64) -> Result<(), Failed> {

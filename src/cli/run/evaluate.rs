@@ -40,7 +40,7 @@ pub fn evaluate(
         let (done, counted) = judge(None)?;
         return Ok((done, 0, counted));
     };
-    let schema = lines::seen_schema(&Lines::new(set, opened.inner));
+    let schema = lines::seen_schema(&Lines::new(set, &opened.keys));
     let mut writer = Writer::create(out, &schema, limit)?;
     let (done, counted) = judge(Some(&mut |it| writer.write(it)))?;
     Ok((done, writer.finish()?, counted))

@@ -9,7 +9,6 @@ use crate::cli::run::ready;
 use crate::cli::run::usual;
 use crate::cli::scope;
 use crate::cli::scope::Scope;
-use crate::ir::RuleId;
 use crate::run;
 use crate::run::Options;
 use crate::run::engine;
@@ -38,14 +37,10 @@ pub fn plan_of(scope: &Scope, rule: Option<&str>, data: &[String]) -> Result<Str
     let opened = run::open(set, &rules, &input, None, true)?;
     let options = Options { threads: 2, ..usual() };
     let mut text = String::new();
-    for level in set.schema.lineage(opened.inner) {
-        let here: Vec<RuleId> =
-            rules.iter().copied().filter(|it| set.rules[it.0].level == level).collect();
-        if here.is_empty() {
-            continue;
-        }
+    for it in opened.levels.iter().filter(|it| !it.rules.is_empty()) {
+        let (here, level) = (&it.rules, it.record);
         let name = &set.schema.record(level).name;
-        let plans = engine::print(set, &here, level, &opened, &options)?;
+        let plans = engine::print(set, here, level, &opened, &options)?;
         text += &format!("rules of `{name}`: {}\n\n{}\n", here.len(), plans.trim_end());
     }
     Ok(text)

@@ -156,10 +156,7 @@ pub struct Words {
 impl Words {
     /// The number of a text in the form in which it is compared.
     fn formed(&mut self, text: &str, form: Form) -> i32 {
-        match form {
-            Form::Exact => self.number(text),
-            Form::Folded | Form::Name => self.number(&text::form(text, form)),
-        }
+        self.number(&text::formed(text, form))
     }
 
     pub fn number(&mut self, word: &str) -> i32 {

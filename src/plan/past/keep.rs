@@ -43,7 +43,7 @@ pub struct Keep {
     /// A column of days, and the first and last of them.
     pub days: Option<(usize, i32, i32)>,
     /// The columns of a key, and keys that are not wanted.
-    pub replaced: Option<(Vec<usize>, Arc<Seen>)>,
+    pub replaced: Option<(Vec<(usize, Form)>, Arc<Seen>)>,
 }
 
 /// For each column: the last dictionary, and what its texts hash to.
@@ -100,10 +100,7 @@ fn hashed(
     known: &mut Option<(ArrayRef, Vec<u64>)>,
 ) -> Result<Vec<Option<u64>>> {
     let state = state();
-    let of_text = |it: &str| match form {
-        Form::Exact => state.hash_one(it),
-        Form::Folded | Form::Name => state.hash_one(text::form(it, form).as_str()),
-    };
+    let of_text = |it: &str| state.hash_one(&*text::formed(it, form));
     if let Some(texts) = array.as_string_opt::<i32>() {
         return Ok(texts.iter().map(|it| it.map(of_text)).collect());
     }
@@ -145,9 +142,9 @@ fn numbers(array: &ArrayRef) -> Result<Vec<Option<i128>>> {
 /// The key of each row, so written that no two keys look alike.
 ///
 /// Errors: columns of a type that is no key.
-pub fn keys(batch: &RecordBatch, columns: &[usize]) -> Result<Vec<Vec<u8>>> {
+pub fn keys(batch: &RecordBatch, columns: &[(usize, Form)]) -> Result<Vec<Vec<u8>>> {
     let mut all = vec![Vec::new(); batch.num_rows()];
-    for at in columns {
+    for (at, form) in columns {
         let array = batch.column(*at);
         let written;
         let array = match array.data_type() {
@@ -159,7 +156,7 @@ pub fn keys(batch: &RecordBatch, columns: &[usize]) -> Result<Vec<Vec<u8>>> {
         };
         if let Some(texts) = array.as_string_opt::<i32>() {
             for (key, text) in all.iter_mut().zip(texts) {
-                let text = text.unwrap_or_default();
+                let text = text::formed(text.unwrap_or_default(), *form);
                 key.extend_from_slice(&(text.len() as u64).to_le_bytes());
                 key.extend_from_slice(text.as_bytes());
             }

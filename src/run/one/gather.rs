@@ -18,6 +18,7 @@ use crate::interpret::why::past::Past;
 use crate::ir::FactId;
 use crate::ir::RuleSet;
 use crate::run;
+use crate::run::Again;
 use crate::run::Opened;
 use crate::run::Options;
 use crate::run::one::each;
@@ -25,9 +26,9 @@ use crate::run::past::side::inputs;
 use crate::run::past::side::replaced_by;
 use crate::run::source;
 use crate::run::source::Source;
+use crate::run::world::keys_of;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
-use crate::trouble::Trouble;
 use crate::value::Value;
 use crate::value::text;
 
@@ -40,7 +41,7 @@ pub fn gather(
     facts: &BTreeSet<FactId>,
     judged: &[Row],
     options: &Options,
-) -> Result<Past, Trouble> {
+) -> Result<Past, Again> {
     let question = Gathering::new(set, facts, judged);
     let mut gathered = question.clone();
     let records: BTreeSet<RecordId> = facts.iter().map(|it| set.facts[it.0].rows).collect();
@@ -49,17 +50,25 @@ pub fn gather(
         let mut used = run::fields_in(of_record.flat_map(|it| set.facts[it.0].of_rows()));
         used.extend(set.schema.key_fields(record));
         let key = replaced_by(set, opened, record);
+        used.extend(&key);
         let mut older: Vec<(Vec<Value>, Row)> = Vec::new();
         // History first: what the data hold themselves replaces it.
         for (input, first) in inputs(set, opened, record)?.into_iter().rev() {
-            let source = source::open(set, input, record, opened.inner, &used)?;
+            let source = opened.source(set, (input, first), record, &used)?;
             opened.beside(set, record, first, &source);
             let keys = older.iter().map(|it| it.0.clone()).collect();
             let may_go = 0 < first && !key.is_empty();
-            let reader = Reader { set, source: &source, record, question: &question, options };
+            let reader =
+                Reader { set, source: &source, record, key: &key, question: &question, options };
             let read = reader.read(&keys, may_go)?;
-            let of = |row: &Row| key.iter().map(|it| row.get(*it)).collect::<Vec<_>>();
-            older.retain(|it| !read.known.contains(&it.0));
+            let of = |row: &Row| keys_of(set, &key, row);
+            let known = match key.first().filter(|_| first == 0 && !older.is_empty()) {
+                Some(it) if source::rows_of(set, input, it.record) != source.rows => {
+                    today(set, opened, &key, &keys, options)?
+                }
+                Some(_) | None => read.known,
+            };
+            older.retain(|it| !known.contains(&it.0));
             older.extend(read.rows.into_iter().map(|it| (of(&it), it)));
             gathered.merge(read.gathered);
         }
@@ -70,11 +79,36 @@ pub fn gather(
 
 type Keys = BTreeSet<Vec<Value>>;
 
+/// Which of these keys the data hold themselves.
+fn today(
+    set: &RuleSet,
+    opened: &Opened,
+    key: &[FieldId],
+    keys: &Keys,
+    options: &Options,
+) -> Result<Keys, Again> {
+    let Some(declared) = key.first() else { return Ok(Keys::new()) };
+    let source = opened.source(set, (&opened.input, 0), declared.record, key)?;
+    let columns = row::columns(set, &source.table.arrow);
+    let parts = each(&source.table, options, Keys::new, |known, batch| {
+        for at in 0..batch.num_rows() {
+            let own = keys_of(set, key, &row::row(set, &columns, batch, at));
+            if keys.contains(&own) {
+                known.insert(own);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
 /// Reads the rows of a record that facts look at.
 struct Reader<'a, 'b> {
     set: &'a RuleSet,
     source: &'b Source,
     record: RecordId,
+    /// By which rows of history are told that stand in the data too.
+    key: &'b [FieldId],
     question: &'b Gathering<'a>,
     options: &'b Options,
 }
@@ -93,7 +127,7 @@ const TOLD: usize = 200_000;
 impl<'a> Reader<'a, '_> {
     /// The rows of declarations of which the clues point at one: all of them, since what one row
     /// says of a declaration holds for its other rows. Nothing where that cannot be told.
-    fn narrowed(&self, clues: &[Clue], first: FieldId) -> Result<Option<Arc<Table>>, Trouble> {
+    fn narrowed(&self, clues: &[Clue], first: FieldId) -> Result<Option<Arc<Table>>, Again> {
         let table = &self.source.table;
         let told = |it: &'_ Clue| -> (FieldId, bool, Vec<String>) {
             (it.field, it.digits.is_some(), it.texts.iter().cloned().collect())
@@ -101,7 +135,7 @@ impl<'a> Reader<'a, '_> {
         let told: Vec<_> = clues.iter().map(told).collect();
         let each_clue = told.iter().map(|it| (it.0, it.1, it.2.iter().map(String::as_str)));
         let Some(sieve) = Sieve::of(table, each_clue) else { return Ok(None) };
-        let pointed = Arc::new(table.again().sieved(Some(sieve)));
+        let pointed = Arc::new(table.unwatched().sieved(Some(sieve)));
         let name = row::column_name(&self.set.schema, first);
         let Ok(column) = pointed.arrow.index_of(&name) else { return Ok(None) };
         let parts =
@@ -121,14 +155,13 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// Says which of the keys are there too. Rows that may go are not gathered yet.
-    fn read(&self, keys: &Keys, may_go: bool) -> Result<Read<'a>, Trouble> {
-        let Reader { set, source, record, question, options } = *self;
+    fn read(&self, keys: &Keys, may_go: bool) -> Result<Read<'a>, Again> {
+        let Reader { set, source, record, key, question, options } = *self;
         let table = &source.table;
         let columns = row::columns(set, &table.arrow);
-        let outermost = set.schema.lineage(record).pop().unwrap_or(record);
-        let key = set.schema.key_fields(outermost);
         let clues = question.clues(record).filter(|_| keys.is_empty());
-        let narrow = match (&clues, key.first()) {
+        let outermost = set.schema.lineage(record).pop().unwrap_or(record);
+        let narrow = match (&clues, set.schema.key_fields(outermost).first()) {
             (Some(clues), Some(first)) => self.narrowed(clues, *first)?,
             _ => None,
         };
@@ -144,7 +177,7 @@ impl<'a> Reader<'a, '_> {
             for at in (0..batch.num_rows()).filter(|at| may(batch, *at)) {
                 let row = row::row(set, &columns, batch, at);
                 if !keys.is_empty() {
-                    let key: Vec<Value> = key.iter().map(|it| row.get(*it)).collect();
+                    let key = keys_of(set, key, &row);
                     if keys.contains(&key) {
                         read.known.insert(key);
                     }
@@ -185,7 +218,7 @@ fn merged(
     record: RecordId,
     keys: &Keys,
     options: &Options,
-) -> Result<Vec<Row>, Trouble> {
+) -> Result<Vec<Row>, Again> {
     let table = Arc::new(source.table.again());
     let columns = row::columns(set, &table.arrow);
     let own_key = set.schema.key_fields(record);

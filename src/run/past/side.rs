@@ -23,6 +23,7 @@ use crate::plan::past::frame::Words;
 use crate::plan::past::keep;
 use crate::plan::past::keep::Keep;
 use crate::plan::past::keep::Seen;
+use crate::run::Again;
 use crate::run::Input;
 use crate::run::Opened;
 use crate::run::Options;
@@ -57,13 +58,14 @@ pub fn inputs<'a>(
     Ok(all)
 }
 
-/// A row of history that stands in the data too is the data's: the key of its declaration.
+/// A row of history that stands in the data too is the data's: what tells its declaration, or
+/// itself where it stands in none, from others.
 pub fn replaced_by(set: &RuleSet, opened: &Opened, record: RecordId) -> Vec<FieldId> {
     let outermost = set.schema.lineage(record).pop().unwrap_or(record);
-    if opened.history.is_none() || !set.schema.lineage(opened.inner).contains(&outermost) {
+    if opened.history.is_none() || !source::holds(set, &opened.input, outermost) {
         return Vec::new();
     }
-    set.schema.key_fields(outermost)
+    set.schema.identity(outermost)
 }
 
 /// A stored field as an expression.
@@ -104,24 +106,24 @@ impl<'a> Side<'a> {
         self.request.column(&field(set, id), Form::Exact)
     }
 
-    fn source(&self, set: &RuleSet, opened: &Opened, input: &Input) -> Result<Source, Trouble> {
+    fn source(&self, work: &Work, input: (&Input, u64)) -> Result<Source, Trouble> {
         let mut fields = self.fields.clone();
         fields.sort();
         fields.dedup();
-        source::open(set, input, self.record, opened.inner, &fields)
+        work.opened.source(work.set, input, self.record, &fields)
     }
 
     /// Rows there are in these data, or about as many.
     ///
     /// Errors: files that do not fit the schema.
     pub fn rows(&self, work: &Work, input: &Input) -> Result<usize, Trouble> {
-        let rows = self.source(work.set, work.opened, input)?.table.rows();
+        let rows = self.source(work, (input, 0))?.table.rows();
         Ok(usize::try_from(rows).unwrap_or(usize::MAX))
     }
 
     fn open(&self, work: &Work, (input, first): (&Input, u64)) -> Result<Source, Trouble> {
-        let source = self.source(work.set, work.opened, input)?;
-        source.table.prepare()?;
+        let source = self.source(work, (input, first))?;
+        source.table.prepare(&work.options.limits())?;
         // Rows that are merged may disagree on the day: all of them are read.
         let days = self.days.filter(|_| !source.merged);
         let mut table = source.table.numbered(first);
@@ -151,7 +153,7 @@ impl<'a> Side<'a> {
         input: (&Input, u64),
         keep: &Keep,
         into: (Frame, Words),
-    ) -> Result<(Frame, Words), Trouble> {
+    ) -> Result<(Frame, Words), Again> {
         let source = self.open(work, input)?;
         let plan = self.plan(work, &source)?;
         let mut keep = keep.clone();
@@ -186,8 +188,9 @@ impl<'a> Side<'a> {
         for task in tasks {
             task.await.map_err(|_| Trouble::bug("a worker stopped"))?.map_err(engine::trouble)?;
         }
+        source.holds()?;
         let whole = Arc::try_unwrap(whole).map_err(|_| Trouble::bug("a worker goes on"))?;
-        whole.into_inner().map_err(|_| Trouble::bug("a worker stopped"))
+        whole.into_inner().map_err(|_| Trouble::bug("a worker stopped").into())
     }
 }
 
@@ -214,35 +217,36 @@ pub async fn replaced(
     work: &Work<'_>,
     side: &mut Side<'_>,
     today: &mut Today,
-) -> Result<Option<(Vec<usize>, Arc<Seen>)>, Trouble> {
-    let (set, opened, record) = (work.set, work.opened, side.record);
-    let key = replaced_by(set, opened, record);
-    if key.is_empty() {
-        return Ok(None);
-    }
+) -> Result<Option<(Vec<(usize, Form)>, Arc<Seen>)>, Again> {
+    let (set, opened) = (work.set, work.opened);
+    let key = replaced_by(set, opened, side.record);
+    let Some(record) = key.first().map(|it| it.record) else { return Ok(None) };
+    let form = |id: &FieldId| set.schema.field(*id).ty.form();
     let places = key.iter().map(|id| {
         side.fields.push(*id);
-        side.request.looked_at(&field(set, *id), Form::Exact)
+        (side.request.looked_at(&field(set, *id), Form::Exact), form(id))
     });
-    let places: Vec<usize> = places.collect();
+    let places: Vec<(usize, Form)> = places.collect();
     if let Some(seen) = today.get(&record) {
         return Ok(Some((places, seen.clone())));
     }
     let mut seen = Seen::with_hasher(ahash::RandomState::new());
-    if source::holds(set, &opened.input, record) {
-        let mut own = Side::new(set, record);
-        own.fields.clone_from(&key);
-        let columns: Vec<usize> =
-            key.iter().map(|id| own.request.looked_at(&field(set, *id), Form::Exact)).collect();
-        let source = own.open(work, (&opened.input, 0))?;
-        let plan = own.plan(work, &source)?;
-        watch(work, &source.table);
-        for mut stream in streams(work, &plan).await? {
-            while let Some(batch) = stream.try_next().await.map_err(engine::trouble)? {
-                seen.extend(keep::keys(&batch, &columns).map_err(engine::trouble)?);
-            }
+    let mut own = Side::new(set, record);
+    own.fields.clone_from(&key);
+    let column = |id: &FieldId| own.request.looked_at(&field(set, *id), Form::Exact);
+    let columns: Vec<usize> = key.iter().map(column).collect();
+    let columns: Vec<(usize, Form)> =
+        columns.into_iter().zip(&key).map(|(at, id)| (at, form(id))).collect();
+    // Rows that repeat a key do no harm here.
+    let source = Source { merged: false, ..own.open(work, (&opened.input, 0))? };
+    let plan = own.plan(work, &source)?;
+    watch(work, &source.table);
+    for mut stream in streams(work, &plan).await? {
+        while let Some(batch) = stream.try_next().await.map_err(engine::trouble)? {
+            seen.extend(keep::keys(&batch, &columns).map_err(engine::trouble)?);
         }
     }
+    source.holds()?;
     let seen = Arc::new(seen);
     today.insert(record, seen.clone());
     Ok(Some((places, seen)))

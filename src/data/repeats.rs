@@ -1,0 +1,152 @@
+//! Rows that share a key: watched while a table is read, settled where they do not agree.
+//!
+//! The rows of a key are one row. Of the record that a file has a row of, a key that stands twice
+//! is a fault; of the records around it, which a flat extract repeats, values must agree. Reading
+//! costs a hash a row; only where something is found are the rows in question read once more
+//! ([`settled`]), and the table is then read as if they had been one row from the start.
+
+pub mod prints;
+pub mod settled;
+pub mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+
+use crate::data::Table;
+use crate::data::repeats::prints::Prints;
+use crate::data::repeats::settled::Settled;
+use crate::schema::FieldId;
+use crate::schema::RecordId;
+use crate::schema::Schema;
+use crate::trouble::Trouble;
+use crate::value::text::Form;
+
+/// How far faults are tolerated, and where to put what does not fit into memory.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The share of rows with faults above which a run fails, in millionths.
+    pub max_rejected: u64,
+    pub spill: PathBuf,
+}
+
+/// A record of the rows: its key, and what rows of one key have to agree on.
+#[derive(Debug, Clone)]
+pub struct Level {
+    /// Columns of the key after those of the level before, and the form of each.
+    pub keys: Vec<(usize, Form)>,
+    /// Columns of its own values, and how texts of them compare.
+    pub values: Vec<(usize, Form)>,
+    /// Whether each row has a key of its own; else rows repeat it.
+    pub unique: bool,
+}
+
+/// What is known of the keys of a table; its copies share it.
+#[derive(Debug, Default)]
+pub struct Repeats {
+    /// Outermost first.
+    pub levels: Vec<Level>,
+    limits: OnceLock<Limits>,
+    found: Mutex<Found>,
+}
+
+#[derive(Debug, Default, Clone)]
+enum Found {
+    #[default]
+    Nothing,
+    /// By the first pass over the rows.
+    Seen(Arc<Mutex<Prints>>),
+    /// Every key stands once, and what is repeated agrees.
+    Alike,
+    Settled(Arc<Settled>),
+}
+
+impl Repeats {
+    /// For rows of `record` with these columns, which are told apart by the key of `unique`; `own`
+    /// says of which records values stand in the files themselves.
+    pub fn new(
+        schema: &Schema,
+        record: RecordId,
+        columns: &[FieldId],
+        unique: Option<RecordId>,
+        own: impl Fn(RecordId) -> bool,
+    ) -> Repeats {
+        let place = |id: &FieldId| columns.iter().position(|it| it == id);
+        let column = |id: &FieldId| place(id).map(|at| (at, schema.field(*id).ty.form()));
+        let mut lineage = schema.lineage(record);
+        lineage.reverse();
+        let mut levels = Vec::new();
+        for level in lineage {
+            let identity = schema.identity(level);
+            let keys: Vec<_> = identity.iter().filter_map(column).collect();
+            // Without a key nothing tells its rows apart, nor those inside it.
+            if keys.is_empty() || keys.len() < identity.len() {
+                break;
+            }
+            let of_level = |it: &&FieldId| it.record == level && !identity.contains(it);
+            let values = columns.iter().filter(of_level).filter_map(column).collect();
+            let values = if own(level) { values } else { Vec::new() };
+            levels.push(Level { keys, values, unique: unique == Some(level) });
+        }
+        Repeats { levels, ..Repeats::default() }
+    }
+
+    pub fn limit(&self, limits: &Limits) {
+        self.limits.set(limits.clone()).ok();
+    }
+
+    pub fn limits(&self) -> Limits {
+        let none = || Limits { max_rejected: 1_000_000, spill: std::env::temp_dir() };
+        self.limits.get().cloned().unwrap_or_else(none)
+    }
+
+    /// Where a pass over all rows puts what it sees; the first one only.
+    pub fn watch(&self) -> Option<Arc<Mutex<Prints>>> {
+        let mut found = self.found.lock().ok()?;
+        match &*found {
+            Found::Nothing if !self.levels.is_empty() => {
+                let prints = Arc::new(Mutex::new(Prints::new(self.levels.len(), false)));
+                *found = Found::Seen(prints.clone());
+                Some(prints)
+            }
+            Found::Nothing | Found::Seen(_) | Found::Alike | Found::Settled(_) => None,
+        }
+    }
+
+    pub fn settled(&self) -> Option<Arc<Settled>> {
+        match &*self.found.lock().ok()? {
+            Found::Settled(it) => Some(it.clone()),
+            Found::Nothing | Found::Seen(_) | Found::Alike => None,
+        }
+    }
+
+    fn know(&self, it: Found) {
+        if let Ok(mut found) = self.found.lock() {
+            *found = it;
+        }
+    }
+}
+
+impl Table {
+    /// Whether what a pass has read does not hold: rows of a key do not agree, or a key stands
+    /// twice. They are settled then, and the table is to be read again.
+    ///
+    /// Errors: more faults than are tolerated, and what reading says.
+    pub fn is_to_be_read_again(&self) -> Result<bool, Trouble> {
+        let found = self.repeats.found.lock().map(|it| it.clone()).unwrap_or_default();
+        let Found::Seen(prints) = found else { return Ok(false) };
+        let taken = prints.lock().map(|mut it| std::mem::take(&mut *it));
+        let taken = taken.map_err(|_| Trouble::bug("a reader stopped"))?;
+        match settled::settled(self, taken, &self.repeats.limits())? {
+            None => {
+                self.repeats.know(Found::Alike);
+                Ok(false)
+            }
+            Some(it) => {
+                self.repeats.know(Found::Settled(Arc::new(it)));
+                Ok(true)
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! What a reader sees of keys: a print for each row, and whether rows of a key differ.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use ahash::RandomState;
+use arrow::array::Array;
+use arrow::array::ArrayRef;
+use arrow::array::AsArray;
+use arrow::array::BooleanArray;
+use arrow::compute::kernels::cmp::distinct;
+use arrow::datatypes::DataType;
+use arrow::datatypes::Date32Type;
+use arrow::datatypes::Decimal128Type;
+use arrow::datatypes::Int32Type;
+use arrow::datatypes::Int64Type;
+use arrow::datatypes::TimestampMicrosecondType;
+use arrow::record_batch::RecordBatch;
+
+use crate::data::encoded;
+use crate::data::repeats::Level;
+use crate::data::repeats::Repeats;
+use crate::data::repeats::prints::Prints;
+use crate::trouble::Trouble;
+use crate::value::text;
+use crate::value::text::Form;
+
+/// A row without a key.
+pub const NONE: u64 = 0;
+/// So many numbers move on together.
+const PORTION: usize = 1 << 16;
+
+/// For each column: the last dictionary, and the prints of its texts.
+type Known = Vec<Option<(ArrayRef, Vec<u64>)>>;
+
+/// Prints cells. The same cell has the same print in every reader.
+pub struct Printer {
+    state: RandomState,
+    known: Known,
+}
+
+impl Default for Printer {
+    fn default() -> Printer {
+        Printer { state: RandomState::with_seeds(11, 12, 13, 14), known: Vec::new() }
+    }
+}
+
+fn broken<E>(_: E) -> Trouble {
+    Trouble::bug("keys cannot be read")
+}
+
+/// Both as one, in their order.
+fn mixed(a: u64, b: u64) -> u64 {
+    let product = u128::from(a ^ 0x9E37_79B9_7F4A_7C15) * u128::from(b | 1);
+    let low = u64::try_from(product & u128::from(u64::MAX)).unwrap_or(0);
+    let high = u64::try_from(product >> 64).unwrap_or(0);
+    low ^ high ^ b.rotate_left(32)
+}
+
+/// What a cell without a value adds.
+const MISSING: u64 = 0x5851_F42D_4C95_7F2D;
+
+impl Printer {
+    /// The prints of keys, from those of the keys around them.
+    ///
+    /// Errors: a column of a type that has none.
+    pub fn keys(
+        &mut self,
+        columns: &[ArrayRef],
+        keys: &[(usize, Form)],
+        prints: &mut [u64],
+    ) -> Result<(), Trouble> {
+        for (at, form) in keys {
+            let null = columns[*at].null_count() != 0;
+            self.cells(&columns[*at], *at, *form, prints)?;
+            if null {
+                let lacking = prints.iter_mut().enumerate();
+                lacking.filter(|it| columns[*at].is_null(it.0)).for_each(|it| *it.1 = NONE);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the cells of a column to the prints of rows; those that are none stay so.
+    fn cells(
+        &mut self,
+        column: &ArrayRef,
+        at: usize,
+        form: Form,
+        prints: &mut [u64],
+    ) -> Result<(), Trouble> {
+        let state = &self.state;
+        let of_text = |it: &str| state.hash_one(&*text::formed(it, form));
+        let of_number = |it: i64| state.hash_one(it);
+        fn add(prints: &mut [u64], cells: impl Iterator<Item = Option<u64>>) {
+            for (print, cell) in prints.iter_mut().zip(cells).filter(|it| *it.0 != NONE) {
+                *print = mixed(*print, cell.unwrap_or(MISSING)).max(1);
+            }
+        }
+        if let Some(texts) = column.as_string_opt::<i32>() {
+            add(prints, texts.iter().map(|it| it.map(of_text)));
+            return Ok(());
+        }
+        if let Some(texts) = column.as_dictionary_opt::<Int32Type>() {
+            if self.known.len() <= at {
+                self.known.resize_with(at + 1, || None);
+            }
+            let hashes = match &mut self.known[at] {
+                Some((held, hashes)) if encoded::is_same(held, texts.values()) => hashes,
+                place => {
+                    let values = texts.values().as_string_opt::<i32>().ok_or_else(|| broken(()))?;
+                    let all = values.iter().map(|it| it.map_or(MISSING, of_text)).collect();
+                    &mut place.insert((texts.values().clone(), all)).1
+                }
+            };
+            let hash = |key: Option<i32>| hashes.get(usize::try_from(key?).ok()?).copied();
+            add(prints, texts.keys().iter().map(hash));
+            return Ok(());
+        }
+        match column.data_type() {
+            DataType::Boolean => {
+                add(prints, column.as_boolean().iter().map(|it| it.map(|it| of_number(it.into()))));
+            }
+            DataType::Date32 => {
+                let all = column.as_primitive::<Date32Type>().iter();
+                add(prints, all.map(|it| it.map(|it| of_number(it.into()))));
+            }
+            DataType::Int64 => {
+                add(prints, column.as_primitive::<Int64Type>().iter().map(|it| it.map(of_number)));
+            }
+            DataType::Timestamp(..) => {
+                let all = column.as_primitive::<TimestampMicrosecondType>().iter();
+                add(prints, all.map(|it| it.map(of_number)));
+            }
+            DataType::Decimal128(..) => {
+                let all = column.as_primitive::<Decimal128Type>().iter();
+                add(prints, all.map(|it| it.map(|it| state.hash_one(it))));
+            }
+            _ => return Err(broken(())),
+        }
+        Ok(())
+    }
+}
+
+/// Of one reader.
+pub struct Watcher {
+    repeats: Arc<Repeats>,
+    into: Arc<Mutex<Prints>>,
+    spill: PathBuf,
+    /// Every run of rows with its values, not only the outer ones of a batch.
+    paired: bool,
+    printer: Printer,
+    own: Vec<Own>,
+    rows: u64,
+}
+
+#[derive(Default)]
+struct Own {
+    keys: Vec<u64>,
+    edges: Vec<(u64, u64)>,
+    apart: Vec<u64>,
+}
+
+impl Watcher {
+    pub fn new(repeats: &Arc<Repeats>, into: &Arc<Mutex<Prints>>, paired: bool) -> Watcher {
+        let spill = repeats.limits().spill;
+        let own = repeats.levels.iter().map(|_| Own::default()).collect();
+        let (repeats, into) = (repeats.clone(), into.clone());
+        Watcher { repeats, into, spill, paired, printer: Printer::default(), own, rows: 0 }
+    }
+
+    /// Takes note of the rows of a batch.
+    ///
+    /// Errors: a disk that is full.
+    pub fn see(&mut self, batch: &RecordBatch) -> Result<(), Trouble> {
+        let repeats = self.repeats.clone();
+        let rows = batch.num_rows();
+        self.rows += rows as u64;
+        let mut prints = vec![1; rows];
+        for (at, level) in repeats.levels.iter().enumerate() {
+            self.printer.keys(batch.columns(), &level.keys, &mut prints)?;
+            if level.unique {
+                self.own[at].keys.extend(prints.iter().filter(|it| **it != NONE));
+            } else if 0 < rows {
+                self.runs(at, level, &prints, batch)?;
+            }
+        }
+        if self.own.iter().any(|it| PORTION <= it.keys.len()) {
+            self.move_on()?;
+        }
+        Ok(())
+    }
+
+    /// Rows of one key that follow one another, as one.
+    fn runs(
+        &mut self,
+        at: usize,
+        level: &Level,
+        prints: &[u64],
+        batch: &RecordBatch,
+    ) -> Result<(), Trouble> {
+        if compared(level).next().is_none() {
+            return Ok(());
+        }
+        let is_same = |row: usize| prints[row] == prints[row - 1];
+        let starts: Vec<usize> =
+            (0..prints.len()).filter(|row| *row == 0 || !is_same(*row)).collect();
+        if starts.len() < prints.len() {
+            for it in differing(level, batch)? {
+                let rows = (1..prints.len()).filter(|row| is_same(*row) && it.value(row - 1));
+                self.own[at].apart.extend(rows.map(|row| prints[row]));
+            }
+        }
+        let wanted: Vec<usize> = match (self.paired, starts.as_slice()) {
+            (true, all) => all.to_vec(),
+            (false, [first, .., last]) => vec![*first, *last],
+            (false, all) => all.to_vec(),
+        };
+        let values = self.values(level, &wanted, batch)?;
+        let pairs = wanted.iter().map(|row| prints[*row]).zip(values);
+        let own = &mut self.own[at];
+        if self.paired {
+            own.keys.extend(pairs.flat_map(|it| [it.0, it.1]));
+            return Ok(());
+        }
+        own.edges.extend(pairs);
+        let inner = starts.get(1..starts.len().saturating_sub(1)).unwrap_or_default();
+        own.keys.extend(inner.iter().map(|row| prints[*row]));
+        Ok(())
+    }
+
+    /// The prints of what rows have to agree on.
+    fn values(
+        &mut self,
+        level: &Level,
+        rows: &[usize],
+        batch: &RecordBatch,
+    ) -> Result<Vec<u64>, Trouble> {
+        let mut prints = vec![1; rows.len()];
+        for at in compared(level) {
+            let column = batch.column(at);
+            let places = rows.iter().map(|it| u32::try_from(*it).unwrap_or(u32::MAX));
+            let places = arrow::array::UInt32Array::from_iter_values(places);
+            let column = arrow::compute::take(column, &places, None).map_err(broken)?;
+            self.printer.cells(&column, at, Form::Exact, &mut prints)?;
+        }
+        Ok(prints)
+    }
+
+    /// What it has goes to the others'.
+    ///
+    /// Errors: a disk that is full.
+    pub fn move_on(&mut self) -> Result<(), Trouble> {
+        let mut into = self.into.lock().map_err(|_| Trouble::bug("a reader stopped"))?;
+        into.rows += std::mem::take(&mut self.rows);
+        for (own, into) in self.own.iter_mut().zip(&mut into.levels) {
+            into.keys.add(&own.keys);
+            own.keys.clear();
+            into.edges.append(&mut own.edges);
+            into.apart.append(&mut own.apart);
+        }
+        into.put_away(&self.spill)
+    }
+}
+
+/// The columns in which rows of a key must not differ: values, and how the key is written.
+fn compared(level: &Level) -> impl Iterator<Item = usize> {
+    let written = level.keys.iter().filter(|it| it.1 != Form::Exact);
+    level.values.iter().chain(written).map(|it| it.0)
+}
+
+/// For each of these columns: whether a row differs from the one before it.
+fn differing(level: &Level, batch: &RecordBatch) -> Result<Vec<BooleanArray>, Trouble> {
+    let before = |at: usize| {
+        let column = batch.column(at);
+        let length = column.len() - 1;
+        distinct(&column.slice(1, length), &column.slice(0, length)).map_err(broken)
+    };
+    let all: Result<Vec<BooleanArray>, Trouble> = compared(level).map(before).collect();
+    Ok(all?.into_iter().filter(|it| it.has_true()).collect())
+}
