@@ -18,6 +18,12 @@ pub fn trials() -> Vec<Trial> {
         ("no UTF-8", "T1002", b"rule R1\n  when \xff\n".to_vec()),
         ("NUL", "T1003", rule("a \0")),
         ("a bidirectional mark", "T1003", rule("a \u{202E}b")),
+        ("an Arabic letter mark", "T1003", rule("a \u{61C}b")),
+        ("a soft hyphen", "T1003", rule("a is \"x\u{AD}y\"")),
+        ("a filler as a name", "T1003", rule("\u{3164} > 1")),
+        ("a tag", "T1003", rule("a is \"x\u{E0041}\"")),
+        ("a variation selector", "T1003", rule("a is \"x\u{FE0F}\"")),
+        ("a line separator", "T1003", rule("a is \"x\u{2028}\"")),
         ("an empty file", "T1004", Vec::new()),
     ];
     let mut trials: Vec<Trial> = inputs

@@ -33,10 +33,19 @@ const KEPT: &[(&str, &str)] = &[
         "rule R1\n  when a\n  then\n    score 1\n    # ends the actions\n  # ends the rule\n\n\
          # begins the next\nrule R2\n  when b\n  # the last word\n\n# of the file\n",
     ),
+    (
+        "parentheses without which a name would be an outcome",
+        "test R1 \"a\"\n  table\n    | item.packages | expect |\n    | 2             | (hit)  |\n",
+    ),
 ];
 
 /// As it stands, and as it should.
 const CHANGED: &[(&str, &str, &str)] = &[
+    (
+        "the line ends of comments, in their order",
+        "rule R1\n  when origin is one of (CN,   # first\n      # second\n      FR)\n",
+        "rule R1\n  # first\n  # second\n  when origin is one of (CN, FR)\n",
+    ),
     (
         "parentheses that say nothing",
         "rule R1\n  when ((a)) < ((b or else 0 %))\n",
