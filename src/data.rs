@@ -44,6 +44,7 @@ use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use crate::data::cell::Fault;
 use crate::data::cell::Reading;
 use crate::data::convert::data_type;
+pub use crate::data::file::Rows;
 use crate::data::headers::Headers;
 use crate::data::manifest::DataSet;
 use crate::data::nested::Nest;
@@ -130,24 +131,6 @@ pub struct DataFile {
     pub rows: Rows,
     /// Where rows are elements of lists.
     pub nest: Option<Arc<Nest>>,
-}
-
-/// How many rows a file holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rows {
-    /// As its footer says, by row group.
-    Groups(Vec<u64>),
-    /// By the length of its first rows.
-    About(u64),
-}
-
-impl Rows {
-    pub fn total(&self) -> u64 {
-        match self {
-            Rows::Groups(rows) => rows.iter().sum(),
-            Rows::About(rows) => *rows,
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

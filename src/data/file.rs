@@ -10,7 +10,6 @@ use encoding_rs::UTF_8;
 
 use crate::data::DataFile;
 use crate::data::Format;
-use crate::data::Rows;
 use crate::data::columnar;
 use crate::data::manifest::DataSet;
 use crate::data::nested::Within;
@@ -199,4 +198,22 @@ fn format(set: &DataSet, path: &Path) -> Option<Format> {
     let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase());
     let word = named.or(extension)?;
     FORMATS.iter().find(|it| it.0 == word).map(|it| it.1)
+}
+
+/// How many rows a file holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rows {
+    /// As its footer says, by row group.
+    Groups(Vec<u64>),
+    /// By the length of its first rows.
+    About(u64),
+}
+
+impl Rows {
+    pub fn total(&self) -> u64 {
+        match self {
+            Rows::Groups(rows) => rows.iter().sum(),
+            Rows::About(rows) => *rows,
+        }
+    }
 }

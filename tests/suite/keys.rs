@@ -69,7 +69,7 @@ path = \"controls.csv\"
 [data.old.declaration]
 path = \"older.csv\"
 [data.old.item]
-path = \"items.csv\"
+path = \"older_items.csv\"
 [data.old.control]
 path = \"controls.csv\"
 [data.flat]
@@ -80,13 +80,14 @@ path = \"documents.csv\"
 path = \"controls.csv\"
 ";
 
-const FILES: [(&str, &str); 6] = [
+const FILES: [(&str, &str); 7] = [
     (
         "declarations.csv",
         "id,accepted_date,importer_id\nA,2026-03-10,A\nB,2026-03-10,B\nC,2026-03-11,\n\
          D,2026-03-12,A\n",
     ),
     ("older.csv", "id,accepted_date,importer_id\na,2026-02-10,A\n"),
+    ("older_items.csv", "id,line,value\na,1,5\n"),
     ("items.csv", "id,line,value\nA,1,5\nA,2,5\nB,1,5\nC,1,5\n"),
     ("documents.csv", "id,line,doc,dated_on\nA,1,1,2026-03-01\nA,1,2,2026-03-20\nC,1,1,\n"),
     ("controls.csv", "control_id,importer_id,control_date\nK1,A,2026-02-01\n"),

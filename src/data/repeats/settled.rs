@@ -45,7 +45,7 @@ use crate::value::text::Form;
 
 const BATCH: usize = 8_192;
 /// Beyond this many keys that stand twice none is remembered where the run fails anyway.
-const MANY: usize = 1 << 20;
+const MANY: u64 = 1 << 20;
 pub const DIFFERS: &str = "differs from another row of its key";
 pub const TWICE: &str = "is the key of an earlier row";
 
@@ -91,12 +91,13 @@ pub fn settled(table: &Table, seen: Prints, limits: &Limits) -> Result<Option<Se
                     count += 1;
                     keys.insert(print);
                 });
-                if MANY < keys.len() && too_many(count, rows, limits) {
+                if MANY < count && too_many(count, rows, limits) {
                     keys.clear();
                 }
                 Ok(())
             })?;
-            if too_many(count, rows, limits) {
+            // Few enough are settled, so that everything can be told of them.
+            if MANY < count && too_many(count, rows, limits) {
                 told_twice(table, limits)?;
             }
         } else {
