@@ -27,6 +27,7 @@ pub mod write;
 pub use fields::agree;
 pub use fields::fields_in;
 pub use fields::used;
+use fields::with;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -252,14 +253,15 @@ pub fn open(
 ) -> Result<Opened, Trouble> {
     known_records(set, input)?;
     let inner = source::innermost(set, rules, input)?;
-    open_at(set, rules, inner, input, history, evidence)
+    open_at(set, rules, (inner, &[]), input, history, evidence)
 }
 
-/// The same, with a row of this record or of one around it whatever the rules judge.
+/// The same, with a row of this record or of one around it whatever the rules judge, and with
+/// fields that are told whatever the rules ask.
 pub fn open_at(
     set: &RuleSet,
     rules: &[RuleId],
-    inner: RecordId,
+    (inner, told): (RecordId, &[FieldId]),
     input: &Input,
     history: Option<&Input>,
     evidence: bool,
@@ -281,12 +283,15 @@ pub fn open_at(
     records.extend(schema.lineage(inner).into_iter().filter(|it| source::holds(set, input, *it)));
     records.sort_by_key(|it| (std::cmp::Reverse(schema.lineage(*it).len()), *it));
     records.dedup();
-    let mut files = source::Files::new(set, input, &used(set, rules, evidence));
+    let all = with(used(set, rules, evidence), told.iter().copied());
+    let mut files = source::Files::new(set, input, &all);
     let mut levels = Vec::new();
     for record in records {
         let here = rules.iter().copied().filter(|it| set.rules[it.0].level == record);
         let here: Vec<RuleId> = here.collect();
-        let source = files.open(record, &used(set, &here, evidence))?;
+        let around = schema.lineage(record);
+        let told = told.iter().copied().filter(|it| around.contains(&it.record));
+        let source = files.open(record, &with(used(set, &here, evidence), told))?;
         levels.push(Level { record, rules: here, source });
     }
     Ok(Opened {

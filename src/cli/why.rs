@@ -161,7 +161,10 @@ pub fn why(it: &Why, context: &Context) -> Result<Exit, Trouble> {
     };
     let inner = innermost(&set, &asked, &place.input)?;
     let history = place.history.as_ref();
-    let opened = run::open_at(&set, &asked, inner, &place.input, history, true)?;
+    let accepted = set.schema.acceptance(inner);
+    let told: Vec<FieldId> =
+        accepted.into_iter().filter(|it| source::holds(&set, &place.input, it.record)).collect();
+    let opened = run::open_at(&set, &asked, (inner, &told), &place.input, history, true)?;
     let mut read = recorded_files(project, &opened);
     read.extend(it.run.clone());
     output::apart(&output::files(&outputs), &read)?;

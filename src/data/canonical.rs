@@ -11,6 +11,7 @@ use crate::data::Converted;
 use crate::data::DataFile;
 use crate::data::ROW_BITS;
 use crate::data::Table;
+use crate::data::cell::Fault;
 use crate::data::columnar;
 use crate::data::encoded::Memory;
 use crate::data::scan;
@@ -81,10 +82,10 @@ impl Table {
         let places = file.places.iter().copied();
         let fields = self.fields.iter().zip(places);
         for ((field, place), Converted { array, faults }) in fields.zip(columns) {
-            let mut blame = |row: usize, reason: &'static str| {
+            let mut blame = |row: usize, reason: &'static str, expected: Option<String>| {
                 if field.told {
                     tally.blame(field.name.clone(), reason, raw.row_of_file(row), || First {
-                        expected: Some(field.reading.expected()),
+                        expected: expected.or_else(|| Some(field.reading.expected())),
                         ..raw.first(file, place, row, field.personal)
                     });
                     faulty[row] = true;
@@ -93,7 +94,7 @@ impl Table {
             };
             let mut at_fault = vec![false; if field.needed { rows } else { 0 }];
             for (row, fault) in faults {
-                blame(row, fault.reason());
+                blame(row, fault.reason(), fault.expected());
                 if let Some(it) = at_fault.get_mut(row) {
                     *it = true;
                 }
@@ -101,7 +102,7 @@ impl Table {
             if field.needed && 0 < array.null_count() {
                 for row in (0..rows).filter(|it| array.is_null(*it)) {
                     if !at_fault[row] && !ragged[row] {
-                        blame(row, "missing");
+                        blame(row, "missing", None);
                     }
                 }
             }
@@ -124,7 +125,9 @@ impl Table {
                 faulty[row] = true;
             }
         }
-        stray_quotes(file, raw, &rejected, &mut faulty, &mut tally);
+        let told = self.fields.iter().zip(&file.places).filter(|it| it.0.told);
+        let told: Vec<usize> = told.filter_map(|it| *it.1).collect();
+        stray_quotes(file, raw, (ragged, &told), &mut faulty, &mut tally);
         let first = ((number as u64) << ROW_BITS) + raw.first;
         if let Some(settled) = self.repeats.settled() {
             // Rows that were sieved have gaps between them; elements of lists are counted.
@@ -163,23 +166,21 @@ impl Table {
     }
 }
 
-/// Counts quotes that do not end; their cells are missing and counted already where their columns
-/// are read.
+/// Counts quotes that do not end, those aside in columns that tell of their cells themselves.
 fn stray_quotes(
     file: &DataFile,
     raw: &scan::Raw,
-    rejected: &[bool],
+    (ragged, told): (&[bool], &[usize]),
     faulty: &mut [bool],
     tally: &mut Batch,
 ) {
-    for (row, cell) in raw.stray_quotes().filter(|it| !rejected[it.0]) {
-        if faulty[row] {
-            continue;
-        }
+    let untold = |it: &(usize, usize)| !ragged[it.0] && !told.contains(&it.1);
+    for (row, cell) in raw.stray_quotes().into_iter().filter(untold) {
+        let fault = Fault::StrayQuote;
         let column = file.header.get(cell).cloned().unwrap_or_default();
-        tally.blame(column, "stray quote", raw.row_of_file(row), || First {
+        tally.blame(column, fault.reason(), raw.row_of_file(row), || First {
             line: raw.line(row),
-            expected: Some("a quote at both ends, two for one between".to_owned()),
+            expected: fault.expected(),
             // Nobody reads the column: what it holds may be personal.
             ..First::default()
         });

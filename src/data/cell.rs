@@ -52,6 +52,8 @@ pub enum Held<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     NotReadable,
+    /// It begins with a quote that does not end.
+    StrayQuote,
     OutOfRange,
     NoCountry,
     NoCurrency,
@@ -60,10 +62,23 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// What is expected instead, where that is not what the column says.
+    pub fn expected(self) -> Option<String> {
+        match self {
+            Fault::StrayQuote => Some("a quote at both ends, two for one between".to_owned()),
+            Fault::NotReadable
+            | Fault::OutOfRange
+            | Fault::NoCountry
+            | Fault::NoCurrency
+            | Fault::NoLevel => None,
+        }
+    }
+
     /// As it is counted.
     pub fn reason(self) -> &'static str {
         match self {
             Fault::NotReadable => "not readable",
+            Fault::StrayQuote => "stray quote",
             Fault::OutOfRange => "out of range",
             Fault::NoCountry => "not a country",
             Fault::NoCurrency => "not a currency",
@@ -145,8 +160,8 @@ impl Reading {
             Type::Number(_) => format!("a number such as 1234{}5", self.decimal_mark),
             Type::Date => match &self.date_format {
                 Some(format) => format!("a date as `{format}` says"),
-                None => "a date such as 2026-03-10, or as `dates` of tamis.toml says: `%Y%m` for \
-                         a month"
+                None => "a date such as 2026-03-10, or as `dates` of tamis.toml says: `%d/%m/%Y`, \
+                         `%Y%m` for a month"
                     .to_owned(),
             },
             Type::DateTime => match &self.date_format {

@@ -33,6 +33,7 @@ use crate::data::DataFile;
 use crate::data::Format;
 use crate::data::Rows;
 use crate::data::Wanted;
+use crate::data::cell::Fault;
 use crate::data::cell::Reading;
 use crate::data::encoded::Memory;
 use crate::data::scan::Raw;
@@ -277,7 +278,7 @@ fn converted(column: &ArrayRef, reading: &Reading) -> Option<Converted> {
     let texts = as_text(column)?;
     let texts = texts.as_string::<i32>();
     let cell = |row: usize| match texts.is_valid(row).then(|| texts.value(row)) {
-        Some(text) if sound::MOST_CELL < text.len() => Err(()),
+        Some(text) if sound::MOST_CELL < text.len() => Err(Fault::NotReadable),
         other => Ok(other),
     };
     Some(text::column(texts.len(), reading, cell))

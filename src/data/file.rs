@@ -48,9 +48,20 @@ pub fn open(
             .into_iter()
             .map(|name| within.map_or(name.to_owned(), |it| it.column(id.record, name)))
             .collect();
+        // Its own name feeds it too, unless `columns` gives that to another field.
+        let plain = within.map_or(it.name.clone(), |within| within.column(id.record, &it.name));
+        let feeds = !own.columns.contains_key(&it.name);
         let found: Vec<usize> =
             (0..header.len()).filter(|at| names.contains(&header[*at])).collect();
         match found.as_slice() {
+            [at] if feeds && !names.contains(&plain) && header.contains(&plain) => {
+                let column = &header[*at];
+                faults.push(format!(
+                    "{shown}: field `{}` stands twice: as column `{column}`, which `columns` \
+                     names, and as column `{plain}`",
+                    it.name
+                ));
+            }
             [at] => {
                 let formatted = own.dates.contains_key(&it.name);
                 let refusal = |ty| columnar::refusal(ty, &it.ty, formatted);
@@ -72,7 +83,12 @@ pub fn open(
                     it.name
                 ));
             }
-            _ => faults.push(format!("{shown}: column `{}` stands twice", names[0])),
+            [first, others @ ..] => {
+                let other = others.iter().find(|it| header[**it] != header[*first]);
+                let besides = other.map(|it| format!(", and as `{}`", header[*it]));
+                let besides = besides.unwrap_or_default();
+                faults.push(format!("{shown}: column `{}` stands twice{besides}", header[*first]));
+            }
         }
     }
     if !faults.is_empty() {

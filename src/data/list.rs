@@ -300,6 +300,7 @@ pub fn refusal(reading: &Reading, text: &str, fault: Fault) -> String {
             "is of a length that its nomenclature does not have: has a zero been lost?".to_owned()
         }
         Fault::OutOfRange => "is out of range".to_owned(),
+        Fault::StrayQuote => "has a quote that does not end".to_owned(),
         Fault::NotReadable => match &reading.ty {
             Type::Code(_) if spreadsheet => {
                 "was damaged by a spreadsheet; store the column as text".to_owned()

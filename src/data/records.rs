@@ -57,6 +57,19 @@ impl Rows {
         self.rows[row].stray
     }
 
+    /// Whether a cell begins with a quote that does not end.
+    pub fn is_stray(&self, row: usize, at: usize) -> bool {
+        let is_stray = |it: &[u8]| it.starts_with(b"\"") && it.ends_with(&[UNREADABLE]);
+        self.stray(row).is_some() && self.cell(row, at).is_some_and(is_stray)
+    }
+
+    /// A cell as the file writes it, as far as it can be read.
+    pub fn written(&self, row: usize, at: usize) -> Option<String> {
+        let bytes = self.cell(row, at)?;
+        let mark = usize::from(self.is_stray(row, at));
+        Some(String::from_utf8_lossy(&bytes[..bytes.len() - mark]).trim().to_owned())
+    }
+
     /// Without the records that are not to be kept.
     pub fn retain(&mut self, keep: &[bool]) {
         let (mut cells, mut rows) = (Vec::new(), Vec::new());

@@ -54,14 +54,14 @@ impl Raw {
         }
     }
 
-    /// Rows of a CSV with a quote that does not end, each with the cell.
-    pub fn stray_quotes(&self) -> Box<dyn Iterator<Item = (usize, usize)> + '_> {
-        match &self.rows {
-            RawRows::Text(rows) => {
-                Box::new((0..rows.len()).filter_map(|row| rows.stray(row).map(|cell| (row, cell))))
-            }
-            RawRows::Columns(_) => Box::new(std::iter::empty()),
-        }
+    /// The cells of a CSV with a quote that does not end, each with its row.
+    pub fn stray_quotes(&self) -> Vec<(usize, usize)> {
+        let RawRows::Text(rows) = &self.rows else { return Vec::new() };
+        let of = |row: usize| {
+            let first = rows.stray(row).unwrap_or(rows.width(row));
+            (first..rows.width(row)).filter(move |at| rows.is_stray(row, *at))
+        };
+        (0..rows.len()).flat_map(|row| of(row).map(move |at| (row, at))).collect()
     }
 
     /// How many fields a row of a CSV has.
@@ -92,10 +92,7 @@ impl Raw {
     /// What stands in a cell, as far as that can be written.
     fn written(&self, file: &DataFile, place: Option<usize>, row: usize) -> Option<String> {
         match &self.rows {
-            RawRows::Text(rows) => {
-                let bytes = rows.cell(row, place?)?;
-                Some(String::from_utf8_lossy(bytes).trim().to_owned())
-            }
+            RawRows::Text(rows) => rows.written(row, place?),
             RawRows::Columns(batch) => {
                 let column = batch.column_by_name(&file.header[place?])?;
                 let text = columnar::as_text(&column.slice(row, 1))?;

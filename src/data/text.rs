@@ -36,6 +36,14 @@ pub fn header(
     let mut reader = reader(path, separator, encoding).map_err(|_| "cannot be read".to_owned())?;
     let header = reader.header().map_err(|_| "has no readable header".to_owned())?;
     let Some(header) = header else { return Ok(Vec::new()) };
+    if let Some(at) = header.stray(0) {
+        let cell = header.written(0, at).unwrap_or_default();
+        return Err(format!(
+            "its header has a stray quote in column {}, `{cell}`: a quote stands at both ends, two \
+             for one between",
+            at + 1
+        ));
+    }
     let mut names = Vec::new();
     for at in 0..header.width(0) {
         let name = std::str::from_utf8(header.cell(0, at).unwrap_or_default()).map_err(|_| {
@@ -170,8 +178,14 @@ pub fn columns(file: &DataFile, fields: &[Wanted], rows: &Rows) -> (Vec<Converte
     let ragged: Vec<bool> = (0..rows.len()).map(|it| rows.width(it) != width).collect();
     let convert = |(field, place): (&Wanted, &Option<usize>)| {
         let cell = |row: usize| match place.and_then(|it| rows.cell(row, it)) {
-            Some(bytes) if !ragged[row] && MOST_CELL < bytes.len() => Err(()),
-            Some(bytes) if !ragged[row] => std::str::from_utf8(bytes).map(Some).map_err(|_| ()),
+            Some(bytes) if !ragged[row] && MOST_CELL < bytes.len() => Err(Fault::NotReadable),
+            Some(bytes) if !ragged[row] => {
+                let unreadable = |_| match place.is_some_and(|it| rows.is_stray(row, it)) {
+                    true => Fault::StrayQuote,
+                    false => Fault::NotReadable,
+                };
+                std::str::from_utf8(bytes).map(Some).map_err(unreadable)
+            }
             Some(_) | None => Ok(None),
         };
         column(rows.len(), &field.reading, cell)
@@ -180,11 +194,11 @@ pub fn columns(file: &DataFile, fields: &[Wanted], rows: &Rows) -> (Vec<Converte
     (columns, ragged)
 }
 
-/// A column of cells of text; an error is one that is not UTF-8.
+/// A column of cells of text; an error is one that is no text.
 pub fn column<'a>(
     rows: usize,
     reading: &Reading,
-    cell: impl Fn(usize) -> Result<Option<&'a str>, ()>,
+    cell: impl Fn(usize) -> Result<Option<&'a str>, Fault>,
 ) -> Converted {
     let mut column = Column::new(&reading.ty);
     let mut faults = Vec::new();
@@ -195,9 +209,9 @@ pub fn column<'a>(
                 column.missing();
                 None
             }
-            Err(()) => {
+            Err(fault) => {
                 column.missing();
-                Some(Fault::NotReadable)
+                Some(fault)
             }
         };
         faults.extend(fault.map(|it| (row, it)));

@@ -101,10 +101,13 @@ fn causes(set: &RuleSet, expr: &E, row: &Row) -> Sets {
     let only = |name: String| vec![BTreeSet::from([name])];
     match &expr.kind {
         Kind::Field(id) => return only(set.schema.field(*id).name.clone()),
-        // Either of them is enough.
+        // Either of them is enough. That a rate is wanting is told only where nothing is missing.
         Kind::OrElse(left, right) => {
-            let either = causes(set, left, row).into_iter().chain(causes(set, right, row));
-            return smallest(either.collect());
+            let without_rate = Value::Missing(Reason::NoRate);
+            let is_told =
+                |it: &&E| reason != Reason::NotGiven || eval(set, it, row) != without_rate;
+            let told = [left, right].into_iter().filter(is_told);
+            return smallest(told.flat_map(|it| causes(set, it, row)).collect());
         }
         Kind::Fact(id) => {
             let fact = &set.facts[id.0];

@@ -301,7 +301,7 @@ impl Lowering<'_> {
         let date = if self.lists[list].dated { self.acceptance(scope, span) } else { None };
         let ty = self.lists[list].columns[column].ty.clone();
         self.looked_up(list);
-        let lookup = Lookup { list, keys: vec![from.clone()], column, date };
+        let lookup = Lookup { list, keys: vec![from.clone()], column, date: date.clone() };
         let node = |kind, ty| Arc::new(Expr { kind, ty, span });
         let rate = node(Kind::Lookup(lookup), ty.clone());
         let rate = match &from.kind {
@@ -316,7 +316,10 @@ impl Lowering<'_> {
             Type::Number(Number { scale, dimension: dimension.times(&target), percent: false });
         let product = node(Kind::Arithmetic(Arithmetic::Multiply, it, rate.clone()), ty.clone());
         let some = truth(Kind::Not(truth(Kind::IsMissing(rate), span)), span);
-        let wanted = truth(Kind::Or(vec![some, truth(Kind::IsMissing(from), span)]), span);
+        // That a rate is wanting can be told only where what it is looked up by is given.
+        let missing = std::iter::once(from).chain(date);
+        let missing = missing.map(|it| truth(Kind::IsMissing(it), span));
+        let wanted = truth(Kind::Or(std::iter::once(some).chain(missing).collect()), span);
         node(Kind::Guard(wanted, product, Reason::NoRate), ty)
     }
 

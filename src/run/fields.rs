@@ -26,6 +26,14 @@ pub fn used(set: &RuleSet, rules: &[RuleId], evidence: bool) -> Vec<FieldId> {
     fields_in(all.into_iter().chain(judged))
 }
 
+/// These fields and others, each once.
+pub fn with(mut fields: Vec<FieldId>, others: impl Iterator<Item = FieldId>) -> Vec<FieldId> {
+    fields.extend(others);
+    fields.sort();
+    fields.dedup();
+    fields
+}
+
 /// The stored fields in expressions.
 pub fn fields_in<'a>(all: impl Iterator<Item = &'a crate::ir::E>) -> Vec<FieldId> {
     let mut res: Vec<FieldId> = all.flat_map(crate::ir::many::fields_of).collect();

@@ -40,10 +40,14 @@ use crate::run::Opened;
 use crate::run::Options;
 use crate::run::one::gather::gather;
 use crate::run::one::what_if::WhatIf;
+use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::source::Sources;
 use crate::trouble::Trouble;
 use crate::value::Value;
+use crate::value::text::Form;
+use crate::value::text::form;
+use crate::value::text::formed;
 
 /// What is asked.
 pub struct Question<'a> {
@@ -113,7 +117,9 @@ fn explained(
     }
     let mut past = gather(set, opened, &facts, &asked, options)?;
     for it in &mut all {
-        let rows = past.within(set, |row| id_of(set, outermost(set, opened), row) == it.id);
+        let outermost = outermost(set, opened);
+        let id = in_form(set, outermost, &it.id);
+        let rows = past.within(set, |row| key_of(set, outermost, row) == id);
         it.changes.extend(what_if::changes(&set.schema, &within, &rows)?);
     }
     for it in &mut all {
@@ -268,7 +274,8 @@ fn find(
 ) -> Result<Vec<Declaration>, Again> {
     let schema = &set.schema;
     let outermost = outermost(set, opened);
-    let wanted: BTreeSet<&str> = question.ids.iter().map(String::as_str).collect();
+    let wanted: BTreeSet<String> =
+        question.ids.iter().map(|it| in_form(set, outermost, it)).collect();
     let mut rows: BTreeMap<(String, usize, Vec<Value>, usize), Judged> = BTreeMap::new();
     let of_declarations = |it: &&run::Level| schema.lineage(it.record).contains(&outermost);
     let mut read = BTreeSet::new();
@@ -281,7 +288,7 @@ fn find(
         let levels = opened.levels.iter().filter(of_declarations);
         let levels: Vec<_> = levels.filter(|other| other.source.rows == it.source.rows).collect();
         for (number, row) in rows_of(set, table, outermost, &wanted, options)?.iter().enumerate() {
-            let id = id_of(set, outermost, row);
+            let id = key_of(set, outermost, row);
             for run::Level { record, source, .. } in &levels {
                 let key: Vec<Value> =
                     schema.key_fields(*record).into_iter().map(|it| row.get(it)).collect();
@@ -309,14 +316,18 @@ fn find(
         })
         .collect();
     for ((id, ..), judged) in rows {
-        for it in res.iter_mut().filter(|it| it.id == id) {
+        for it in res.iter_mut().filter(|it| in_form(set, outermost, &it.id) == id) {
             it.rows.push(judged.clone());
         }
     }
-    match res.iter().find(|it| it.rows.is_empty()) {
-        Some(it) => Err(unknown(set, opened, outermost, &it.id, options).into()),
-        None => Ok(res),
+    for it in &mut res {
+        match it.rows.first() {
+            // As the data write it.
+            Some(first) => it.id = id_of(set, outermost, &first.row),
+            None => return Err(unknown(set, opened, outermost, &it.id, options).into()),
+        }
     }
+    Ok(res)
 }
 
 /// By the first field of the key: identifiers begin with it.
@@ -324,7 +335,7 @@ fn sieve(
     set: &RuleSet,
     outermost: RecordId,
     table: &Table,
-    wanted: &BTreeSet<&str>,
+    wanted: &BTreeSet<String>,
 ) -> Option<Sieve> {
     let first = *set.schema.key_fields(outermost).first()?;
     let ends = |id: &str| -> Vec<usize> {
@@ -340,7 +351,7 @@ fn rows_of(
     set: &RuleSet,
     table: &Arc<Table>,
     outermost: RecordId,
-    wanted: &BTreeSet<&str>,
+    wanted: &BTreeSet<String>,
     options: &Options,
 ) -> Result<Vec<Row>, Again> {
     let columns = row::columns(set, &table.arrow);
@@ -353,7 +364,7 @@ fn rows_of(
         Ok(())
     })?;
     let mut found: Vec<Row> = parts.into_iter().flatten().collect();
-    found.retain(|it| wanted.contains(id_of(set, outermost, it).as_str()));
+    found.retain(|it| wanted.contains(&key_of(set, outermost, it)));
     found.sort_by_cached_key(|it| format!("{it:?}"));
     Ok(found)
 }
@@ -366,24 +377,26 @@ fn outermost(set: &RuleSet, opened: &Opened) -> RecordId {
 struct Id {
     /// The column, where the key is one text.
     column: Option<usize>,
+    form: Form,
 }
 
 impl Id {
     fn new(set: &RuleSet, outermost: RecordId, table: &Table) -> Id {
         let fields = set.schema.key_fields(outermost);
+        let form = fields.first().map_or(Form::Exact, |it| set.schema.field(*it).ty.form());
         let column = match fields.as_slice() {
             [only] if set.schema.field(*only).ty.is_textual() => {
                 table.arrow.index_of(&row::column_name(&set.schema, *only)).ok()
             }
             _ => None,
         };
-        Id { column }
+        Id { column, form }
     }
 
-    fn may_be(&self, batch: &RecordBatch, at: usize, wanted: &BTreeSet<&str>) -> bool {
+    fn may_be(&self, batch: &RecordBatch, at: usize, wanted: &BTreeSet<String>) -> bool {
         let Some(column) = self.column else { return true };
         let text = batch.column(column).as_string::<i32>();
-        text.is_valid(at) && wanted.contains(text.value(at))
+        text.is_valid(at) && wanted.contains(&*formed(text.value(at), self.form))
     }
 }
 
@@ -391,6 +404,23 @@ impl Id {
 fn id_of(set: &RuleSet, outermost: RecordId, row: &Row) -> String {
     let keys = set.schema.key_fields(outermost);
     keys.into_iter().map(|it| row.get(it).to_string()).collect::<Vec<_>>().join("/")
+}
+
+/// The same in the form in which keys are equal.
+fn key_of(set: &RuleSet, outermost: RecordId, row: &Row) -> String {
+    let key = |it: FieldId| form(&row.get(it).to_string(), set.schema.field(it).ty.form());
+    set.schema.key_fields(outermost).into_iter().map(key).collect::<Vec<_>>().join("/")
+}
+
+/// An identifier, as somebody writes it, in that form.
+fn in_form(set: &RuleSet, outermost: RecordId, id: &str) -> String {
+    let fields = set.schema.key_fields(outermost);
+    let parts: Vec<&str> = if fields.len() == 1 { vec![id] } else { id.split('/').collect() };
+    if parts.len() != fields.len() {
+        return id.to_owned();
+    }
+    let key = |(it, part): (&FieldId, &str)| form(part, set.schema.field(*it).ty.form());
+    fields.iter().zip(parts).map(key).collect::<Vec<_>>().join("/")
 }
 
 fn unknown(

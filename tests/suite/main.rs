@@ -36,6 +36,7 @@ mod reach;
 mod records;
 mod rows;
 mod runs;
+mod said;
 mod seed;
 mod sheets;
 mod supposed;
@@ -75,6 +76,7 @@ fn main() -> ExitCode {
     trials.extend(init::trials());
     trials.extend(ci::trials());
     trials.extend(runs::trials());
+    trials.extend(said::trials());
     trials.extend(outputs::trials());
     trials.extend(dump::trials());
     trials.extend(ends::trials());

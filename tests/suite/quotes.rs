@@ -43,21 +43,21 @@ const FILES: &[File] = &[
         bytes: b"id,origin,note\n1,CN,\"5 inch\n2,CN,x\n3,CN,y\n",
         encoding: "utf-8",
         judged: &["1", "2", "3"],
-        faults: &["note not readable 1 1"],
+        faults: &["note stray quote 1 1"],
     },
     File {
         name: "a quote that ends in another row",
         bytes: b"id,origin,note\n1,CN,\"5 inch\n2,CN,x\n3,CN,\"7\"\" tablet\"\n4,CN,y\n",
         encoding: "utf-8",
         judged: &["1", "2", "3", "4"],
-        faults: &["note not readable 1 1"],
+        faults: &["note stray quote 1 1"],
     },
     File {
         name: "a quote inside a cell",
         bytes: b"id,origin,note\n1,CN,\"7\" tablet\r\n2,CN,7\" tablet\r\n",
         encoding: "utf-8",
         judged: &["1", "2"],
-        faults: &["note not readable 1 1"],
+        faults: &["note stray quote 1 1"],
     },
     File {
         name: "a quote in a column that nobody asks for",
@@ -71,7 +71,7 @@ const FILES: &[File] = &[
         bytes: b"id,origin,note\n1,CN,\"a\n2,CN,b\n3,CN,c\n4,CN,d\"\n5,CN,e\n",
         encoding: "utf-8",
         judged: &["1", "2", "3", "4", "5"],
-        faults: &["note not readable 1 1"],
+        faults: &["note stray quote 1 1"],
     },
     File {
         name: "half a letter of two bytes",
