@@ -255,7 +255,7 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     for Output { format, file } in &outputs {
         let look = if file.is_none() { context.terminal.stdout } else { Look::FILE };
         let text = match format {
-            Report::Table => summary::table(&summary, look),
+            Report::Table => summary::table(&summary, look, str::to_owned),
             Report::Json => summary::json(&summary),
         };
         output::deliver(&text, file.as_deref())?;
@@ -464,6 +464,6 @@ pub fn table_of(
     Ok(format!(
         "{}\n\n{}",
         summary::headline(&summary),
-        summary::table(&summary, context.terminal.stdout)
+        summary::table(&summary, context.terminal.stdout, str::to_owned)
     ))
 }

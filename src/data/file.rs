@@ -29,7 +29,7 @@ pub fn open(
     declared: &[FieldId],
     columns: &[FieldId],
 ) -> Result<DataFile, Vec<String>> {
-    let shown = path.display().to_string();
+    let shown = path.strip_prefix(".").unwrap_or(path).display().to_string();
     let fault = |what: &str| vec![format!("{shown}: {what}")];
     let Begun { format, separator, encoding, header, types, rows } =
         begin(set, path).map_err(|it| fault(&it))?;

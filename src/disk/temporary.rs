@@ -137,7 +137,10 @@ impl TemporaryFolder {
             if !cfg!(unix) {
                 return Ok(TemporaryFolder { folder: Some(made), path, _lock: None });
             }
-            let lock = File::open(&path)?;
+            let lock = match File::open(&path) {
+                Err(it) if it.kind() == std::io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
             if is_held(&lock, &path) {
                 clear_left_behind(folder, &lock);
                 return Ok(TemporaryFolder { folder: Some(made), path, _lock: Some(lock) });

@@ -10,6 +10,7 @@ use serde_json::Map;
 use serde_json::Value as Json;
 use serde_json::json;
 
+use crate::data::tally::Fault;
 use crate::ir::Rule;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
@@ -82,7 +83,8 @@ pub fn headline(it: &Summary) -> String {
     format!("Evaluated {rows} with {rules} in {} ({} rows/s)", time(it.time), grouped(rate))
 }
 
-pub fn table(it: &Summary, look: Look) -> String {
+/// The summary for people; `name` says how files of faults are called.
+pub fn table(it: &Summary, look: Look, name: impl Fn(&str) -> String) -> String {
     let mut text = rules(it, look);
     let _ = writeln!(
         text,
@@ -106,6 +108,7 @@ pub fn table(it: &Summary, look: Look) -> String {
         );
     }
     for fault in &it.done.report.faults {
+        let fault = Fault { file: name(&fault.file), ..fault.clone() };
         let _ = writeln!(text, "  {}", shown(&fault.words()));
     }
     for (field, count) in &it.done.report.outside {

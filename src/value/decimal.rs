@@ -1,4 +1,4 @@
-//! Exact decimals: the arithmetic of shared/semantics, on unscaled 128-bit integers.
+//! Exact decimals: the arithmetic of the language, on unscaled 128-bit integers.
 //!
 //! `+` and `-` keep the larger scale, `*` rounds to at most 9 decimals, `/` to 9. Rounding is half
 //! away from zero. A result of more than 38 digits, or a zero divisor, is no value.

@@ -365,19 +365,19 @@ class Many:
         """The field of the row that the schema refers to, as it stood at acceptance."""
         own = self.judge.value(node["by"], row)
         truth = node["type"]["name"] == "truth"
-        if is_missing(own):
-            return open_test([own]) if truth else own
         target = node["to"]
+        name = self.world.lineage_name(target, "date")
+        day = self.judge.accepted(row) if name else None
+        # The row that is referred to is found by its key and the date: what is missing is needed.
+        needed = [it for it in (own, day) if is_missing(it)]
+        if needed:
+            return open_test(needed) if truth else Missing(lacking(needed))
         key = self.world.key(target)[0]
         ty = {"name": self.world.type_of(target, key)}
         found = [it for it in self.world.all(target) if it.get(key) is not None]
         found = [it for it in found if key_of(it.get(key), ty) == key_of(own, ty)]
         reason = "no such record"
-        name = self.world.lineage_name(target, "date")
         if name:
-            day = self.judge.accepted(row)
-            if is_missing(day):
-                return open_test([day]) if truth else day
             now = self.world.lineage_field(row, "event")
             known = self.known_fields(target, [])
             found = [

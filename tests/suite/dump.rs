@@ -81,7 +81,7 @@ fn written() -> Result<(), Failed> {
     expect(&all["records"][0]["complete_since"], &"2024-01-01".into(), "complete since")?;
     let [cheap, median, known] = [0, 1, 2].map(|it| &all["rules"][0]["when"]["parts"][it]);
     expect(&cheap["kind"], &"definition".into(), "a definition")?;
-    expect(&cheap["value"]["right"]["value"], &"0.002000000".into(), "its argument")?;
+    expect(&cheap["value"]["right"]["value"], &"0.002".into(), "its argument")?;
     expect(&cheap["value"]["left"]["value"]["op"], &"/".into(), "a derived field")?;
     let peers = &median["right"];
     expect(&peers["kind"], &"profile".into(), "a profile")?;

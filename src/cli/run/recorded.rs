@@ -89,7 +89,7 @@ pub fn evaluate(
     };
     let name = |shown: &str| relative(&root, Path::new(shown));
     directory.write(SUMMARY, summary::record(&summary, name).as_bytes())?;
-    directory.write(TABLE, summary::table(&summary, Look::FILE).as_bytes())?;
+    directory.write(TABLE, summary::table(&summary, Look::FILE, name).as_bytes())?;
     let run = describe(asked, &root, &done, inputs, outputs(&directory)?)?;
     let facts = manifest::Facts {
         user: who::user(),
