@@ -138,8 +138,18 @@ fn causes(set: &RuleSet, expr: &E, row: &Row) -> Sets {
     vec![match (&expr.kind, reason) {
         (Kind::Lookup(it), Reason::NotGiven) => BTreeSet::from([column(set, it)]),
         (_, Reason::NotGiven) => names(set, blamed(expr)),
-        _ => names(set, blamed(expr)).iter().map(|it| with_reason(it, reason)).collect(),
+        _ => blamed_names(set, expr).iter().map(|it| with_reason(it, reason)).collect(),
     }]
+}
+
+/// What is told where a rule computes with numbers of its own alone.
+const OWN_NUMBERS: &str = "numbers in the rule";
+
+/// What to blame for a value that cannot be computed; never nothing.
+fn blamed_names(set: &RuleSet, expr: &E) -> BTreeSet<String> {
+    let found = [blamed(expr), expr.parts()].into_iter().map(|it| names(set, it));
+    let named = found.into_iter().find(|it| !it.is_empty());
+    named.unwrap_or_else(|| BTreeSet::from([OWN_NUMBERS.to_owned()]))
 }
 
 fn is_incomplete(set: &RuleSet, it: &E, row: &Row) -> bool {

@@ -239,7 +239,7 @@ fn secret_key() -> Result<(), Failed> {
     let (secret, said) =
         drawn("  random 10 % of green to red key from environment TAMIS_TEST_KEY\n")?;
     let record = said["decided"]["draws"][0]["key"].as_str().unwrap_or_default().to_owned();
-    let hidden = record.contains("TAMIS_TEST_KEY, blake3 ") && !record.contains("only");
+    let hidden = record.ends_with("TAMIS_TEST_KEY") && !record.contains("only");
     if text != secret || !hidden {
         return Err(format!("the key is recorded as `{record}`").into());
     }

@@ -57,7 +57,7 @@ fn golden() -> Result<(), Failed> {
     let data = root.join("data/kcs-54k");
     let toml = fs::read_to_string(root.join("rules/tamis.toml"))?;
     let toml = toml
-        .replace("\"*/**/*.tamis\", \"shared.tamis\"", "\"rules.tamis\"")
+        .replace("\"*/**/*.tamis\", \"shared.tamis\", \"policy.tamis\"", "\"rules.tamis\"")
         .replace("../data/kcs-54k", &data.to_string_lossy());
     fs::write(folder.path().join("tamis.toml"), toml)?;
     fs::copy(root.join("rules/schema.tamis"), folder.path().join("schema.tamis"))?;
