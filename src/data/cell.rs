@@ -308,8 +308,10 @@ pub fn day(text: &str) -> Result<Option<i32>, Fault> {
     })))
 }
 
-/// A format that names a month and no day means the first of the month.
-fn formatted(format: &str, text: &str) -> Result<Moment, Fault> {
+/// Reads a moment by a format; one that names a month and no day means the first of the month.
+///
+/// Errors: a text that is not as the format says.
+pub fn formatted(format: &str, text: &str) -> Result<Moment, Fault> {
     let mut parts = strtime::parse(format, text).map_err(|_| Fault::NotReadable)?;
     if let Some(instant) = parts.timestamp() {
         return Ok(Moment { civil: Offset::UTC.to_datetime(instant), offset: Some(Offset::UTC) });

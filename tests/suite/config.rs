@@ -11,6 +11,7 @@ use tamis::probe::Project;
 use tamis::probe::Remark;
 use tamis::probe::Said;
 
+use crate::runs;
 use crate::seed::Random;
 
 const TOML: &str = r#"[project]
@@ -137,7 +138,35 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("config what is right is told nothing of", valid),
         Trial::test("config every slip is told or means nothing", move || slips(count)),
         Trial::test("config lists with slips", move || list_slips(count)),
+        Trial::test("config a format of months", months),
     ]
+}
+
+/// A form of dates without a day is the first of the month, for `check` as for the data.
+fn months() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let files = [
+        (
+            "schema.tamis",
+            "record declaration\n  key id\n  field id : text required\n  \
+                          field sent : date\n  history date sent\n",
+        ),
+        ("r.tamis", "rule R1\n  for declaration\n  when sent is 2024-03-01\n"),
+        ("d.csv", "id,sent\n1,202403\n2,202404\n"),
+        (
+            "tamis.toml",
+            "[project]\nrules = [\"r.tamis\"]\n[schema]\nd = \"schema.tamis\"\n\
+                        [data.d]\npath = \"d.csv\"\ndates = { sent = \"%Y%m\" }\n",
+        ),
+    ];
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text)?;
+    }
+    runs::expect(folder.path(), &["check"], 0)?;
+    runs::expect(folder.path(), &["run", "d", "--out", "hits.csv"], 0)?;
+    let hits = fs::read_to_string(folder.path().join("hits.csv"))?;
+    let keys: Vec<&str> = hits.lines().skip(1).filter_map(|it| it.split(',').next()).collect();
+    if keys == ["1"] { Ok(()) } else { Err(hits.into()) }
 }
 
 /// What a project says: its rules over each of its data sets.

@@ -2,11 +2,11 @@
 
 use encoding_rs::Encoding;
 use encoding_rs::REPLACEMENT;
-use jiff::civil::Date;
 use jiff::civil::date;
 use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::Offset;
 
+use crate::data::cell;
 use crate::data::manifest::formats;
 use crate::diagnostic::did_you_mean;
 
@@ -79,7 +79,8 @@ pub fn format(text: &str) -> Result<(), Refused> {
     Err(("is no format of files".to_owned(), help))
 }
 
-/// A format of dates: what it writes of a day it reads back as that day.
+/// A format of dates: what it writes of a day it reads back as that day, or as the first of its
+/// month where it names no day.
 pub fn date_format(text: &str) -> Result<(), Refused> {
     let help = || "write one such as `%d/%m/%Y`: % and a letter for each part".to_owned();
     for day in [date(2026, 3, 28), date(1999, 12, 5)] {
@@ -88,19 +89,14 @@ pub fn date_format(text: &str) -> Result<(), Refused> {
         let written = moment
             .to_string(text)
             .map_err(|it| (format!("is no format of dates: {it}"), help()))?;
-        let read = Date::strptime(text, &written)
-            .map_err(|it| (format!("says no day: {}", reason(&it)), help()))?;
-        if read != day {
+        let read = cell::formatted(text, &written)
+            .map_err(|_| ("says no day and no month".to_owned(), help()))?;
+        let read = read.civil.date();
+        if read != day && read != day.first_of_month() {
             return Err((format!("reads {day} as {read}"), help()));
         }
     }
     Ok(())
-}
-
-/// The last link of a chain of reasons.
-fn reason(error: &jiff::Error) -> String {
-    let text = error.to_string();
-    text.rsplit(": ").next().unwrap_or_default().to_owned()
 }
 
 /// The way to a list through structs.
