@@ -428,6 +428,7 @@ impl Table {
     /// Errors: what reading it says.
     pub fn prepare(&self, limits: &Limits) -> Result<(), Trouble> {
         self.repeats.limit(limits);
+        self.repeats.holder.as_ref().map_or(Ok(()), |it| it.prepare(limits))?;
         if let Some(it) = &self.outer
             && it.table.headers.get().is_none()
         {
@@ -445,7 +446,7 @@ impl Table {
 
     /// The same files, of which some rows are read without a look at their keys.
     pub fn unwatched(&self) -> Table {
-        Table { repeats: Arc::default(), ..self.again() }
+        Table { repeats: Arc::new(self.repeats.unwatched()), ..self.again() }
     }
 
     pub fn repeats(&self) -> &Arc<Repeats> {
@@ -464,9 +465,10 @@ impl Table {
         names.join(", ")
     }
 
-    /// The record around, when it stands in files of its own.
+    /// The record around, when it stands in files of its own or holds these rows.
     pub fn around(&self) -> Option<&Arc<Table>> {
-        self.outer.as_ref().map(|it| &it.table)
+        let held = || self.repeats.holder.as_ref().map(|it| &it.table);
+        held().or(self.outer.as_ref().map(|it| &it.table))
     }
 
     /// The canonical batches of all the files, one after the other; rejected rows are left out and

@@ -125,6 +125,9 @@ impl Table {
                 faulty[row] = true;
             }
         }
+        if let Some(holder) = &self.repeats.holder {
+            holder.apply(&self.columns, &mut arrays)?;
+        }
         let told = self.fields.iter().zip(&file.places).filter(|it| it.0.told);
         let told: Vec<usize> = told.filter_map(|it| *it.1).collect();
         stray_quotes(file, raw, (ragged, &told), &mut faulty, &mut tally);

@@ -5,6 +5,7 @@
 //! costs a hash a row; only where something is found are the rows in question read once more
 //! ([`settled`]), and the table is then read as if they had been one row from the start.
 
+pub mod holder;
 pub mod prints;
 pub mod settled;
 pub mod watch;
@@ -15,6 +16,7 @@ use std::sync::Mutex;
 use std::sync::OnceLock;
 
 use crate::data::Table;
+use crate::data::repeats::holder::Holder;
 use crate::data::repeats::prints::Prints;
 use crate::data::repeats::settled::Settled;
 use crate::schema::FieldId;
@@ -47,6 +49,8 @@ pub struct Level {
 pub struct Repeats {
     /// Outermost first.
     pub levels: Vec<Level>,
+    /// Of elements of lists, the rows that hold them.
+    pub holder: Option<Arc<Holder>>,
     limits: OnceLock<Limits>,
     found: Mutex<Found>,
 }
@@ -92,6 +96,11 @@ impl Repeats {
         Repeats { levels, ..Repeats::default() }
     }
 
+    /// For rows whose keys nobody asks for.
+    pub fn unwatched(&self) -> Repeats {
+        Repeats { holder: self.holder.clone(), ..Repeats::default() }
+    }
+
     pub fn limit(&self, limits: &Limits) {
         self.limits.set(limits.clone()).ok();
     }
@@ -129,6 +138,18 @@ impl Repeats {
 }
 
 impl Table {
+    /// The same table of elements; these rows hold them.
+    pub fn held_by(self, table: &Table) -> Table {
+        let holder = Some(Arc::new(Holder::new(table)));
+        let levels = self.repeats.levels.clone();
+        Table { repeats: Arc::new(Repeats { levels, holder, ..Repeats::default() }), ..self }
+    }
+
+    /// Whether a row may have another value than its file says, since rows around it share a key.
+    pub fn is_settled_around(&self) -> bool {
+        self.repeats.holder.as_ref().is_some_and(|it| it.is_settled())
+    }
+
     /// Whether what a pass has read does not hold: rows of a key do not agree, or a key stands
     /// twice. They are settled then, and the table is to be read again.
     ///

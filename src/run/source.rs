@@ -250,7 +250,7 @@ impl<'a> Files<'a> {
             holder = parent;
         }
         levels.reverse();
-        self.open(schema.record(record).parent.unwrap_or(holder), needed)?;
+        let parent = self.open(schema.record(record).parent.unwrap_or(holder), needed)?.table;
         let own = input.records.get(&schema.record(holder).name);
         let beside = match own {
             Some(_) => vec![holder],
@@ -262,7 +262,8 @@ impl<'a> Files<'a> {
         };
         let (base, files) = own.map_or((&input.set, &input.files), |it| (&it.set, &it.files));
         let it = Within { base: base.clone(), beside, levels, around: headers };
-        data::open(schema, base, files, record, &self.used, Around::Within(&it))
+        let elements = data::open(schema, base, files, record, &self.used, Around::Within(&it))?;
+        Ok(elements.held_by(&parent))
     }
 }
 

@@ -116,6 +116,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("lists of structs: rules on the innermost record", innermost),
         Trial::test("lists of structs: a value that cannot be read", unreadable),
         Trial::test("lists of structs: an element without its key", keyless),
+        Trial::test("lists of structs: a declaration twice, once without items", childless),
         Trial::test("lists of structs: every file is checked", checked),
         Trial::test("lists of structs: what tamis.toml may not say", refused),
     ]
@@ -283,6 +284,99 @@ fn keyless() -> Result<(), Failed> {
     tells(&errors, &["goods.items.number", "missing"])?;
     if lines.contains("A,2,") || !lines.contains("A,1,I1") {
         return Err(lines.into());
+    }
+    Ok(())
+}
+
+/// A and C stand twice with other values, once without an item; B is filled by a row without one;
+/// the second row of item 1 of D has no documents.
+const CHILDLESS: &str = r#"
+{"id": "A", "office": "X", "lodged_on": "2026-03-10", "goods": {"items": [
+  {"number": 1, "from": "CN", "value": "6", "documents": [{"document": "a", "kind": "U045"}]}]}}
+{"id": "A", "office": "Y", "lodged_on": "2026-03-10", "goods": {"items": []}}
+{"id": "B", "office": null, "lodged_on": "2026-03-10", "goods": {"items": [
+  {"number": 1, "from": "CN", "value": "7", "documents": [{"document": "a", "kind": "U045"}]}]}}
+{"id": "B", "office": "X", "lodged_on": "2026-03-10", "goods": null}
+{"id": "C", "office": "Y", "lodged_on": "2026-03-10", "goods": {"items": null}}
+{"id": "C", "office": "X", "lodged_on": "2026-03-10", "goods": {"items": [
+  {"number": 1, "from": "CN", "value": "7", "documents": [{"document": "a", "kind": "U045"}]}]}}
+{"id": "D", "office": "X", "lodged_on": "2026-03-10", "goods": {"items": [
+  {"number": 1, "from": "CN", "value": "7", "documents": [{"document": "a", "kind": "U045"}]},
+  {"number": 1, "from": "FR", "value": "7", "documents": []}]}}
+{"id": "E", "office": "Z", "lodged_on": "2026-03-11", "goods": {"items": []}}
+"#;
+
+/// Writes the rows of `CHILDLESS`, and the same as files apart.
+fn write_childless(folder: &Path) -> Result<(), Failed> {
+    write(&folder.join("rows/a.parquet"), &batch(columns(item()), CHILDLESS)?, 2)?;
+    let texts = [
+        (
+            "declarations.csv",
+            "id,office,lodged_on\nA,X,2026-03-10\nA,Y,2026-03-10\nB,,2026-03-10\n\
+             B,X,2026-03-10\nC,Y,2026-03-10\nC,X,2026-03-10\nD,X,2026-03-10\nE,Z,2026-03-11\n",
+        ),
+        ("items.csv", "id,number,origin,value\nA,1,CN,6\nB,1,CN,7\nC,1,CN,7\nD,1,CN,7\nD,1,FR,7\n"),
+        (
+            "documents.csv",
+            "id,number,document,kind\nA,1,a,U045\nB,1,a,U045\nC,1,a,U045\nD,1,a,U045\n",
+        ),
+    ];
+    Ok(texts.iter().try_for_each(|(name, text)| fs::write(folder.join(name), text))?)
+}
+
+/// What rows without elements say of their key holds for the elements of its other rows: of this
+/// data, and of history.
+fn childless() -> Result<(), Failed> {
+    let rules = [
+        "rule D1\n  for each declaration\n  when office is \"X\"\n",
+        "rule I1\n  for each item\n  when office is \"X\"\n",
+        "rule I2\n  for each item\n  when origin is CN\n",
+        "rule K1\n  for each document\n  when office is \"X\"\n",
+        "rule K2\n  for each document\n  when origin is CN\n",
+        "rule P1\n  for each declaration\n  when count of past items with same office in last 30 \
+         days >= 1\n",
+        "rule P2\n  for each item\n  when count of past documents with same origin in last 30 \
+         days >= 1\n",
+    ];
+    let lists = TOML.split_once("[data.lists]").map_or("", |it| it.1);
+    let old = lists.replace("data.lists", "data.old").replace("rows/", "old/");
+    let toml = format!("{TOML}[data.old]{old}[run]\nmax-rejected = \"100%\"\n");
+    let schema = SCHEMA.replace("date required\n", "date required\n  history date lodged_on\n");
+    // A rule on items in all of them, so that lines have the same keys.
+    let some = rules
+        .iter()
+        .map(|it| if *it == rules[2] { rules[2].into() } else { [it, rules[2]].join("\n") });
+    for rules in some.chain([rules.join("\n")]) {
+        let folder = project(&rules, &toml)?;
+        fs::write(folder.path().join("schema.tamis"), &schema)?;
+        write_childless(folder.path())?;
+        let (apart, _) = said(folder.path(), "apart", 0)?;
+        let (lists, errors) = said(folder.path(), "lists", 0)?;
+        if apart != lists {
+            return Err(format!("{rules}: apart\n{apart}lists\n{lists}").into());
+        }
+        let told = errors.matches("`office` differs").count();
+        if told != usize::from(rules.contains("office")) {
+            return Err(format!("{rules}: not told once: {errors}").into());
+        }
+        // The same rows as history of one more declaration.
+        let new = r#"{"id": "N", "office": "X", "lodged_on": "2026-03-20", "goods": {"items": [
+          {"number": 1, "from": "CN", "value": "6", "documents": []}]}}"#;
+        let path = folder.path().join("new.parquet");
+        write(&path, &batch(columns(item()), new)?, 2)?;
+        fs::rename(folder.path().join("rows"), folder.path().join("old"))?;
+        fs::create_dir(folder.path().join("rows"))?;
+        fs::rename(path, folder.path().join("rows/new.parquet"))?;
+        let mut said = Vec::new();
+        for engine in ["interpreter", "datafusion"] {
+            for history in ["old", "apart"] {
+                let how = ["lists", "--history", history, "--engine", engine];
+                said.push(once(folder.path(), &how, 0)?.0);
+            }
+        }
+        if let Some(other) = said.iter().find(|it| **it != said[0]) {
+            return Err(format!("{rules}: history\n{}and\n{other}", said[0]).into());
+        }
     }
     Ok(())
 }

@@ -124,7 +124,7 @@ fn too_many(faulty: u64, rows: u64, limits: &Limits) -> bool {
 /// The table as its files have it: not watched, not settled, nothing counted.
 fn plain(table: &Table) -> Arc<Table> {
     let again = table.again().numbered(0);
-    Arc::new(Table { repeats: Arc::default(), days: None, ..again })
+    Arc::new(Table { repeats: Arc::new(table.repeats.unwatched()), days: None, ..again })
 }
 
 /// A pass in which the levels that repeat their keys show the values of every run of rows, the
@@ -329,28 +329,43 @@ impl Settled {
         columns: &mut [ArrayRef],
         numbers: &[u64],
     ) -> Result<Vec<bool>, Trouble> {
-        let mut prints = vec![1; numbers.len()];
+        self.merge(&repeats.levels, &Ok, columns)?;
+        Ok(numbers.iter().map(|it| self.left_out.contains(it)).collect())
+    }
+
+    /// The columns as they are to be read. `place` says where the columns of the table are among
+    /// these, as `levels` have it already.
+    ///
+    /// Errors: none but a fault of ours.
+    pub fn merge(
+        &self,
+        levels: &[Level],
+        place: &dyn Fn(usize) -> Result<usize, Trouble>,
+        columns: &mut [ArrayRef],
+    ) -> Result<(), Trouble> {
+        let mut prints = vec![1; columns.first().map_or(0, |it| it.len())];
         let mut printer = Printer::default();
         let read = columns.to_vec();
         for (at, merged) in self.merged.iter().enumerate() {
-            printer.keys(&read, &repeats.levels[at].keys, &mut prints)?;
+            printer.keys(&read, &levels[at].keys, &mut prints)?;
             let Some(merged) = merged else { continue };
             if !prints.iter().any(|it| merged.prints.contains(it)) {
                 continue;
             }
             let asked = |row: usize| merged.prints.contains(&prints[row]);
-            let keys = written(&read, &repeats.levels[..=at], asked)?;
-            let place = |it: &Option<Box<[u8]>>| merged.places.get(it.as_ref()?).copied();
-            let places: Vec<Option<usize>> = keys.iter().map(place).collect();
+            let keys = written(&read, &levels[..=at], asked)?;
+            let found = |it: &Option<Box<[u8]>>| merged.places.get(it.as_ref()?).copied();
+            let places: Vec<Option<usize>> = keys.iter().map(found).collect();
             let from = places.iter().enumerate().map(|(row, it)| it.map_or((0, row), |it| (1, it)));
             let from: Vec<(usize, usize)> = from.collect();
             for (at, column) in &merged.columns {
-                let other = cast(column, columns[*at].data_type()).map_err(broken)?;
-                let both = [columns[*at].as_ref(), other.as_ref()];
-                columns[*at] = interleave(&both, &from).map_err(broken)?;
+                let at = place(*at)?;
+                let other = cast(column, columns[at].data_type()).map_err(broken)?;
+                let both = [columns[at].as_ref(), other.as_ref()];
+                columns[at] = interleave(&both, &from).map_err(broken)?;
             }
         }
-        Ok(numbers.iter().map(|it| self.left_out.contains(it)).collect())
+        Ok(())
     }
 
     /// What is to be told of a row.

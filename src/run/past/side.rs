@@ -125,7 +125,8 @@ impl<'a> Side<'a> {
         let source = self.source(work, (input, first))?;
         source.table.prepare(&work.options.limits())?;
         // Rows that are merged may disagree on the day: all of them are read.
-        let days = self.days.filter(|_| !source.merged);
+        let is_merged = source.merged || source.table.is_settled_around();
+        let days = self.days.filter(|_| !is_merged);
         let mut table = source.table.numbered(first);
         if let Some((days, _)) = days {
             table = table.within(days);
