@@ -206,7 +206,9 @@ impl Reading {
         let mut code = String::with_capacity(text.len());
         for letter in text.chars() {
             match letter {
-                '.' | ' ' if code.len() % 2 == 0 || self.levels.contains(&(code.len() as u32)) => {}
+                '.' | ' '
+                    if code.len().is_multiple_of(2)
+                        || self.levels.contains(&(code.len() as u32)) => {}
                 '.' | ' ' => return Err(Fault::NoLevel),
                 _ if letter.is_ascii_alphanumeric() => code.push(letter.to_ascii_uppercase()),
                 _ => return Err(Fault::NotReadable),

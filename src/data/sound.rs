@@ -109,8 +109,7 @@ pub fn parquet_rows(
     if let Some(most) = MOST_AT_ONCE.checked_div(dense) {
         res = res.min(usize::try_from(most).unwrap_or(usize::MAX));
     }
-    if 0 < elements {
-        let most = (MOST_ELEMENTS / 32).saturating_mul(count) / elements;
+    if let Some(most) = (MOST_ELEMENTS / 32).saturating_mul(count).checked_div(elements) {
         res = res.min(usize::try_from(most).unwrap_or(usize::MAX));
     }
     Ok(res.max(1))

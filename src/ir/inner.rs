@@ -1,6 +1,7 @@
 //! `hit(R)` where R judges the rows inside the judged one: whether it hits any of them.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use crate::diagnostic::Code;
@@ -66,8 +67,8 @@ impl Lowering<'_> {
         open.push(rule);
         let mut asked: BTreeMap<RuleId, E> = BTreeMap::new();
         for id in crate::ir::hits_of(outcome) {
-            if !asked.contains_key(&id) {
-                asked.insert(id, self.said(id, open)?);
+            if let Entry::Vacant(place) = asked.entry(id) {
+                place.insert(self.said(id, open)?);
             }
         }
         open.pop();

@@ -371,36 +371,35 @@ fn list_slip(random: &mut Random) -> (String, String) {
         LIST.lines().map(|it| it.split(',').map(str::to_owned).collect()).collect();
     let row = random.below(rows.len() - 1) + 1;
     let column = random.below(6);
-    let what;
-    match random.below(6) {
+    let what = match random.below(6) {
         0 => {
             rows[0][column].pop();
-            what = format!("a letter of the head of column {column}");
+            format!("a letter of the head of column {column}")
         }
         1 => {
             let bad = ["01012", "x%", "2020-13-01", "2020-02-30", "9,9", "lwo"][column];
             bad.clone_into(&mut rows[row][column]);
-            what = format!("`{bad}` in row {row}");
+            format!("`{bad}` in row {row}")
         }
         2 => {
             rows[row].remove(column);
-            what = format!("a cell of row {row}");
+            format!("a cell of row {row}")
         }
         3 => {
             rows[row].push("9".to_owned());
-            what = format!("a cell too many in row {row}");
+            format!("a cell too many in row {row}")
         }
         4 => {
             rows[row][0].clear();
-            what = format!("no key in row {row}");
+            format!("no key in row {row}")
         }
         _ => {
             let mut again = rows[row].clone();
             "9".clone_into(&mut again[1]);
             rows.push(again);
-            what = format!("the key of row {row} twice");
+            format!("the key of row {row} twice")
         }
-    }
+    };
     let text = rows.iter().map(|it| it.join(",") + "\n").collect();
     (text, what)
 }

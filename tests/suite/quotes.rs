@@ -75,14 +75,14 @@ const FILES: &[File] = &[
     },
     File {
         name: "half a letter of two bytes",
-        bytes: b"i\0d\0,\0o\0r\0i\0g\0i\0n\0,\0n\0o\0t\0e\0\n\01\0,\0C\0N\0,\0x\0\n\02",
+        bytes: b"i\0d\0,\0o\0r\0i\0g\0i\0n\0,\0n\0o\0t\0e\0\n\x001\0,\0C\0N\0,\0x\0\n\x002",
         encoding: "utf-16le",
         judged: &["1"],
         faults: &[" ragged row 1 2"],
     },
     File {
         name: "half a pair of UTF-16",
-        bytes: b"i\0d\0,\0o\0r\0i\0g\0i\0n\0,\0n\0o\0t\0e\0\n\01\0,\0C\0N\0,\0\0\xD8\n\0",
+        bytes: b"i\0d\0,\0o\0r\0i\0g\0i\0n\0,\0n\0o\0t\0e\0\n\x001\0,\0C\0N\0,\0\0\xD8\n\0",
         encoding: "utf-16le",
         judged: &["1"],
         faults: &["note not readable 1 1"],

@@ -36,14 +36,17 @@ impl Share {
 /// Rows that other rows stand in for, by their keys.
 pub type Seen = HashSet<Vec<u8>, RandomState>;
 
+/// Where the parts of a key stand, and how they are compared.
+pub type KeyColumns = Vec<(usize, Form)>;
+
 /// Which rows of a batch are wanted; places are those of columns of the batch.
 #[derive(Debug, Clone, Default)]
 pub struct Keep {
-    pub share: Option<(Share, Vec<(usize, Form)>)>,
+    pub share: Option<(Share, KeyColumns)>,
     /// A column of days, and the first and last of them.
     pub days: Option<(usize, i32, i32)>,
     /// The columns of a key, and keys that are not wanted.
-    pub replaced: Option<(Vec<(usize, Form)>, Arc<Seen>)>,
+    pub replaced: Option<(KeyColumns, Arc<Seen>)>,
 }
 
 /// For each column: the last dictionary, and what its texts hash to.
