@@ -379,15 +379,14 @@ class Judge:
         units = node["value"]["type"]["units"]
         money = next(it for it in units if "currency" in it or "field" in it)
         currency = money.get("currency") or row.find(money["field"])
-        if is_missing(amount) or currency is None:
-            names = [] if currency is not None else [[money["field"]]]
-            return Missing(lacking([amount] + [Missing(it) for it in [names] if it]))
-        if currency == node["currency"]:
-            return amount
         rates = self.lists[node["list"]]
-        day = self.accepted(row) if rates.dated else None
-        if is_missing(day):
-            return day
+        asked = currency not in (None, node["currency"])
+        day = self.accepted(row) if asked and rates.dated else None
+        if is_missing(amount) or currency is None or is_missing(day):
+            unknown = [Missing([[money["field"]]])] if currency is None else []
+            return Missing(lacking([amount, day, *unknown]))
+        if not asked:
+            return amount
         rate = rates.look_up([currency], day, node["currency"])
         if rate is None:
             return Missing([fields_below(node["value"], " (no rate)")], "no rate")
