@@ -433,7 +433,7 @@ impl Table {
             && it.table.headers.get().is_none()
         {
             it.table.prepare(limits)?;
-            let headers = Headers::read(&it.table, &it.keys)?;
+            let headers = Headers::read(&it.table, &it.keys, limits)?;
             it.table.headers.set(headers).ok();
         }
         Ok(())

@@ -109,7 +109,8 @@ impl Options {
 
     /// What readers need to know of it.
     pub fn limits(&self) -> Limits {
-        Limits { max_rejected: self.max_rejected, spill: self.place() }
+        let (max_rejected, memory) = (self.max_rejected, self.memory_limit);
+        Limits { max_rejected, spill: self.place(), memory }
     }
 }
 

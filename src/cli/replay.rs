@@ -35,6 +35,7 @@ use crate::run::replay::Difference;
 use crate::run::replay::Only;
 use crate::run::replay::Said;
 use crate::run::replay::What;
+use crate::run::replay::beside::Beside;
 use crate::shown::shown;
 use crate::source::Sources;
 use crate::trouble::Exit;
@@ -149,32 +150,31 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn all(&self, run: &Path, manifest: &Manifest) -> Result<Compared, Trouble> {
-        let mut again = Said::new(What::Lines);
         let options = Options {
             engine: Engine::Interpreter,
             max_rejected: manifest.facts.max_rejected,
             ..cli_run::usual()
         };
-        let receive: run::Receiver = &mut |batch| again.add(batch, None);
-        let (done, decisions) = match self.secrets {
+        let mut hits = Beside::open(&run.join(recorded::HITS), What::Lines, limit(manifest))?;
+        let lines = hits.count();
+        let receive: run::Receiver = &mut |batch| hits.add(batch);
+        let mut decisions = Vec::new();
+        let done = match self.secrets {
             Some(secrets) => {
-                let mut all = Said::new(What::Decisions);
-                let decided: run::Receiver = &mut |batch| all.add(batch, None);
+                let path = run.join(recorded::DECISIONS);
+                let mut all = Beside::open(&path, What::Decisions, None)?;
+                let decided: run::Receiver = &mut |batch| all.add(batch);
                 let (receive, decided) = (Some(receive), Some(decided));
                 let (done, _) =
                     self.opened.decide(self.set, secrets, receive, decided, &options)?;
-                (done, Some(all))
+                decisions = all.finish()?;
+                done
             }
-            None => (self.opened.run(self.set, Some(receive), &options)?, None),
+            None => self.opened.run(self.set, Some(receive), &options)?,
         };
-        let hits = replay::read(&run.join(recorded::HITS), What::Lines, None)?;
-        let mut res = compared(manifest, &hits, &again, false);
-        res.counts = counts(manifest, &done, self.set);
-        if let Some(again) = decisions {
-            let recorded = replay::read(&run.join(recorded::DECISIONS), What::Decisions, None)?;
-            res.differences.extend(recorded.differences(&again));
-        }
-        Ok(res)
+        let mut differences = hits.finish()?;
+        differences.append(&mut decisions);
+        Ok(Compared { lines, differences, counts: counts(manifest, &done, self.set) })
     }
 
     /// One declaration. Which place it gets depends on all who ask for one: that is not replayed.
@@ -195,12 +195,17 @@ impl Asked<'_> {
         for it in &found {
             again.add_lines(self.set, &self.opened.keys, it)?;
         }
-        let hits = replay::read(&run.join(recorded::HITS), What::Lines, Some(only))?;
-        let mut res = compared(manifest, &hits, &again, true);
+        let hits = replay::read(&run.join(recorded::HITS), What::Lines, only)?;
+        let mut differences = hits.differences(&again);
+        // What the limit cut off was never recorded.
+        if limit(manifest).is_some() {
+            differences.retain(|it| !it.is_new());
+        }
+        let mut res = Compared { lines: hits.count(), differences, counts: Vec::new() };
         let decided: Vec<Decision> = found.into_iter().filter_map(|it| it.decision).collect();
         if let Some(mut again) = self.decisions(&decided)? {
             let path = run.join(recorded::DECISIONS);
-            let recorded = replay::read(&path, What::Decisions, Some(only))?;
+            let recorded = replay::read(&path, What::Decisions, only)?;
             again.take_places(&recorded);
             res.differences.extend(recorded.differences(&again));
         }
@@ -229,14 +234,9 @@ pub fn rules(set: &RuleSet, manifest: &Manifest) -> Result<Vec<RuleId>, Trouble>
     manifest.run.rules.iter().map(find).collect()
 }
 
-fn compared(manifest: &Manifest, recorded: &Said, again: &Said, is_one: bool) -> Compared {
-    let mut differences = recorded.differences(again);
-    let limit = manifest.run.options.limit.and_then(|it| usize::try_from(it).ok());
-    // What the limit cut off was never recorded.
-    if limit.is_some_and(|it| is_one || it == recorded.count()) {
-        differences.retain(|it| it.recorded != "no hit");
-    }
-    Compared { lines: recorded.count(), differences, counts: Vec::new() }
+/// How many lines the run was to write at most.
+fn limit(manifest: &Manifest) -> Option<usize> {
+    manifest.run.options.limit.and_then(|it| usize::try_from(it).ok())
 }
 
 /// Rules that hit more or fewer rows than in the run.

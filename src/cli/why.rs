@@ -294,7 +294,6 @@ fn recorded(
     declaration: &Declaration,
     only: Only,
 ) -> Result<Recorded, Trouble> {
-    let only = Some(only);
     let mut again = Said::new(What::Lines);
     again.add_lines(set, lines, declaration)?;
     let hits = said::read(&run.join(HITS), What::Lines, only)?;

@@ -31,6 +31,15 @@ pub struct Limits {
     /// The share of rows with faults above which a run fails, in millionths.
     pub max_rejected: u64,
     pub spill: PathBuf,
+    /// In bytes, of the whole run.
+    pub memory: Option<usize>,
+}
+
+impl Limits {
+    /// What outer records may take that are held for those inside them, in bytes.
+    pub fn headers(&self) -> Option<usize> {
+        self.memory.map(|it| it / 4 * 3)
+    }
 }
 
 /// A record of the rows: its key, and what rows of one key have to agree on.
@@ -106,7 +115,7 @@ impl Repeats {
     }
 
     pub fn limits(&self) -> Limits {
-        let none = || Limits { max_rejected: 1_000_000, spill: std::env::temp_dir() };
+        let none = || Limits { max_rejected: 1_000_000, spill: std::env::temp_dir(), memory: None };
         self.limits.get().cloned().unwrap_or_else(none)
     }
 

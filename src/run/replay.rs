@@ -1,5 +1,7 @@
 //! The lines of a run, once as they were written and once as they are found again.
 
+pub mod beside;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -85,6 +87,13 @@ pub struct Difference {
     pub columns: Vec<&'static str>,
 }
 
+impl Difference {
+    /// Whether a line is found of which the run recorded none.
+    pub fn is_new(&self) -> bool {
+        !self.rule.is_empty() && self.recorded == Outcome::NoHit.words()
+    }
+}
+
 impl Said {
     pub fn new(what: What) -> Said {
         Said { what, lines: BTreeMap::new(), count: 0 }
@@ -161,6 +170,25 @@ impl Said {
         }
     }
 
+    fn first_keys(&self) -> Option<&[String]> {
+        self.lines.first_key_value().map(|it| it.0.0.as_slice())
+    }
+
+    fn last_keys(&self) -> Option<&[String]> {
+        self.lines.last_key_value().map(|it| it.0.0.as_slice())
+    }
+
+    /// What stands before these keys; it stays no longer.
+    fn before(&mut self, keys: &[String]) -> Said {
+        let rest = self.lines.split_off(&(keys.to_vec(), String::new()));
+        Said { what: self.what, lines: std::mem::replace(&mut self.lines, rest), count: 0 }
+    }
+
+    /// All of it; nothing stays.
+    fn take(&mut self) -> Said {
+        std::mem::replace(self, Said::new(self.what))
+    }
+
     /// In the order of keys and rules.
     pub fn differences(&self, replayed: &Said) -> Vec<Difference> {
         let all: BTreeSet<_> = self.lines.keys().chain(replayed.lines.keys()).collect();
@@ -207,27 +235,26 @@ impl Said {
     }
 }
 
-/// Of a file of hits, or of decisions.
+fn refused(path: &Path) -> Trouble {
+    Trouble::data(format!("{}: cannot be read as what a run wrote", path.display()))
+        .help("`tamis verify` says whether it is as it was written")
+}
+
+fn opened(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, Trouble> {
+    let file = disk::open(path).map_err(|_| refused(path))?;
+    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|_| refused(path))
+}
+
+/// What a file of hits, or of decisions, says of one declaration.
 ///
 /// Errors: a file that cannot be read as such.
-pub fn read(path: &Path, what: What, only: Option<Only>) -> Result<Said, Trouble> {
-    let refused = || {
-        Trouble::data(format!("{}: cannot be read as what a run wrote", path.display()))
-            .help("`tamis verify` says whether it is as it was written")
-    };
-    let file = disk::open(path).map_err(|_| refused())?;
-    let opened = || {
-        let file = file.try_clone().map_err(|_| refused())?;
-        ParquetRecordBatchReaderBuilder::try_new(file).map_err(|_| refused())
-    };
-    let mut builder = opened()?;
-    if let Some(only) = only {
-        builder = builder.with_row_selection(of_one(opened()?, only).ok_or_else(refused)?);
-    }
-    let reader = builder.build().map_err(|_| refused())?;
+pub fn read(path: &Path, what: What, only: Only) -> Result<Said, Trouble> {
+    let refused = || refused(path);
+    let rows = of_one(opened(path)?, only).ok_or_else(refused)?;
+    let reader = opened(path)?.with_row_selection(rows).build().map_err(|_| refused())?;
     let mut said = Said::new(what);
     for batch in reader {
-        said.add(&batch.map_err(|_| refused())?, only).map_err(|_| refused())?;
+        said.add(&batch.map_err(|_| refused())?, Some(only)).map_err(|_| refused())?;
     }
     Ok(said)
 }

@@ -5,15 +5,21 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::ArrayRef;
+use arrow::array::RecordBatch;
+use arrow::array::StringArray;
 use libtest_mimic::Failed;
 use libtest_mimic::Trial;
+use parquet::arrow::ArrowWriter;
 
 pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("memory: lines and decisions are the same however little there is", spilled),
         Trial::test("memory: the least limit is named", least),
+        Trial::test("memory: outer records that do not fit name a limit that does", headers),
     ]
 }
 
@@ -150,4 +156,59 @@ fn least() -> Result<(), Failed> {
         return Err(format!("the least is not named: {said}").into());
     }
     Ok(())
+}
+
+const APART: &str = "[schema]
+declaration = \"schema.tamis\"
+
+[data.d.declaration]
+path = \"declarations.parquet\"
+[data.d.item]
+path = \"items.csv\"
+";
+
+/// Long texts in files of their own: more than may be held at the least limit.
+fn long_headers(folder: &Path) -> Result<(), Failed> {
+    const ROWS: usize = 60_000;
+    fs::write(folder.join("schema.tamis"), SCHEMA)?;
+    fs::write(folder.join("r.tamis"), RULES.split("rule R2").next().unwrap_or_default())?;
+    fs::write(folder.join("tamis.toml"), format!("[project]\nrules = [\"r.tamis\"]\n{APART}"))?;
+    fs::write(folder.join("items.csv"), "declaration_id,item_number,value,packages\n7,1,1,1\n")?;
+    let ids: StringArray = (0..ROWS).map(|it| Some(it.to_string())).collect();
+    let text = |it: &str| Arc::new(StringArray::from(vec![it; ROWS])) as ArrayRef;
+    let note = "a long note ".repeat(256);
+    let batch = RecordBatch::try_from_iter([
+        ("declaration_id", Arc::new(ids) as ArrayRef),
+        ("accepted_date", text("2026-03-01")),
+        ("office", text("A")),
+        ("importer_name", text("NAME")),
+        ("note", text(&note)),
+    ])?;
+    let file = fs::File::create(folder.join("declarations.parquet"))?;
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), None)?;
+    writer.write(&batch)?;
+    writer.close()?;
+    Ok(())
+}
+
+fn headers() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    long_headers(folder.path())?;
+    let run = |limit: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tamis"));
+        command.current_dir(folder.path()).args(["run", "d", "--out", "h.csv", "--quiet"]);
+        command.args(["--memory-limit", limit]).output()
+    };
+    let said = run("150 MiB")?;
+    let text = String::from_utf8_lossy(&said.stderr).into_owned();
+    let named = text.split("about ").nth(1).and_then(|it| it.split(" will").next());
+    let Some(named) = named.filter(|_| said.status.code() == Some(4)) else {
+        return Err(format!("{}: {text}", said.status).into());
+    };
+    let again = run(named)?;
+    match again.status.success() && fs::read_to_string(folder.path().join("h.csv"))?.contains("R1")
+    {
+        true => Ok(()),
+        false => Err(format!("{named}: {}", String::from_utf8_lossy(&again.stderr)).into()),
+    }
 }
