@@ -14,6 +14,7 @@ use crate::data::Table;
 use crate::data::cell::Fault;
 use crate::data::columnar;
 use crate::data::encoded::Memory;
+use crate::data::repeats::settled;
 use crate::data::scan;
 use crate::data::tally;
 use crate::data::tally::Batch;
@@ -144,7 +145,8 @@ impl Table {
                 rejected[row] |= out;
                 for (column, reason) in settled.faults(numbers[row]) {
                     tally.blame(column.clone(), reason, raw.row_of_file(row), First::default);
-                    faulty[row] = true;
+                    // Values that differ are missing and told; the row itself fits the schema.
+                    faulty[row] |= *reason != settled::DIFFERS;
                 }
             }
         }
