@@ -127,6 +127,7 @@ codes! {
     T6006 Warning "idle-rule" "a rule that can never change a channel";
     T6007 Warning "unknown-tag" "an exemption for a tag that no rule has";
     T6008 Error "no-key" "a policy over a record without a key";
+    T6009 Error "not-yet-counted" "a score where it is not known yet";
     T6010 Warning "always-true" "a test that is true of every value";
     // Tests.
     T7001 Error "unknown-subject" "a test of a rule or profile that does not exist";

@@ -22,7 +22,6 @@ use crate::value::Decimal;
 use crate::value::Reason;
 use crate::value::Value;
 use crate::value::calendar;
-use crate::value::decimal;
 use crate::value::decimal::Sum;
 use crate::value::text;
 
@@ -292,9 +291,9 @@ fn weighted(set: &RuleSet, value: Option<&E>, weight: &E, rows: &[&Row]) -> Valu
     if weights.is_zero() {
         return Value::Missing(Reason::DivisionByZero);
     }
-    let products: Option<Vec<Decimal>> =
-        pairs.iter().map(|it| decimal::multiply(it.0, it.1)).collect();
-    Value::decimal(products.and_then(|it| total(it.into_iter()).over(weights)))
+    let mut products = Sum::default();
+    let in_range = pairs.iter().all(|it| products.add_product(it.0, it.1));
+    Value::decimal(if in_range { products.over(weights) } else { None })
 }
 
 /// The smallest value with at least `n` % of the values at or below it.

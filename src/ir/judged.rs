@@ -9,6 +9,7 @@ use crate::ir::E;
 use crate::ir::Expr;
 use crate::ir::Fact;
 use crate::ir::Kind;
+use crate::ir::Total;
 use crate::ir::lower::Lowering;
 use crate::ir::lower::Scope;
 use crate::ir::lower::truth;
@@ -32,6 +33,14 @@ impl Lowering<'_> {
     pub fn seen(&mut self, it: E, span: Span) -> E {
         if it.ty == Type::Error {
             return it;
+        }
+        if let Some(total) = total_in(&it) {
+            let message = format!("rows are looked at before `{}` is known", total.words());
+            let it = Diagnostic::new(Code::T6009, span, message);
+            self.push(
+                it.help("compare it outside of the parentheses, with a statistic of the rows"),
+            );
+            return self.error(span);
         }
         if of_many(&it) {
             let message = "a statistic of the judged row is not seen from inside the condition";
@@ -130,6 +139,14 @@ pub fn judged_in(it: &E) -> Vec<&E> {
         todo.extend(it.parts());
     }
     res
+}
+
+/// The total of a declaration that an expression asks for.
+pub fn total_in(it: &E) -> Option<Total> {
+    match it.kind {
+        Kind::Total(total) => Some(total),
+        _ => it.parts().into_iter().find_map(total_in),
+    }
 }
 
 fn of_many(it: &E) -> bool {

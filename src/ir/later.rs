@@ -9,7 +9,6 @@ use crate::ir::Expr;
 use crate::ir::Fact;
 use crate::ir::Kind;
 use crate::ir::Reach;
-use crate::ir::Rule;
 use crate::ir::lower::Lowering;
 use crate::ir::many::Source;
 use crate::ir::many::fields_of;
@@ -59,11 +58,11 @@ impl Lowering<'_> {
         }
     }
 
-    /// T5107: a condition or score that reads what nobody knows when the declaration is accepted.
-    /// What is shown and said may: the rule does not depend on it.
-    pub fn known_too_late(&mut self, rule: &Rule) {
+    /// T5107: what conditions, scores and lines of a policy read, and nobody knows when the
+    /// declaration is accepted. What is shown and said may: nothing depends on it.
+    pub fn known_too_late<'e>(&mut self, asked: impl IntoIterator<Item = &'e E>) {
         let mut found: Vec<(Span, FieldId)> = Vec::new();
-        for it in std::iter::once(&rule.outcome).chain(&rule.score) {
+        for it in asked {
             self.results_in(it, &mut found);
         }
         found.sort();

@@ -174,7 +174,7 @@ impl<'a> Lowering<'a> {
         let mut rules = BTreeMap::new();
         for at in order {
             let rule = self.rule(blocks[at].0, blocks[at].1);
-            self.known_too_late(&rule);
+            self.known_too_late(std::iter::once(&rule.outcome).chain(&rule.score));
             self.done.insert(RuleId(at), rule.outcome.clone());
             rules.insert(at, rule);
         }

@@ -6,6 +6,7 @@ use crate::diagnostic::did_you_mean;
 use crate::ir::Comparison;
 use crate::ir::Kind;
 use crate::ir::Rule;
+use crate::ir::judged::total_in;
 use crate::ir::lower::Lowering;
 use crate::ir::lower::fold;
 use crate::ir::policy::Merge;
@@ -21,7 +22,10 @@ use crate::value::Decimal;
 impl Lowering<'_> {
     pub fn check_policy(&mut self, policy: &Policy, block: &ast::Block, rules: &[Rule]) {
         self.every_declaration(policy, block);
+        self.known_too_late(policy.expressions());
+        self.counted_by_then(policy);
         self.reachable(policy, block);
+        self.within_the_cap(policy);
         self.one_capacity_each(block);
         self.known_tags(block, rules);
         self.idle_rules(policy, rules);
@@ -63,6 +67,49 @@ impl Lowering<'_> {
                 it.label(*first, "this one takes them")
                     .help("write the highest threshold first and `otherwise` last"),
             );
+        }
+    }
+
+    /// Exemptions come first: what rules score is counted once it is known which of them count.
+    fn counted_by_then(&mut self, policy: &Policy) {
+        for it in &policy.exemptions {
+            let Some(total) = total_in(&it.when.value) else { continue };
+            let name = total.words();
+            let message = format!("`{name}` is not known yet: exemptions come before it");
+            let field = self.schema.find_field(policy.level, name);
+            let help = match field {
+                Some(_) => format!("for the field write `{}.{name}`", self.level_name(policy)),
+                None => "ask for fields, definitions, lists or statistics".to_owned(),
+            };
+            self.push(Diagnostic::new(Code::T6009, it.when.value.span, message).help(help));
+        }
+    }
+
+    fn level_name(&self, policy: &Policy) -> String {
+        self.schema.record(policy.level).name.clone()
+    }
+
+    /// A total is never above its cap.
+    fn within_the_cap(&mut self, policy: &Policy) {
+        let Some(cap) = policy.whole.cap else { return };
+        let routes = policy.routes.iter().chain(&policy.undecided);
+        for it in routes.filter_map(|it| it.when.as_ref()) {
+            let Kind::Compare(op, left, right) = &it.value.kind else { continue };
+            let Kind::Total(total) = left.kind else { continue };
+            let Some(asked) = fold(right).and_then(|it| it.as_decimal()) else { continue };
+            let reached = match op {
+                Comparison::GreaterOrEqual | Comparison::Equal => asked <= cap,
+                Comparison::Greater => asked < cap,
+                Comparison::Less | Comparison::LessOrEqual => true,
+            };
+            if !reached {
+                let message = format!(
+                    "no declaration gets here: `combine` caps `{}` at {cap}",
+                    total.words()
+                );
+                let found = Diagnostic::new(Code::T6003, it.value.span, message);
+                self.push(found.help("ask for less, or raise the cap"));
+            }
         }
     }
 

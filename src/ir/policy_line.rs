@@ -155,7 +155,9 @@ impl<'a> Lowering<'a> {
             }
             PolicyLine::Undecided { channel, when } => {
                 let when = Some(self.condition(when, scope));
+                let name = channel;
                 if let Some(channel) = self.channel(channel) {
+                    self.stricter_than_none(channel, name);
                     policy.undecided.push(Route { channel, when });
                 }
             }
@@ -167,6 +169,16 @@ impl<'a> Lowering<'a> {
             PolicyLine::Random(it) => policy.draws.extend(self.draw(it, scope)),
             PolicyLine::Capacity(it) => policy.capacities.extend(self.capacity(it, scope)),
             PolicyLine::Together(all) => policy.together = self.named(all, scope),
+        }
+    }
+
+    /// Undecided declarations go to a stricter channel, and nothing is less strict than the first.
+    fn stricter_than_none(&mut self, channel: ChannelId, name: &ast::Name) {
+        if channel == ChannelId(0) {
+            let message =
+                format!("nothing is less strict than `{}`: the line means nothing", name.text);
+            let it = Diagnostic::new(Code::T6004, name.span, message);
+            self.push(it.help("name a stricter channel, or take the line out"));
         }
     }
 

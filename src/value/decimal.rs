@@ -103,6 +103,17 @@ pub fn multiply(left: Decimal, right: Decimal) -> Option<Decimal> {
     fit(rescale(product, exact, scale)?, scale)
 }
 
+/// A product with all its decimals, up to twice nine, and their number; in range where the rounded
+/// one is.
+fn exact_product(left: Decimal, right: Decimal) -> Option<(i256, u8)> {
+    multiply(left, right)?;
+    let product = match left.unscaled.checked_mul(right.unscaled) {
+        Some(it) => i256::from_i128(it),
+        None => i256::from_i128(left.unscaled).checked_mul(i256::from_i128(right.unscaled))?,
+    };
+    Some((product, left.scale + right.scale))
+}
+
 /// Without so many of its last digits, half away from zero; in 64 bits where it fits.
 fn rounded(it: i128, digits: u8) -> i128 {
     if digits == 0 {
@@ -127,12 +138,18 @@ pub fn divide(left: Decimal, right: Decimal) -> Option<Decimal> {
     if right.is_zero() {
         return None;
     }
-    let power = u32::from(SCALE_MAX + right.scale - left.scale.min(SCALE_MAX));
+    let power = quotient_power(left.scale, right.scale);
     let negative = (left.unscaled < 0) != (right.unscaled < 0);
     let (top, bottom) = (left.unscaled.unsigned_abs(), right.unscaled.unsigned_abs());
     let quotient =
         narrow_division(top, bottom, power).or_else(|| wide_division(top, bottom, power))?;
     Some(Decimal::new(if negative { -quotient } else { quotient }, SCALE_MAX))
+}
+
+/// By which power of ten the unscaled dividend grows so that the quotient has nine decimals. A sum
+/// of products has at most nine decimals more than the sum of their factors that divides it.
+fn quotient_power(top: u8, bottom: u8) -> u32 {
+    u32::from((SCALE_MAX + bottom).saturating_sub(top))
 }
 
 /// ⌊(2·top·10^power + bottom) / (2·bottom)⌋ where it fits 128 bits.
@@ -171,6 +188,23 @@ impl Sum {
         self.unscaled = self.unscaled.wrapping_sub(it);
     }
 
+    /// Adds the exact product, all its decimals kept: `false` where the product is out of range,
+    /// and nothing is added.
+    pub fn add_product(&mut self, left: Decimal, right: Decimal) -> bool {
+        let Some((product, scale)) = exact_product(left, right) else { return false };
+        let product = self.aligned(product, scale);
+        self.unscaled = self.unscaled.wrapping_add(product);
+        true
+    }
+
+    /// Takes away what [`Sum::add_product`] has added.
+    pub fn subtract_product(&mut self, left: Decimal, right: Decimal) -> bool {
+        let Some((product, scale)) = exact_product(left, right) else { return false };
+        let product = self.aligned(product, scale);
+        self.unscaled = self.unscaled.wrapping_sub(product);
+        true
+    }
+
     /// Without what another sum has.
     pub fn less(&mut self, other: Sum) {
         let it = self.aligned(other.unscaled, other.scale);
@@ -205,7 +239,7 @@ impl Sum {
         let negative = (self.unscaled < i256::ZERO) != (divisor.unscaled < i256::ZERO);
         let (top, bottom) = (self.unscaled.wrapping_abs(), divisor.unscaled.wrapping_abs());
         let two = i256::from_i128(2);
-        let power = power_of_ten(u32::from(SCALE_MAX + divisor.scale - self.scale.min(SCALE_MAX)))?;
+        let power = power_of_ten(quotient_power(self.scale, divisor.scale))?;
         let scaled = top.checked_mul(power)?.checked_mul(two)?.checked_add(bottom)?;
         let it = fit(scaled.checked_div(bottom.checked_mul(two)?)?, SCALE_MAX)?;
         Some(if negative { it.negated() } else { it })

@@ -263,7 +263,7 @@ class Many:
             return Missing(lacking(parts))
         if known + by == 0:
             return Missing([[f"{node['text']} (division by zero)"]], "zero")
-        return rounded((sure + by * towards) / (known + by), SCALE_MAX)
+        return rounded((sure + rounded(by * towards, SCALE_MAX)) / (known + by), SCALE_MAX)
 
     # Profiles
 

@@ -13,7 +13,6 @@ use crate::plan::past::tree::Tree;
 use crate::schema::Type;
 use crate::value::Decimal;
 use crate::value::Reason;
-use crate::value::decimal;
 use crate::value::decimal::Sum;
 
 /// A cell, or why there is none.
@@ -55,12 +54,12 @@ impl<'a> Members<'a> {
         (value != NONE).then(|| Decimal::new(value, scale(self.fact.value.as_ref())))
     }
 
-    /// Value times weight, as far as that is in range, and the weight.
-    fn weighted(&self, at: usize) -> Option<(Option<Decimal>, Decimal)> {
+    /// The value and its weight, where both are given.
+    fn weighted(&self, at: usize) -> Option<(Decimal, Decimal)> {
         let weight = self.weights?.get(self.rows[at] as usize);
         let value = self.decimal(at).filter(|_| weight != NONE)?;
         let weight = Decimal::new(weight, scale(self.fact.weight.as_ref()));
-        Some((decimal::multiply(value, weight), weight))
+        Some((value, weight))
     }
 }
 
@@ -103,12 +102,11 @@ impl Totals {
             }
             return;
         }
-        let Some((product, weight)) = members.weighted(at) else { return };
+        let Some((value, weight)) = members.weighted(at) else { return };
         self.given += 1;
         self.weights.add(weight);
-        match product {
-            Some(it) => self.sum.add(it),
-            None => self.beyond += 1,
+        if !self.sum.add_product(value, weight) {
+            self.beyond += 1;
         }
     }
 
@@ -129,12 +127,11 @@ impl Totals {
             }
             return;
         }
-        let Some((product, weight)) = members.weighted(at) else { return };
+        let Some((value, weight)) = members.weighted(at) else { return };
         self.given -= 1;
         self.weights.subtract(weight);
-        match product {
-            Some(it) => self.sum.subtract(it),
-            None => self.beyond -= 1,
+        if !self.sum.subtract_product(value, weight) {
+            self.beyond -= 1;
         }
     }
 }
