@@ -23,7 +23,18 @@ pub fn used(set: &RuleSet, rules: &[RuleId], evidence: bool) -> Vec<FieldId> {
     // Without them it could not be said why a fact is missing.
     let facts = if evidence { set.facts_of(rules, true) } else { Vec::new() };
     let judged = facts.iter().flat_map(|it| set.facts[it.0].judged());
-    fields_in(all.into_iter().chain(judged))
+    let found = fields_in(all.into_iter().chain(judged));
+    if !evidence {
+        return found;
+    }
+    let units: Vec<FieldId> = found.iter().filter_map(|it| unit_of(set, *it)).collect();
+    with(found, units.into_iter())
+}
+
+/// The field that holds the unit of another one, which messages tell.
+fn unit_of(set: &RuleSet, id: FieldId) -> Option<FieldId> {
+    let by = set.schema.field(id).unit_of.as_deref()?;
+    set.schema.lineage(id.record).into_iter().find_map(|it| set.schema.find_field(it, by))
 }
 
 /// These fields and others, each once.

@@ -137,8 +137,7 @@ class Cells:
         return digits if not levels or len(digits) in levels else UNREADABLE
 
     def _choice(self, text, field):
-        words = {it.lower(): it for it in field["type"]["words"]}
-        return words.get(text.lower(), UNREADABLE)
+        return text if text in field["type"]["words"] else UNREADABLE
 
     def _country(self, text, field):
         word = text.upper()

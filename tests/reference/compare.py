@@ -6,6 +6,7 @@
 import argparse
 import csv
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -28,8 +29,13 @@ class Failed(Exception):
     """The command did not end as it should."""
 
 
+# For draws whose key stands there.
+ENVIRONMENT = {"TAMIS_REFERENCE_KEY": "a key of the environment"}
+
+
 def call(command, folder):
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    environment = dict(os.environ, **ENVIRONMENT)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         raise Failed(f"{' '.join(command)}\n{done.stderr}")
     return done.stdout
@@ -89,7 +95,7 @@ def expected(project, setting):
             hits[key] = finding(judge, rule, row, answer)
     decisions = None
     if project["policy"]:
-        decider = decide.Decider(judge, project["policy"], findings, {})
+        decider = decide.Decider(judge, project["policy"], findings, ENVIRONMENT)
         rows = world.judged(project["policy"]["level"])
         decisions = {}
         for it in decider.all(rows):

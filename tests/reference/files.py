@@ -6,7 +6,9 @@ import re
 from decimal import Decimal
 
 import parquet
-from generate import KEYS, LEAVE, LISTS
+import wider
+from generate import KEYS, LEAVE
+from ruleset import LISTS
 
 POOLS = {
     "importer_id": ["A1", "a1", "B2", "C3", "c3", "D4"],
@@ -40,6 +42,8 @@ POOLS = {
 }
 
 
+POOLS.update(wider.POOLS)
+
 HOURS = ["00:00:00", "08:30:00", "09:00:00", "17:45:10", "08:30", "12:30:00+02:00", "09:00Z"]
 
 # Keys that are texts.
@@ -57,6 +61,13 @@ if "eur" not in LEAVE:
     POOLS["price_ccy"] = POOLS["price_ccy"] + ["EUR"]
 if "countries" not in LEAVE:
     FAULTS.update(origin=["China", "CHN"], country=["France"], price_ccy=["Euro"], hs=["851", "10121"])
+FAULTS.update(wider.FAULTS)
+# Ways to write a CSV file: encoding, line ends, and whether every cell is in quotes.
+STYLES = [
+    ("utf-8", "\r\n", False), ("utf-8", "\n", True), ("utf-8-sig", "\n", False),
+    ("windows-1250", "\r\n", False), ("iso-8859-2", "\n", True),
+]
+PLAIN_STYLE = ("utf-8", "\r\n", False)
 
 
 class Files:
@@ -71,6 +82,23 @@ class Files:
         self.ratios = self.chance(0.2)
         self.twice = self.chance(0.25) and "twice" not in LEAVE
         self.cases = self.chance(0.25) and "cases" not in LEAVE
+        wide = self.shape.wide
+        self.styled = wide and self.chance(0.4)
+        self.typed = wide and self.shape.parquet and not self.comma and self.chance(0.6)
+        self.absent = self.optional() if wide and self.chance(0.2) else None
+
+    def optional(self):
+        """A field whose column is in no file of some data set."""
+        fields = self.shape.fields.items()
+        found = [
+            it for record, own in fields for it, ty in own.items()
+            if ty and "required" not in ty and it not in KEYS.values() and self.may_be_absent(it)
+        ]
+        return self.random.choice(found) if found else None
+
+    def may_be_absent(self, field):
+        """Where lists stand in rows, a list says itself what is in it."""
+        return self.shape.layout != "within" or field in self.shape.fields["declaration"]
 
     def chance(self, share):
         return self.random.random() < share
@@ -94,6 +122,12 @@ class Files:
         if field == "accepted_date":
             optional = "required" not in self.shape.fields["declaration"][field]
             return "" if optional and self.chance(0.2) else self.day().isoformat()
+        if field in wider.INSTANTS:
+            pause = self.random.choice(["", "", ".5", ".123456"])
+            hour = self.random.choice(HOURS)
+            hour = hour + pause if hour.count(":") == 2 and "+" not in hour else hour
+            blank = self.chance(self.blank)
+            return "" if blank else f"{self.day().isoformat()}{self.random.choice('TTT ')}{hour}"
         if field == "accepted_at":
             if self.chance(self.blank) or not row.get("accepted_date"):
                 return ""
@@ -119,8 +153,13 @@ class Files:
         """Rows by record of declarations of these numbers, with what is inside."""
         res = {it: [] for it in self.shape.parents if it not in ("control", "operator")}
         for number in ids:
-            self.grow("declaration", {"declaration_id": number}, res, {})
+            self.grow("declaration", {"declaration_id": self.named(number)}, res, {})
         return res
+
+    def named(self, number):
+        """A key as the schema has it."""
+        ty = self.shape.fields["declaration"]["declaration_id"]
+        return f"D{number}" if ty.startswith("text") else f"D é-{number}" if "name" in ty else str(number)
 
     def grow(self, record, keys, res, around):
         row = self.row(record, keys)
@@ -181,7 +220,7 @@ class Files:
                 res.append(again)
         for at, row in enumerate(res):
             if self.cases and self.chance(0.3):
-                keys = {it: row[it].lower() for it in ID_FIELDS if it in row}
+                keys = {it: spelt(row[it]) for it in ID_FIELDS if it in row}
                 res[at] = dict(row, **keys)
         return res
 
@@ -201,6 +240,7 @@ class Files:
         toml = []
         if "" not in tables:
             toml.append(f"[data.{name}]")
+        self.leaves = self.absent if self.chance(0.6) else None
         for record, rows in tables.items():
             toml.append(f"[data.{name}.{record}]" if record else f"[data.{name}]")
             toml += self.table(f"{name}-{record or 'flat'}", record, rows, folder)
@@ -213,6 +253,8 @@ class Files:
 
     def table(self, name, record, rows, folder):
         columns = self.columns(record)
+        missing = [it for it in columns if it == self.leaves]
+        columns = [it for it in columns if it != self.leaves]
         self.random.shuffle(columns)
         rows = [self.as_written(it) for it in rows]
         parts = [rows]
@@ -221,22 +263,58 @@ class Files:
             half = len(rows) // 2
             parts = [rows[:half], rows[half:]]
         separator = ";" if self.comma else self.random.choice([",", ",", ";"])
+        style = PLAIN_STYLE
+        if self.styled:
+            separator = self.random.choice(";\t|") if self.comma else self.random.choice(",;\t|")
+            style = self.random.choice(STYLES)
         ending = "parquet" if self.shape.parquet else "csv"
         for at, part in enumerate(parts):
             path = folder / f"{name}-{at}.{ending}"
             if self.shape.parquet:
                 cut = [self.cut(it, columns) for it in part]
-                parquet.write(path, foreign(self.nested(record, columns), self.renamed), cut)
+                held = foreign(self.nested(record, columns), self.renamed)
+                if self.typed:
+                    held = self.of_types(held, cut)
+                parquet.write(path, held, cut, self.random.choice([0, 2, 5]) if self.typed else 0)
             else:
-                write_csv(path, columns, part, separator, self.renamed)
+                write_csv(path, columns, part, separator, self.renamed, style)
         toml = [f'path = "{name}-*.{ending}"', 'nulls = ["n/a"]'] + self.mapped(columns)
-        return toml + ([f'separator = "{separator}"'] if separator != "," and ending == "csv" else [])
+        toml += [f'optional = ["{it}"]' for it in missing]
+        if ending == "csv":
+            shown = separator.replace("\t", "\\t")
+            toml += [f'separator = "{shown}"'] if separator != "," else []
+            toml += [] if style[0].startswith("utf-8") else [f'encoding = "{style[0]}"']
+        return toml
+
+    def of_types(self, columns, rows):
+        """Columns of numbers, dates and truths, where every cell of them is one."""
+        by_name = {foreign: field for field, foreign in self.renamed.items()}
+        res = []
+        for it in columns:
+            if isinstance(it, tuple):
+                inner = [part for row in rows for part in row.get(it[0]) or []]
+                res.append((it[0], self.of_types(it[1], inner)))
+            else:
+                ty = self.type_of(by_name.get(it, it))
+                res.append(parquet.column(it, self.kind(ty), [row.get(it) for row in rows]))
+        return res
+
+    def kind(self, ty):
+        """What a column of a type may be, text apart."""
+        words = ty.replace("-", " ").split()
+        kinds = {
+            "whole": ["int64", "int32", "double"], "truth": ["truth"], "percent": ["double"],
+            "money": ["double", "decimal"], "mass": ["double", "decimal"], "decimal": ["double"],
+            "date": ["date"] if not self.form else [], "volume": ["double"],
+        }
+        found = ["time", "zoned"] if ty.startswith("date-time") else kinds.get(words[0], []) if words else []
+        return self.random.choice(found) if found else None
 
     def mapped(self, columns):
         found = {it: self.renamed[it] for it in columns if it in self.renamed}
         pairs = ", ".join(f'"{foreign}" = "{field}"' for field, foreign in found.items())
         toml = [f"columns = {{ {pairs} }}"] if pairs else []
-        days = [it for it in columns if self.type_of(it).startswith("date") and it != "accepted_at"]
+        days = [it for it in columns if self.is_day(it)]
         if self.form and days:
             pairs = ", ".join(f'{field} = "{self.form}"' for field in days)
             toml.append(f"dates = {{ {pairs} }}")
@@ -245,6 +323,9 @@ class Files:
         if self.ratios and "tax_rate" in columns:
             toml.append('ratios = ["tax_rate"]')
         return toml
+
+    def is_day(self, field):
+        return self.type_of(field).split(" ")[0] == "date"
 
     def type_of(self, field):
         """As the schema writes it."""
@@ -263,7 +344,7 @@ class Files:
 
     def cell_as_written(self, field, it):
         ty = self.type_of(field)
-        if ty.startswith("date") and field != "accepted_at" and self.form:
+        if self.is_day(field) and self.form:
             try:
                 return datetime.date.fromisoformat(it).strftime(self.form)
             except ValueError:
@@ -310,6 +391,11 @@ class Files:
         return [it for it, ty in both if ty is not None]
 
 
+def spelt(key):
+    """A key in other letters, or a number in other signs."""
+    return f"0{key}.0" if key.isdigit() else key.lower().replace(" é-", " É  ")
+
+
 def plain(row):
     """A row without the lists in it."""
     return {key: it for key, it in row.items() if not isinstance(it, list)}
@@ -323,9 +409,11 @@ def foreign(columns, renamed):
     ]
 
 
-def write_csv(path, columns, rows, separator, renamed):
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file, delimiter=separator)
+def write_csv(path, columns, rows, separator, renamed, style):
+    encoding, ends, quoted = style
+    quoting = csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL
+    with open(path, "w", newline="", encoding=encoding) as file:
+        out = csv.writer(file, delimiter=separator, lineterminator=ends, quoting=quoting)
         out.writerow([renamed.get(it, it) for it in columns])
         for row in rows:
             out.writerow([row.get(it, "") for it in columns])
@@ -339,16 +427,18 @@ def write(project, folder):
     (folder / "rules").mkdir(exist_ok=True)
     (folder / "rules" / "made.tamis").write_text(project.rules(), encoding="utf-8")
     (folder / "lists").mkdir(exist_ok=True)
-    for path, text in LISTS.items():
+    for path, text in (LISTS | wider.LISTS if files.shape.wide else LISTS).items():
         (folder / path).write_text(text, encoding="utf-8")
     toml = ['[schema]', 'declaration = "schema.tamis"']
     count = files.random.randint(3, 10)
-    today = [f"D{it}" for it in range(count)]
+    if files.shape.wide and files.chance(0.06):
+        count = files.random.randint(20, 50)
+    today = range(count)
     files.data_set("today", today, folder, toml)
     history = []
     if files.chance(0.6):
         start = files.random.choice([count, count - 2, 100])
-        files.data_set("old", [f"D{it}" for it in range(start, start + 12)], folder, toml)
+        files.data_set("old", range(start, start + 12), folder, toml)
         history.append("old")
     (folder / "tamis.toml").write_text("\n".join(toml) + "\n", encoding="utf-8")
     return "today", history

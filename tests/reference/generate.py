@@ -8,39 +8,9 @@ import pathlib
 import random
 import sys
 
+import wider
 from phrases import Phrases
-
-LISTS = {
-    "lists/floors.csv": "hs,floor,valid_from,valid_to\n85,4,,2026-03-04\n8517,6,2026-02-01,\n"
-    "64,2.5,,\n640399,9,2026-03-01,2026-03-20\n",
-    "lists/rates.csv": "currency,EUR,valid_from,valid_to\nUSD,0.9,,2026-03-04\n"
-    "USD,0.812345678,2026-03-05,\nGBP,1.25,2026-02-25,\n",
-    "lists/partners.csv": "origin,valid_from,valid_to\nCN,,2026-03-08\nVN,2026-02-20,\nGB,,\n",
-}
-
-SHARED = """\
-parameter low_value : money in EUR
-  - 30 EUR
-  - 55 EUR since 2026-03-06
-
-list floors file "lists/floors.csv"
-  column hs : code of HS, prefix key
-  column floor : money in EUR/kg
-  dated valid_from, valid_to
-
-list partners file "lists/partners.csv"
-  column origin : country, key
-  dated valid_from, valid_to
-
-list exchange_rates file "lists/rates.csv"
-  column currency : currency, key
-  column EUR : decimal
-  dated valid_from, valid_to
-
-define cheap(limit: money in EUR/kg)
-  for item
-  as unit_value < limit
-"""
+from ruleset import CHANNELS, Rules
 
 FIELDS = {
     "declaration": {
@@ -126,6 +96,15 @@ class Shape:
         self.derived = {"unit_value": "value / net_mass in EUR/kg"}
         if "item" in self.fields:
             self.fields["item"]["unit_value"] = None
+        self.wide = "wider" not in LEAVE
+        if self.wide:
+            wider.add(self, chance)
+        self.channels = wider.CHANNELS if self.wide and chance(0.15) else CHANNELS
+        self.numbers = self.wide and chance(0.15)
+        if self.numbers:
+            self.fields["declaration"]["declaration_id"] = "whole number required"
+        elif self.wide and chance(0.15):
+            self.fields["declaration"]["declaration_id"] = "name required"
         self.profile = "item" in self.parents and chance(0.5)
         self.layout = "files"
         if "item" in self.parents:
@@ -162,10 +141,12 @@ class Shape:
 
     def shared_keys(self, record, target):
         names = ("importer_id", "office", "origin", "hs", "importer_name", "kind", "packages")
+        names += wider.KEYS if self.wide else ()
         sees = lambda it, name: any(name in self.fields[up] for up in self.lineage(it))
         res = [it for it in names if sees(record, it) and sees(target, it)]
         if "hs" in res:
             res.append("hs at 4 digits")
+        res += [f"regime at 2 digits"] if "regime" in res else []
         return res
 
     def has_instants(self, record, target):
@@ -173,6 +154,9 @@ class Shape:
 
     def schema(self):
         lines = ["codes HS levels 2, 4, 6", "choice risk_class low, medium, high ordered", ""]
+        if self.channels != CHANNELS:
+            lines.append(f"choice channel {', '.join(self.channels)} ordered")
+        lines += [wider.SCHEMA] if self.wide else []
         lines += ["group NEAR", "  - FR", "  - GB until 2026-03-03", "  - CN since 2026-03-10", ""]
         for record, parent in self.parents.items():
             lines.append(f"record {record}" + (f" in {parent}" if parent else ""))
@@ -203,148 +187,12 @@ class Shape:
         return []
 
 
-ASKED = ["trusted", "risk is high", "total_value > 40 EUR", "trusted and importer_id is given"]
-
-
-class Project:
+class Project(Rules):
     def __init__(self, seed):
         self.random = random.Random(seed)
         self.shape = Shape(self.random)
         self.phrases = Phrases(self.random, self.shape, LEAVE)
-
-    def chance(self, share):
-        return self.random.random() < share
-
-    # Rules
-
-    def rules(self):
-        blocks = [SHARED if "item" in self.shape.parents else SHARED.split("define")[0]]
-        if self.shape.profile:
-            blocks.append(self.profile())
-        levels = [it for it in self.shape.parents if it not in ("control", "operator")]
-        for at in range(self.random.randint(8, 14)):
-            blocks.append(self.rule(f"R{at + 10}", self.random.choice(levels)))
-        if self.chance(0.6):
-            blocks.append(self.policy())
-        return "\n".join(blocks)
-
-    def profile(self):
-        pick = self.random.choice
-        lines = ["profile peers", f"  of unit_value over past items{pick(['', ' of others'])}"]
-        lines += ["  by hs at 4 digits, origin"]
-        if self.chance(0.7):
-            lines.append("  else by hs at 4 digits")
-        lines.append(f"  window {pick(['1 months', '12 months', '20 days'])}")
-        if self.chance(0.7) or "profile" in LEAVE:
-            support = "" if "profile" in LEAVE else pick(["", " from at least 2 importer_id"])
-            lines.append(f"  require at least {pick([1, 2])} values{support}")
-        if self.shape.complete_since and self.chance(0.5):
-            lines.append("  allow partial")
-        return "\n".join(lines + ["  gives median, p80, sum, smallest"]) + "\n"
-
-    def rule(self, name, level):
-        phrases = self.phrases
-        lines = [f'rule {name} "made"']
-        if self.chance(0.15):
-            lines.append(f"  status {self.random.choice(['silent', 'experimental'])}")
-        if self.chance(0.2):
-            lines.append("  valid from 2026-02-20 to 2026-03-15")
-        lines.append(f"  tags {self.random.choice(['financial', 'safety', 'financial, origin'])}")
-        lines.append(f"  for each {level}")
-        conditions, shown = [], []
-        plain = self.chance(0.15)
-        for _ in range(self.random.choice([1, 1, 2, 3])):
-            if plain:
-                condition = phrases.plain(level)
-            elif self.chance(0.6):
-                condition, words = phrases.of_many(level)
-                shown += [words] if words else []
-            else:
-                condition = self.outcome(level) or phrases.plain(level)
-            conditions.append(condition or phrases.plain(level))
-        lines += self.when(conditions)
-        if self.chance(0.2):
-            lines += ["  unless any of", f'    - "made": {phrases.plain(level)}']
-            if self.chance(0.5):
-                lines[-1] += " until 2026-03-10"
-        lines += ["  then"]
-        if self.chance(0.7) or name == "R10":
-            lines.append(f"    score {self.random.choice([5, 10, 25, 40, 60])}")
-        if self.chance(0.2):
-            channel = self.random.choice(["yellow", "red", "red mandatory", "blue"])
-            lines.append(f"    channel {channel}")
-        own = phrases.visible(level, "value", "importer_id", "tax_rate", "kind", "net_mass")
-        said = [it for it in shown if '"' not in it] + own[:1]
-        quoted = [f"({it})" for it in shown if '"' in it]
-        if quoted:
-            lines.append(f"    show {', '.join(quoted)}")
-        words = [f"{{{it}}}" for it in said] or ["nothing"]
-        lines.append(f'    because "{"; ".join(words)}"')
-        phrases.rules.append((name, level))
-        if plain:
-            phrases.plain_rules.append((name, level))
-        return "\n".join(lines) + "\n"
-
-    def outcome(self, level):
-        """Of another rule, of the row, of one around it, or of any inside it."""
-        if not self.chance(0.3):
-            return None
-        own = [it for it, of in self.phrases.rules if of in self.shape.lineage(level)]
-        if "hit-inner" not in LEAVE:
-            inner = self.shape.inside(level)
-            below = [it for it, of in self.phrases.plain_rules if level in self.shape.lineage(of)]
-            own += below if inner else []
-        return f"hit({self.random.choice(own)})" if own else None
-
-    def when(self, conditions):
-        if len(conditions) == 1:
-            return [f"  when {conditions[0]}"]
-        words = ["all of", "any of", "none of", "at least 2 of"]
-        return [f"  when {self.random.choice(words)}"] + [f"    - {it}" for it in conditions]
-
-    def policy(self):
-        pick = self.random.choice
-        lines = ["policy made", "  for declaration"]
-        lines += pick(
-            [
-                [], ["  combine highest, capped at 50, then sum over declaration"],
-                ["  combine sum, then highest over declaration, capped at 90"],
-                ["  combine sum, capped at 60"],
-            ]
-        )
-        lines += ["  route to red when score >= 60", f"  route to yellow when {self.asked()}"]
-        lines += ["  route to green otherwise"]
-        if self.chance(0.6):
-            lines.append("  override channel")
-        if self.chance(0.5):
-            lines.append(f"  exempt financial when {pick(ASKED)}")
-        if self.chance(0.5):
-            halved = pick(["", ", halved when trusted"])
-            by = pick(["", " by office"])
-            lines.append(f'  random {pick(["20 %", "50 %"])} of green to blue{by} key "k"{halved}')
-            if self.chance(0.3) and "draws" not in LEAVE:
-                lines.append('  random 40 % of green to red key "another"')
-                lines.append('  random 50 % of blue to yellow key "another"')
-        if self.chance(0.6):
-            lines.append("  undecided route to blue when potential_score >= 20")
-            if "two-undecided" not in LEAVE:
-                lines.append("  undecided route to yellow when potential_score >= 60")
-        if self.chance(0.6):
-            most = pick(["", ", at most 1 per importer_id", ", at most 2 per importer_name"])
-            keep = pick(["", ", keep 50 % for random"])
-            per = pick(["office, day", "office", "day"])
-            channel, over = pick([("red", "yellow"), ("yellow", "green"), ("blue", "green")])
-            order = pick(["", ", order total_value, score"])
-            line = f"  capacity {channel} {pick([1, 2])} per {per} overflow to {over}"
-            lines.append(line + most + keep + order)
-        if self.chance(0.3):
-            lines.append(f"  together by {pick(['importer_id', 'importer_name', 'office, importer_id'])}")
-        return "\n".join(lines) + "\n"
-
-    def asked(self):
-        options = ["score >= 30", "trusted", "risk is high", "total_value > 40 EUR"]
-        options.append("score >= 20 and not (importer_id is missing)")
-        return self.random.choice(options)
+        self.leave = LEAVE
 
 
 def main():

@@ -104,7 +104,7 @@ class Judge:
             unit = self.unit_text(ty.get("units", []), row)
             return f"{number_text(it)} {unit}".strip()
         if isinstance(it, datetime.datetime):
-            return it.strftime("%Y-%m-%dT%H:%M:%S") + (f".{it.microsecond:06}" if it.microsecond else "")
+            return instant_words(it)
         if isinstance(it, Duration):
             if it.days is not None:
                 return f"{it.days} days"
@@ -447,6 +447,16 @@ class Judge:
 
     def _related(self, node, row, judged):
         return self.many.related(node, row)
+
+
+def instant_words(it):
+    """To the minute, or as far as it goes."""
+    res = it.strftime("%Y-%m-%dT%H:%M")
+    if it.second or it.microsecond:
+        res += it.strftime(":%S")
+    if it.microsecond:
+        res += f".{it.microsecond:06}"
+    return res
 
 
 def names_of(ways):

@@ -271,18 +271,23 @@ class Many:
         """A statistic of the first group that has enough values."""
         asked = dict(node["rows"], text=node["text"])
         reads = [node["value"], node["weight"], asked["where"]]
-        last = None
+        last, ways = None, []
         for group in node["groups"]:
             same = asked["same"] + group["same"]
             found = self.rows(asked, row, same, reads, node["exact"])
             if isinstance(found, Missing):
                 last = found
+                ways += found.ways
                 continue
-            if not self.enough(node, found, row):
+            # Without `require` the last group stands for those that have no value.
+            stands = not node["require"] and group is node["groups"][-1]
+            if not stands and not self.enough(node, found, row):
                 last = few(node)
+                ways += last.ways
                 continue
             return self.of_group(node, asked, group, found, row)
-        return last
+        # Each group could answer.
+        return Missing(ways, last.reason, last.blind)
 
     def enough(self, node, found, row):
         values = [(it, self.judge.value(node["value"], it, row)) for it in found]

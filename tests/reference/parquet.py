@@ -4,12 +4,88 @@ A schema is a list of names and of (name, schema) for lists; a row is a dictiona
 written as JSON beside the file, for those who read them without Parquet.
 """
 
+import datetime
 import json
 import struct
+from decimal import Decimal
 
 OPTIONAL, REPEATED = 1, 2
-BYTE_ARRAY, UTF8, LIST = 6, 0, 3
+LIST = 3
 PLAIN, RLE = 0, 3
+
+BOOLEAN, INT32, INT64, DOUBLE, BYTE_ARRAY = 0, 1, 2, 5, 6
+# By kind of column: the physical type, and what else the schema says of it.
+KINDS = {
+    None: (BYTE_ARRAY, {6.5: 0}),
+    "int32": (INT32, {}),
+    "int64": (INT64, {}),
+    "double": (DOUBLE, {}),
+    "truth": (BOOLEAN, {}),
+    "date": (INT32, {6.5: 6}),
+    "decimal": (INT64, {6.5: 5, 7.5: 4, 8.5: 18}),
+    "time": (INT64, {10: {8: {1: False, 2: {2: {}}}}}),
+    "zoned": (INT64, {6.5: 10, 10: {8: {1: True, 2: {2: {}}}}}),
+}
+
+
+class Column(str):
+    """The name of a column of another kind than text."""
+
+    kind = None
+
+
+def column(name, kind, cells):
+    """A column of a kind, or of text where one of its cells is nothing of the kind."""
+    res = Column(name)
+    try:
+        for it in cells:
+            if it is not None:
+                value_of(kind, it)
+        res.kind = kind
+    except (ValueError, ArithmeticError):
+        pass
+    return res
+
+
+def value_of(kind, text):
+    """The number that stands for a cell."""
+    match kind:
+        case "int32" | "int64":
+            return int(text)
+        case "double":
+            return float(text)
+        case "truth":
+            if text not in ("true", "false"):
+                raise ValueError(text)
+            return text == "true"
+        case "date":
+            return (datetime.date.fromisoformat(text) - datetime.date(1970, 1, 1)).days
+        case "decimal":
+            it = Decimal(text) * 10000
+            if it != int(it):
+                raise ValueError(text)
+            return int(it)
+        case "time" | "zoned":
+            it = datetime.datetime.fromisoformat(text)
+            zone = datetime.timezone.utc
+            since = datetime.datetime(1970, 1, 1, tzinfo=zone)
+            it = it.astimezone(zone) if it.tzinfo else it.replace(tzinfo=zone)
+            return (it - since) // datetime.timedelta(microseconds=1)
+    return text
+
+
+def bytes_of(kind, it):
+    """A value as pages and statistics hold it; a text without its length."""
+    match KINDS[kind][0]:
+        case 1:
+            return struct.pack("<i", it)
+        case 2:
+            return struct.pack("<q", it)
+        case 5:
+            return struct.pack("<d", it)
+        case 0:
+            return bytes([it])
+    return it.encode()
 
 
 # The compact protocol of Thrift
@@ -29,6 +105,10 @@ def zigzag(it):
 
 def encoded(it):
     """The type of a value, and its bytes."""
+    if isinstance(it, bool):
+        return (1 if it else 2), b""
+    if isinstance(it, bytes):
+        return 8, varint(len(it)) + it
     if isinstance(it, int):
         return 6, zigzag(it)
     if isinstance(it, str):
@@ -60,8 +140,8 @@ def fields(it):
 
 
 class Leaf:
-    def __init__(self, path, rep, definition):
-        self.path, self.rep, self.definition = path, rep, definition
+    def __init__(self, path, rep, definition, kind):
+        self.path, self.rep, self.definition, self.kind = path, rep, definition, kind
         self.levels, self.values = [], []
 
 
@@ -70,7 +150,8 @@ def leaves(schema, path=(), rep=0, definition=0):
     res = {}
     for it in schema:
         if isinstance(it, str):
-            res[it] = Leaf(path + (it,), rep, definition + 1)
+            kind = getattr(it, "kind", None)
+            res[it] = Leaf(path + (str(it),), rep, definition + 1, kind)
         else:
             name, inner = it
             res[name] = leaves(inner, path + (name, "list", "element"), rep + 1, definition + 3)
@@ -85,7 +166,7 @@ def shred(columns, row, rep, definition, depth=0):
             given = value is not None
             column.levels.append((rep, definition + 1 if given else definition))
             if given:
-                column.values.append(value)
+                column.values.append(value_of(column.kind, value))
         elif value:
             for at, it in enumerate(value):
                 shred(column, it, rep if at == 0 else depth + 1, definition + 3, depth + 1)
@@ -108,12 +189,21 @@ def levels(found, most):
     return struct.pack("<I", len(runs)) + runs
 
 
+def plain(leaf):
+    """Values one after the other; truths as bits."""
+    if leaf.kind == "truth":
+        bits = sum(1 << at for at, it in enumerate(leaf.values) if it)
+        return bits.to_bytes((len(leaf.values) + 7) // 8, "little")
+    parts = [bytes_of(leaf.kind, it) for it in leaf.values]
+    if KINDS[leaf.kind][0] == BYTE_ARRAY:
+        parts = [struct.pack("<I", len(it)) + it for it in parts]
+    return b"".join(parts)
+
+
 def page(leaf):
     data = levels([it for it, _ in leaf.levels], leaf.rep)
     data += levels([it for _, it in leaf.levels], leaf.definition)
-    for it in leaf.values:
-        text = it.encode()
-        data += struct.pack("<I", len(text)) + text
+    data += plain(leaf)
     about = {1.5: len(leaf.levels), 2.5: PLAIN, 3.5: RLE, 4.5: RLE}
     return fields({1.5: 0, 2.5: len(data), 3.5: len(data), 5: about}) + data
 
@@ -122,7 +212,8 @@ def elements(schema):
     res = []
     for it in schema:
         if isinstance(it, str):
-            res.append({1.5: BYTE_ARRAY, 3.5: OPTIONAL, 4: it, 6.5: UTF8})
+            physical, more = KINDS[getattr(it, "kind", None)]
+            res.append({1.5: physical, 3.5: OPTIONAL, 4: str(it)} | more)
         else:
             name, inner = it
             res.append({3.5: OPTIONAL, 4: name, 5.5: 1, 6.5: LIST})
@@ -132,22 +223,41 @@ def elements(schema):
     return res
 
 
-def write(path, schema, rows):
+def group(schema, rows, start, told):
+    """A row group that begins at a place: its bytes, and what the footer says of it."""
     columns = leaves(schema)
     for row in rows:
         shred(columns, row, 0, 0)
-    out, chunks = b"PAR1", []
+    out, chunks = b"", []
     for leaf in flat(columns):
-        start, data = len(out), page(leaf)
+        at, data = start + len(out), page(leaf)
         out += data
         about = {
-            1.5: BYTE_ARRAY, 2: [PLAIN, RLE], 3: list(leaf.path), 4.5: 0, 5: len(leaf.levels),
-            6: len(data), 7: len(data), 9: start,
+            1.5: KINDS[leaf.kind][0], 2: [PLAIN, RLE], 3: list(leaf.path), 4.5: 0,
+            5: len(leaf.levels), 6: len(data), 7: len(data), 9: at,
         }
-        chunks.append({2: start, 3: about})
-    groups = [{1: chunks, 2: len(out) - 4, 3: len(rows)}] if rows else []
+        if told and leaf.values:
+            order = [it.encode() for it in leaf.values] if leaf.kind is None else leaf.values
+            least, most = min(order), max(order)
+            if leaf.kind is not None:
+                least, most = bytes_of(leaf.kind, least), bytes_of(leaf.kind, most)
+            about[12] = {3: len(leaf.levels) - len(leaf.values), 5: most, 6: least}
+        chunks.append({2: at, 3: about})
+    return out, {1: chunks, 2: len(out), 3: len(rows)}
+
+
+def write(path, schema, rows, size=0):
+    """In one row group, or in groups of so many rows, with the least and the largest values."""
+    out, groups = b"PAR1", []
+    for at in range(0, len(rows), size or max(1, len(rows))):
+        data, about = group(schema, rows[at : at + size] if size else rows, len(out), size > 0)
+        out += data
+        groups.append(about)
     root = {4: "schema", 5.5: len(schema)}
-    about = fields({1.5: 1, 2: [root] + elements(schema), 3: len(rows), 4: groups})
+    leaf_count = len(list(flat(leaves(schema))))
+    orders = {7: [{1: {}} for _ in range(leaf_count)]} if size else {}
+    about = {1.5: 1, 2: [root] + elements(schema), 3: len(rows), 4: groups} | orders
+    about = fields(about)
     out += about + struct.pack("<I", len(about)) + b"PAR1"
     path.write_bytes(out)
     twin = path.with_suffix(".json")

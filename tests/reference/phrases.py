@@ -2,16 +2,20 @@
 
 import re
 
+import wider
+
 DAYS = ["7 days", "10 days", "30 days", "2 weeks", "1 months", "3 months", "1 years"]
 HOURS = ["6 hours", "24 hours", "36 hours", "90 minutes"]
 
 
-class Phrases:
+class Phrases(wider.Wider):
     """Conditions and values over the records of one project."""
 
     def __init__(self, random, shape, leave):
         self.random, self.shape, self.leave = random, shape, leave
         self.rules, self.plain_rules = [], []
+        # What the profile gives, each as a comparison with room for the sign.
+        self.gives = ["unit_value {} peers.median"]
 
     def pick(self, *options):
         return self.random.choice(options)
@@ -68,8 +72,9 @@ class Phrases:
 
     def atom(self, record):
         """A condition on one row of a record; never of many rows."""
+        atoms = ATOMS + WIDER if self.shape.wide else ATOMS
         for _ in range(20):
-            it = getattr(self, "on_" + self.pick(*ATOMS))(record)
+            it = getattr(self, "on_" + self.pick(*atoms))(record)
             if it:
                 return it
         return "accepted_date >= 2026-01-01" if self.has(record, "accepted_date") else None
@@ -208,6 +213,7 @@ class Phrases:
         keys = shape.shared_keys(record, target)
         if past and keys and self.chance(0.15):
             by = self.pick(*[it for it in keys if " " not in it])
+            by = "importer_id" if "importer_id" in keys and self.chance(0.5) else by
             words += " of others" + ("" if by == "importer_id" else f" by {by}")
             keys = [it for it in keys if it != by]
         if self.chance(0.4):
@@ -249,6 +255,8 @@ class Phrases:
             options.append((field, "", True))
         for field in self.visible(record, "total_value", "amount", "doc_value"):
             options.append((field, " EUR", True))
+        if self.shape.wide:
+            options += [(it, unit, True) for it, unit in wider.MEASURES.items() if self.has(record, it)]
         return self.random.choice(options) if options else None
 
     def statistic(self, record):
@@ -260,6 +268,12 @@ class Phrases:
             return self.same_day(record), ""
         if past and self.shape.later(target) and self.chance(0.4):
             return self.result(rows), " %"
+        days = self.visible(target, "issued", "produced_on", "expires", "recorded_on")
+        if self.shape.wide and days and kind == 6 and self.chance(0.5):
+            name = self.pick("median", "percentile 80", "smallest", "largest", "first", "last")
+            if name in ("first", "last"):
+                return f"distinct count of {self.random.choice(days)} over {rows}", ""
+            return f"{name} of {self.random.choice(days)} over {rows}", " date"
         if past and kind == 5 and self.chance(0.3):
             return f"{self.pick('first', 'last')} date of {rows}", " date"
         if kind <= 2 or not measure:
@@ -267,12 +281,19 @@ class Phrases:
         value, unit, _ = measure
         if kind == 3:
             keys = self.visible(target, "origin", "hs", "office", "importer_id", "kind", "importer_name")
+            if self.shape.wide:
+                keys += self.visible(target, *wider.KEYS) + (["hs at 4 digits"] if "hs" in keys else [])
             if keys:
                 return f"distinct count of {self.random.choice(keys)} over {rows}", ""
         if kind == 4:
             return f"share of {self.atom(target)} over {rows}{self.smoothing()}", " %"
         if kind == 5 and value in ("value", "unit_value") and self.has(target, "net_mass"):
             return f"average of {value} weighted by net_mass over {rows}", unit
+        if self.shape.wide and kind == 6 and self.chance(0.5):
+            weights = self.visible(target, "packages", "value", "total_value", "gross", "pages", "amount")
+            if weights:
+                by = self.random.choice(weights)
+                return f"average of {value} weighted by {by} over {rows}", unit
         name = self.pick("sum", "average", "median", "percentile 80", "percentile 1", "percentile 100", "smallest", "largest")
         name = self.pick(name, "count")
         return f"{name} of {value} over {rows}", "" if name == "count" else unit
@@ -307,11 +328,28 @@ class Phrases:
         if it == 7 and self.has(record, "importer_id") and self.has(record, "accepted_date"):
             op = self.pick("less than", "at least", "more than", "at most")
             length = self.pick("10 days", "1 months", "6 months")
-            return f"importer_id known for {op} {length}", None
+            who = "importer_id"
+            if self.shape.wide:
+                length = self.pick("10 days", "1 months", "6 months", "2 weeks", "0 days", "1 years")
+                own = self.visible(record, "importer_name", "seller_name", "hs", "origin", "office")
+                who = self.pick(who, *own)
+            return f"{who} known for {op} {length}", None
         if it == 8 and self.shape.profile and self.has(record, "unit_value"):
-            return f"unit_value {self.pick('<', '>=')} peers.median", "peers.median"
+            words = self.pick(*self.gives)
+            shown = re.search(r"peers\.\w+", words)[0]
+            if self.shape.wide and self.chance(0.2):
+                shown = "peers.level"
+            if " {} peers" in words and self.shape.wide and self.chance(0.3):
+                words = words.replace("{} peers", "{} 80 % of peers")
+            return words.format(self.pick("<", ">=")), shown
         if self.shape.refers and self.has(record, "importer_id"):
             found = ["importer.level >= medium", "importer.country in EU", "importer.capital > 20 EUR"]
+            own = self.shape.fields["operator"]
+            more = {
+                "home": "importer.home is importer.country", "trader": "not importer.trader",
+                "since": "importer.since < accepted_date", "quota": "importer.quota >= 5 %",
+            }
+            found += [words for field, words in more.items() if field in own]
             return self.pick(*found, "importer.level is missing"), "importer.capital"
         return self.quantifier(record), None
 
@@ -345,4 +383,8 @@ class Phrases:
 ATOMS = (
     "country", "code", "money", "unit_value", "mass", "number", "percent", "text", "text", "truth",
     "choice", "date", "time", "price",
+)
+
+WIDER = (
+    "units", "nomenclature", "mode", "instant", "day", "entry", "names", "function", "definition",
 )

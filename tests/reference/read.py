@@ -282,7 +282,7 @@ class Reader:
 
     def add(self, tables, judged, held):
         """Rows of one data set; what an earlier one holds stays as it has it."""
-        new = {}
+        new, missed = {}, {}
         roots = [it for it in self.world.records if not self.world.records[it]["in"]]
         order = sorted(tables, key=lambda it: len(self.world.lineage(it)))
         for record in order:
@@ -293,10 +293,7 @@ class Reader:
                     continue
                 if inner:
                     above = self.world.records[record]["in"]
-                    it.parent = new.get((above, it.key[: len(self.world.keys(above))]))
-                    if it.parent is None:
-                        self.world.faults += 1
-                        it.parent = self.stand_in(above, it, judged)
+                    it.parent = self.around(above, it, new, missed, judged)
                 new[(record, it.key)] = it
                 self.world.rows[record].append(it)
         for (record, _), it in new.items():
@@ -336,13 +333,20 @@ class Reader:
         every = self.world.records.values()
         return any(refers["to"] == record for it in every for refers in it["refers"])
 
-    def stand_in(self, record, row, judged):
-        """For an item without a declaration: only the key is known."""
-        fields = {it["name"]: None for it in self.world.records[record]["fields"]}
-        fields.update({key: row.line[record][key] for key in self.world.key(record)})
-        it = Row(record, fields, judged)
-        it.key = row.key[: len(self.world.keys(record))]
-        return it
+    def around(self, record, row, new, missed, judged):
+        """The row of the record around; for those whose file lacks it one that has only its key."""
+        key = row.key[: len(self.world.keys(record))]
+        found = new.get((record, key)) or missed.get((record, key))
+        if found is None:
+            self.world.faults += 1
+            fields = {it["name"]: None for it in self.world.records[record]["fields"]}
+            fields.update({it: row.line[record][it] for it in self.world.key(record)})
+            found = missed[(record, key)] = Row(record, fields, judged)
+            found.key, found.line = key, row.line
+            above = self.world.records[record]["in"]
+            if above:
+                found.parent = self.around(above, found, new, missed, judged)
+        return found
 
 
 def levels(project):

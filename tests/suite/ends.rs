@@ -1,4 +1,4 @@
-//! Ends: interrupts, leftovers, links, pipes, files that change, damaged files, full disks.
+//! Ends: interrupts, leftovers, links, pipes, files that change, full disks.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -6,21 +6,13 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::ArrayRef;
-use arrow::array::Int64Array;
-use arrow::array::StringArray;
-use arrow::ipc::writer::FileWriter;
-use arrow::record_batch::RecordBatch;
 use libtest_mimic::Failed;
 use libtest_mimic::Trial;
-use parquet::arrow::ArrowWriter;
 
 use crate::runs::expect;
 use crate::runs::project;
-use crate::seed::Random;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -32,8 +24,6 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("ends only regular files are read", irregular),
         Trial::test("ends lists stand in the project", outside),
         Trial::test("ends rules that double are refused", doubling),
-        Trial::test("ends damaged files are faults of theirs", damaged),
-        Trial::test("ends small files that unpack to much are refused", bombs),
     ]
 }
 
@@ -266,165 +256,4 @@ fn doubling() -> Result<(), Failed> {
     fs::write(root.join("rules/doubling.tamis"), &text)?;
     let said = expect(root, &["check", "rules/doubling.tamis", "--output", "concise"], 2)?;
     if said.contains("T1005") { Ok(()) } else { Err(said.into()) }
-}
-
-const SCHEMA: &str = "record item
-  key declaration_id, item_number
-  field declaration_id : text required
-  field item_number : whole number required
-  field note : text
-  field packages : whole number
-";
-const RULE: &str = "rule R1
-  for each item
-  when packages > 2 and note is not missing
-  then
-    because \"{note}\"
-";
-
-/// A schema, a rule and a table of few rows.
-fn small() -> Result<(tempfile::TempDir, RecordBatch), Failed> {
-    let folder = tempfile::tempdir()?;
-    fs::write(folder.path().join("schema.tamis"), SCHEMA)?;
-    fs::write(folder.path().join("r.tamis"), RULE)?;
-    let rows = 300_i64;
-    let ids: Vec<String> = (0..rows).map(|it| format!("D{:03}", it / 3)).collect();
-    let notes: Vec<Option<String>> =
-        (0..rows).map(|it| (it % 7 != 0).then(|| format!("note {}", it % 20))).collect();
-    let columns: Vec<(&str, ArrayRef)> = vec![
-        ("declaration_id", Arc::new(StringArray::from(ids))),
-        ("item_number", Arc::new(Int64Array::from_iter_values((0..rows).map(|it| it % 3)))),
-        ("note", Arc::new(StringArray::from(notes))),
-        ("packages", Arc::new(Int64Array::from_iter_values((0..rows).map(|it| it % 5)))),
-    ];
-    Ok((folder, RecordBatch::try_from_iter(columns)?))
-}
-
-const JUDGE: [&str; 8] = [
-    "--rules",
-    "r.tamis",
-    "--schema",
-    "schema.tamis",
-    "--quiet",
-    "--out",
-    "h.csv",
-    "--max-rejected=100%",
-];
-
-fn written(root: &Path, batch: &RecordBatch) -> Result<(), Failed> {
-    use parquet::basic::Compression;
-    use parquet::file::properties::WriterProperties;
-    for (name, compression) in
-        [("plain", Compression::UNCOMPRESSED), ("snappy", Compression::SNAPPY)]
-    {
-        let path = root.join(format!("{name}.parquet"));
-        let properties = WriterProperties::builder()
-            .set_compression(compression)
-            .set_dictionary_enabled(name == "snappy")
-            .build();
-        let file = fs::File::create(path)?;
-        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
-        writer.write(batch)?;
-        writer.close()?;
-    }
-    use arrow::ipc::CompressionType;
-    use arrow::ipc::writer::IpcWriteOptions;
-    for (name, compression) in [("plain", None), ("packed", Some(CompressionType::ZSTD))] {
-        let options = IpcWriteOptions::default().try_with_compression(compression)?;
-        let file = fs::File::create(root.join(format!("{name}.arrow")))?;
-        let mut writer = FileWriter::try_new_with_options(file, &batch.schema(), options)?;
-        writer.write(batch)?;
-        writer.finish()?;
-    }
-    let mut writer = arrow::csv::Writer::new(fs::File::create(root.join("plain.csv"))?);
-    writer.write(batch)?;
-    Ok(())
-}
-
-/// A few bytes other than they were, taken out, put in or repeated; or the end missing.
-fn mutated(bytes: &[u8], random: &mut Random) -> Vec<u8> {
-    let mut res = bytes.to_vec();
-    for _ in 0..=random.below(3) {
-        let length = res.len();
-        if length < 16 {
-            break;
-        }
-        // The end is what readers believe: half of all damage is there.
-        let from = if random.below(2) == 0 { length - length / 4 } else { 0 };
-        let at = from + random.below(length - from);
-        match random.below(6) {
-            0 => res[at] ^= 1 << random.below(8),
-            1 => res[at] = 0xFF,
-            2 => res[at] = 0,
-            3 => res.truncate(at),
-            4 => {
-                res.remove(at);
-            }
-            _ => {
-                let end = (at + 8).min(length);
-                res[at..end].fill(0x7F);
-            }
-        }
-    }
-    res
-}
-
-fn damaged() -> Result<(), Failed> {
-    let (folder, batch) = small()?;
-    let root = folder.path();
-    written(root, &batch)?;
-    let wanted: usize =
-        std::env::var("TAMIS_DAMAGED").ok().and_then(|it| it.parse().ok()).unwrap_or(150);
-    let mut random = Random::new(20_261_127);
-    let names = ["plain.parquet", "snappy.parquet", "plain.arrow", "packed.arrow", "plain.csv"];
-    for at in 0..wanted {
-        let name = names[at % names.len()];
-        let bytes = mutated(&fs::read(root.join(name))?, &mut random);
-        let damaged = format!("damaged-{name}");
-        fs::write(root.join(&damaged), bytes)?;
-        let mut command = Command::new("timeout");
-        command.args(["60", env!("CARGO_BIN_EXE_tamis"), "run", &damaged]).args(JUDGE);
-        let output = command.current_dir(root).output()?;
-        if !matches!(output.status.code(), Some(0 | 2 | 3)) {
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            let kept = std::env::temp_dir().join(format!("tamis-damaged-{at}-{name}"));
-            fs::copy(root.join(&damaged), &kept)?;
-            return Err(format!("{}: {:?}: {said}", kept.display(), output.status).into());
-        }
-    }
-    Ok(())
-}
-
-fn bombs() -> Result<(), Failed> {
-    use parquet::basic::Compression;
-    use parquet::basic::ZstdLevel;
-    use parquet::file::properties::WriterProperties;
-    let (folder, batch) = small()?;
-    let root = folder.path();
-    // A dictionary of one text, and a text that is long by itself.
-    for (name, length, dictionary) in [("many", 2 << 20, true), ("one", 200 << 20, false)] {
-        let long = "A".repeat(length);
-        let rows = if dictionary { batch.num_rows() } else { 1 };
-        let notes: ArrayRef =
-            Arc::new(StringArray::from_iter_values((0..rows).map(|_| long.as_str())));
-        let mut columns = batch.slice(0, rows).columns().to_vec();
-        columns[2] = notes;
-        let bomb = RecordBatch::try_new(batch.schema(), columns)?;
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_dictionary_enabled(dictionary)
-            .set_dictionary_page_size_limit(8 << 20)
-            .build();
-        let path = format!("{name}.parquet");
-        let file = fs::File::create(root.join(&path))?;
-        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))?;
-        writer.write(&bomb)?;
-        writer.close()?;
-        let arguments = [&["run", path.as_str()][..], &JUDGE].concat();
-        let said = expect(root, &arguments, 3)?;
-        if !said.contains("column `note`") {
-            return Err(format!("{name}: {said}").into());
-        }
-    }
-    Ok(())
 }

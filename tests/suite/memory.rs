@@ -3,10 +3,13 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
+use std::process::Child;
 use std::process::Command;
+use std::process::ExitStatus;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use arrow::array::ArrayRef;
 use arrow::array::RecordBatch;
@@ -90,28 +93,40 @@ fn project(folder: &Path) -> Result<(), Failed> {
     Ok(())
 }
 
+/// How a process ends, and the most memory that was resident, in KiB, where the system tells; no
+/// end where it takes too long.
+pub fn watched(mut child: Child, longest: Duration) -> Result<(Option<ExitStatus>, u64), Failed> {
+    let (begun, mut most) = (Instant::now(), 0);
+    loop {
+        let told = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let peak = told.lines().find_map(|it| it.strip_prefix("VmHWM:"));
+        let peak = peak.and_then(|it| it.trim().trim_end_matches(" kB").parse().ok());
+        most = most.max(peak.unwrap_or(0));
+        match child.try_wait()? {
+            Some(it) => return Ok((Some(it), most)),
+            None if longest < begun.elapsed() => {
+                child.kill()?;
+                child.wait()?;
+                return Ok((None, most));
+            }
+            None => std::thread::sleep(Duration::from_millis(2)),
+        }
+    }
+}
+
 /// Hits, decisions, and the most memory that was resident, in KiB, where the system tells.
 fn run(folder: &Path, limit: &str, threads: &str) -> Result<(Vec<u8>, Vec<u8>, u64), Failed> {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tamis"))
+    let child = Command::new(env!("CARGO_BIN_EXE_tamis"))
         .current_dir(folder)
         .args(["run", "d.csv", "--rules", "r.tamis", "--schema", "schema.tamis", "--quiet"])
         .args(["--out", "h.csv", "--decisions", "c.csv"])
         .args(["--memory-limit", limit, "--threads", threads])
         .stdout(Stdio::null())
         .spawn()?;
-    let mut most = 0;
-    let status = loop {
-        let told = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
-        let peak = told.lines().find_map(|it| it.strip_prefix("VmHWM:"));
-        let peak = peak.and_then(|it| it.trim().trim_end_matches(" kB").parse().ok());
-        most = most.max(peak.unwrap_or(0));
-        match child.try_wait()? {
-            Some(it) => break it,
-            None => std::thread::sleep(Duration::from_millis(10)),
-        }
-    };
-    if !status.success() {
-        return Err(format!("{limit}, {threads} threads: {status}").into());
+    let (status, most) = watched(child, Duration::from_secs(600))?;
+    let is_right = status.is_some_and(|it| it.success());
+    if !is_right {
+        return Err(format!("{limit}, {threads} threads: {status:?}").into());
     }
     Ok((fs::read(folder.join("h.csv"))?, fs::read(folder.join("c.csv"))?, most))
 }
