@@ -376,11 +376,6 @@ impl Table {
         encoded::footer(&plain, &marked).ok_or_else(|| refused().help("run again"))
     }
 
-    /// The same table, of which only rows that pass are read; those alone are counted.
-    pub fn sieved(&self, sieve: Option<Sieve>) -> Table {
-        Table { tally: self.tally.clone(), sieve: sieve.map(Arc::new), ..self.again() }
-    }
-
     /// Where rows are numbered all of them come.
     fn sieve(&self) -> Option<&Sieve> {
         self.sieve.as_deref().filter(|_| self.numbered.is_none())
@@ -444,9 +439,9 @@ impl Table {
         Table { tally: self.tally.clone(), repeats: repeats.clone(), ..self.again() }
     }
 
-    /// The same files, of which some rows are read without a look at their keys.
-    pub fn unwatched(&self) -> Table {
-        Table { repeats: Arc::new(self.repeats.unwatched()), ..self.again() }
+    /// The same files, read without a look at their keys and at files of the record around.
+    pub fn alone(&self) -> Table {
+        Table { repeats: Arc::new(self.repeats.unwatched()), outer: None, ..self.again() }
     }
 
     pub fn repeats(&self) -> &Arc<Repeats> {

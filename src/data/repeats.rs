@@ -110,6 +110,12 @@ impl Repeats {
         Repeats { holder: self.holder.clone(), ..Repeats::default() }
     }
 
+    /// The same, nothing known of it yet.
+    pub fn unknown(&self) -> Repeats {
+        let (levels, holder) = (self.levels.clone(), self.holder.clone());
+        Repeats { levels, holder, ..Repeats::default() }
+    }
+
     pub fn limit(&self, limits: &Limits) {
         self.limits.set(limits.clone()).ok();
     }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::array::AsArray;
@@ -12,6 +13,7 @@ use arrow::array::BooleanArray;
 use arrow::compute::filter_record_batch;
 
 use crate::data::DataFile;
+use crate::data::Outer;
 use crate::data::Table;
 use crate::data::columnar;
 use crate::data::scan::Raw;
@@ -137,6 +139,39 @@ impl Sieve {
                 }
             }
         }
+    }
+}
+
+impl Table {
+    /// The same table, of which only rows that pass are read; those alone are counted, and what is
+    /// known of their keys is another thing than what is known of all.
+    pub fn sieved(&self, sieve: Option<Sieve>) -> Table {
+        let Some(sieve) = sieve else {
+            return Table { tally: self.tally.clone(), ..self.again() };
+        };
+        let (tally, repeats) = (self.tally.clone(), Arc::new(self.repeats.unknown()));
+        Table { tally, repeats, sieve: Some(Arc::new(sieve)), ..self.again() }
+    }
+
+    /// The same, of which records around in files of their own are told apart likewise.
+    pub fn sieved_around(&self, sieve: &dyn Fn(&Table) -> Option<Sieve>) -> Table {
+        let apart = |it: &Outer| {
+            let (tally, headers) = (Arc::default(), Arc::default());
+            let table = Table { tally, headers, ..it.table.sieved_around(sieve) };
+            Outer { table: Arc::new(table), keys: it.keys.clone() }
+        };
+        Table { outer: self.outer.as_ref().map(apart), ..self.sieved(sieve(self)) }
+    }
+
+    /// Whether the files themselves have a column of the field.
+    pub fn has(&self, field: FieldId) -> bool {
+        let at = self.columns.iter().position(|it| *it == field);
+        at.is_some_and(|at| self.files.iter().all(|it| it.places[at].is_some()))
+    }
+
+    /// The record around, in files of its own.
+    pub fn apart(&self) -> Option<&Arc<Table>> {
+        self.outer.as_ref().map(|it| &it.table)
     }
 }
 

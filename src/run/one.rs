@@ -245,6 +245,20 @@ pub fn each<T: Send>(
     add: impl Fn(&mut T, &RecordBatch) -> Result<(), Trouble> + Sync,
 ) -> Result<Vec<T>, Again> {
     table.prepare(&options.limits())?;
+    let res = each_once(table, options, &start, &add)?;
+    if !table.is_to_be_read_again()? {
+        return Ok(res);
+    }
+    table.tally.reset();
+    Ok(each_once(table, options, &start, &add)?)
+}
+
+fn each_once<T: Send>(
+    table: &Arc<Table>,
+    options: &Options,
+    start: &(impl Fn() -> T + Sync),
+    add: &(impl Fn(&mut T, &RecordBatch) -> Result<(), Trouble> + Sync),
+) -> Result<Vec<T>, Trouble> {
     let scan = Arc::new(Scan::new(table, options.batch_size, true));
     let parts = options.threads.max(1);
     let read = |part: usize| -> Result<T, Trouble> {
@@ -254,15 +268,14 @@ pub fn each<T: Send>(
         }
         Ok(own)
     };
-    let all = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let read = &read;
         let readers: Vec<_> = (0..parts).map(|part| scope.spawn(move || read(part))).collect();
         let join = |it: std::thread::ScopedJoinHandle<'_, Result<T, Trouble>>| {
             it.join().map_err(|_| Trouble::bug("a reader stopped"))?
         };
-        readers.into_iter().map(join).collect::<Result<Vec<T>, Trouble>>()
-    })?;
-    if table.is_to_be_read_again()? { Err(Again::Settled) } else { Ok(all) }
+        readers.into_iter().map(join).collect()
+    })
 }
 
 /// The rows of the declarations, those of each level as a run judges them.
@@ -356,7 +369,7 @@ fn rows_of(
 ) -> Result<Vec<Row>, Again> {
     let columns = row::columns(set, &table.arrow);
     let id = Id::new(set, outermost, table);
-    let table = &Arc::new(table.sieved(sieve(set, outermost, table, wanted)));
+    let table = &Arc::new(table.sieved_around(&|it| sieve(set, outermost, it, wanted)));
     let parts = each(table, options, Vec::new, |rows: &mut Vec<Row>, batch| {
         for at in (0..batch.num_rows()).filter(|at| id.may_be(batch, *at, wanted)) {
             rows.push(row::row(set, &columns, batch, at));

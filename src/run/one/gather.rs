@@ -89,8 +89,9 @@ fn today(
 ) -> Result<Keys, Again> {
     let Some(declared) = key.first() else { return Ok(Keys::new()) };
     let source = opened.source(set, (&opened.input, 0), declared.record, key)?;
-    let columns = row::columns(set, &source.table.arrow);
-    let parts = each(&source.table, options, Keys::new, |known, batch| {
+    let table = of_keys(set, &source.table, key, keys);
+    let columns = row::columns(set, &table.arrow);
+    let parts = each(&table, options, Keys::new, |known, batch| {
         for at in 0..batch.num_rows() {
             let own = keys_of(set, key, &row::row(set, &columns, batch, at));
             if keys.contains(&own) {
@@ -129,15 +130,44 @@ impl<'a> Reader<'a, '_> {
     /// says of a declaration holds for its other rows. Nothing where that cannot be told.
     fn narrowed(&self, clues: &[Clue], first: FieldId) -> Result<Option<Arc<Table>>, Again> {
         let table = &self.source.table;
-        let told = |it: &'_ Clue| -> (FieldId, bool, Vec<String>) {
-            (it.field, it.digits.is_some(), it.texts.iter().cloned().collect())
+        let mut keys = BTreeSet::new();
+        if !self.pointed_at(table, clues, first, &mut keys)? || TOLD < keys.len() {
+            return Ok(None);
+        }
+        let of_keys = |it: &Table| {
+            Sieve::of(it, std::iter::once((first, false, keys.iter().map(String::as_str))))
         };
-        let told: Vec<_> = clues.iter().map(told).collect();
-        let each_clue = told.iter().map(|it| (it.0, it.1, it.2.iter().map(String::as_str)));
-        let Some(sieve) = Sieve::of(table, each_clue) else { return Ok(None) };
-        let pointed = Arc::new(table.unwatched().sieved(Some(sieve)));
+        Ok(of_keys(table).map(|_| Arc::new(table.sieved_around(&of_keys))))
+    }
+
+    /// Adds the keys of declarations that the clues point at; whether they can be told. What
+    /// stands in files of the record around is looked for there.
+    fn pointed_at(
+        &self,
+        table: &Arc<Table>,
+        clues: &[Clue],
+        first: FieldId,
+        keys: &mut BTreeSet<String>,
+    ) -> Result<bool, Again> {
+        let (own, others): (Vec<&Clue>, Vec<&Clue>) =
+            clues.iter().partition(|it| table.has(it.field));
+        if !others.is_empty() {
+            let Some(around) = table.apart() else { return Ok(false) };
+            let others: Vec<Clue> = others.into_iter().cloned().collect();
+            if !self.pointed_at(around, &others, first, keys)? {
+                return Ok(false);
+            }
+        }
+        if own.is_empty() {
+            return Ok(true);
+        }
+        let told = own
+            .iter()
+            .map(|it| (it.field, it.digits.is_some(), it.texts.iter().map(String::as_str)));
+        let Some(sieve) = Sieve::of(table, told) else { return Ok(false) };
+        let pointed = Arc::new(table.alone().sieved(Some(sieve)));
         let name = row::column_name(&self.set.schema, first);
-        let Ok(column) = pointed.arrow.index_of(&name) else { return Ok(None) };
+        let Ok(column) = pointed.arrow.index_of(&name) else { return Ok(false) };
         let parts =
             each(&pointed, self.options, BTreeSet::new, |keys: &mut BTreeSet<String>, it| {
                 let Some(texts) = it.column(column).as_string_opt::<i32>() else { return Ok(()) };
@@ -146,12 +176,8 @@ impl<'a> Reader<'a, '_> {
                 }
                 Ok(())
             })?;
-        let keys: BTreeSet<String> = parts.into_iter().flatten().collect();
-        if TOLD < keys.len() {
-            return Ok(None);
-        }
-        let of_keys = std::iter::once((first, false, keys.iter().map(String::as_str)));
-        Ok(Sieve::of(table, of_keys).map(|it| Arc::new(table.sieved(Some(it)))))
+        keys.extend(parts.into_iter().flatten());
+        Ok(true)
     }
 
     /// Says which of the keys are there too. Rows that may go are not gathered yet.
@@ -159,7 +185,11 @@ impl<'a> Reader<'a, '_> {
         let Reader { set, source, record, key, question, options } = *self;
         let table = &source.table;
         let columns = row::columns(set, &table.arrow);
-        let clues = question.clues(record).filter(|_| keys.is_empty());
+        let clues = question.clues(record).and_then(|mut all| {
+            // What stands in history too has to be found, whoever looks at it.
+            all.extend(clue_of(set, key, keys)?);
+            Some(all)
+        });
         let outermost = set.schema.lineage(record).pop().unwrap_or(record);
         let narrow = match (&clues, set.schema.key_fields(outermost).first()) {
             (Some(clues), Some(first)) => self.narrowed(clues, *first)?,
@@ -219,9 +249,9 @@ fn merged(
     keys: &Keys,
     options: &Options,
 ) -> Result<Vec<Row>, Again> {
-    let table = Arc::new(source.table.again());
-    let columns = row::columns(set, &table.arrow);
     let own_key = set.schema.key_fields(record);
+    let table = of_keys(set, &source.table, &own_key, keys);
+    let columns = row::columns(set, &table.arrow);
     let names: Vec<usize> = own_key
         .iter()
         .filter_map(|it| table.arrow.index_of(&row::column_name(&set.schema, *it)).ok())
@@ -256,6 +286,37 @@ fn merged(
         all.entry(key).and_modify(|known| known.absorb(&row)).or_insert(row);
     }
     Ok(all.into_values().collect())
+}
+
+/// That a row has one of these keys; of no keys nothing is to be told, of others `None`.
+fn clue_of(set: &RuleSet, key: &[FieldId], keys: &Keys) -> Option<Option<Clue>> {
+    let (Some(field), Some(_)) = (key.first(), keys.first()) else { return Some(None) };
+    let text = |it: &Vec<Value>| match it.first() {
+        Some(Value::Text(it)) => Some(it.to_string()),
+        _ => None,
+    };
+    let texts = keys.iter().map(text).collect::<Option<BTreeSet<String>>>()?;
+    Some(Some(Clue {
+        field: *field,
+        digits: None,
+        form: set.schema.field(*field).ty.form(),
+        texts,
+    }))
+}
+
+/// The table, of which only rows with such keys are read, where those can be told.
+fn of_keys(set: &RuleSet, table: &Table, key: &[FieldId], keys: &Keys) -> Arc<Table> {
+    let Some(Some(clue)) = clue_of(set, key, keys).filter(|_| keys.len() <= TOLD) else {
+        return Arc::new(table.again());
+    };
+    let sieve = |it: &Table| {
+        let texts = clue.texts.iter().map(String::as_str);
+        Sieve::of(it, std::iter::once((clue.field, false, texts)))
+    };
+    match sieve(table) {
+        Some(_) => Arc::new(table.sieved_around(&sieve)),
+        None => Arc::new(table.again()),
+    }
 }
 
 /// A clue, and the column where it is to be looked for.
