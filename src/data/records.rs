@@ -245,13 +245,18 @@ impl<R: Read> Reader<R> {
 
     /// Reads on, what is still to be read moved to the front.
     fn fill(&mut self) -> Result<(), Broken> {
-        self.buffer.copy_within(self.begin..self.end, 0);
-        self.end -= self.begin;
-        self.begin = 0;
-        let room = self.end.max(PORTION) + PORTION;
+        let open = self.begin..self.end;
+        let room = open.len().max(PORTION) + PORTION;
         if self.buffer.len() < room {
-            self.buffer.resize(room, 0);
+            // Memory that is zero already, in a development build too.
+            let mut wider = vec![0; room];
+            wider[..open.len()].copy_from_slice(&self.buffer[open.clone()]);
+            self.buffer = wider;
+        } else {
+            self.buffer.copy_within(open.clone(), 0);
         }
+        self.end = open.len();
+        self.begin = 0;
         let read = loop {
             match self.input.read(&mut self.buffer[self.end..]) {
                 Err(it) if it.kind() == std::io::ErrorKind::Interrupted => {}
