@@ -214,28 +214,31 @@ pub fn open(
             ArrowField::new(name, data_type(&it.ty), true)
         })
         .collect();
-    let mut faults = Vec::new();
+    let (mut faults, mut unreadable) = (Vec::new(), Vec::new());
     let mut opened = Vec::new();
     for path in files {
         let mut declared = declared(schema, record);
         declared.retain(&here);
         match file::open(schema, (set, within), path, &declared, &columns) {
             Ok(file) => opened.push(file),
-            Err(found) => faults.extend(found),
+            Err(file::Misfit::File(what)) => unreadable.push(what),
+            Err(file::Misfit::Columns(found)) => faults.extend(found),
         }
     }
-    if faults.is_empty() {
+    if faults.is_empty() && unreadable.is_empty() {
         let mut declared = declared(schema, record);
         declared.retain(&here);
         faults = file::unfed(schema, (set, within), &opened, &declared);
     }
-    if !faults.is_empty() {
-        let mut faults = faults.into_iter();
-        let first = faults.next().unwrap_or_default();
-        return Err(Trouble::data(first).details(faults).help(
-            "correct the files, map their names in `columns` of tamis.toml, or list a field that \
-             may be absent in `optional`",
-        ));
+    let help = if faults.is_empty() {
+        "name files of data that can be read, and say in tamis.toml how they are written"
+    } else {
+        "correct the files, map their names in `columns` of tamis.toml, or list a field that may \
+         be absent in `optional`"
+    };
+    let mut faults = unreadable.into_iter().chain(faults);
+    if let Some(first) = faults.next() {
+        return Err(Trouble::data(first).details(faults).help(help));
     }
     let key = |it: &&FieldId| it.record != record && is_key(schema, **it);
     let headers = match around {

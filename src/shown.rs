@@ -33,15 +33,7 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     }
     let mut res = String::with_capacity(text.len() + 16);
     for it in text.chars() {
-        match it {
-            '\n' => res += "\\n",
-            '\r' => res += "\\r",
-            '\t' => res += "\\t",
-            it if is_unseen(it) => {
-                let _ = write!(res, "\\u{{{:x}}}", u32::from(it));
-            }
-            it => res.push(it),
-        }
+        if is_unseen(it) { written_out(it, &mut res) } else { res.push(it) }
     }
     let blank = res.len() - res.trim_start().len();
     if res[blank..].starts_with("::") {
@@ -83,12 +75,45 @@ pub fn json(text: &str) -> Cow<'_, str> {
 /// What makes a spreadsheet take a cell for a formula, at its begin.
 const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
-/// A text as a cell of CSV: an apostrophe stands before what a spreadsheet would compute, and
-/// before apostrophes that stand before such; numbers stay as they are. Whoever takes one
-/// apostrophe off where one of these signs follows has the text again.
+/// A text as a cell of CSV: an apostrophe stands before what a spreadsheet would compute or a CI
+/// system take for a command, and before apostrophes that stand before such; numbers stay as they
+/// are. Whoever takes one apostrophe off where one of these signs follows has the text again, but
+/// for what would move a cursor or end a line: that is written out.
 pub fn cell(text: &str) -> Cow<'_, str> {
-    let formula = text.trim_start_matches('\'').starts_with(FORMULA);
-    if formula && !is_number(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+    let bare = text.trim_start_matches('\'');
+    let command = ["::", "##[", "##vso["].iter().any(|it| bare.starts_with(it));
+    let marked = command || (bare.starts_with(FORMULA) && !is_number(text));
+    if !marked && !text.chars().any(moves) {
+        return Cow::Borrowed(text);
+    }
+    let mut res = String::with_capacity(text.len() + 8);
+    if marked {
+        res.push('\'');
+    }
+    for it in text.chars() {
+        if moves(it) { written_out(it, &mut res) } else { res.push(it) }
+    }
+    Cow::Owned(res)
+}
+
+/// Characters by which a text leaves its line or its place: controls, line separators, marks of
+/// direction.
+fn moves(it: char) -> bool {
+    it.is_control()
+        || matches!(it, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2066}'..='\u{2069}')
+}
+
+/// `\n`, `\u{1b}`
+fn written_out(it: char, res: &mut String) {
+    match it {
+        '\n' => *res += "\\n",
+        '\r' => *res += "\\r",
+        '\t' => *res += "\\t",
+        it => {
+            let _ = write!(res, "\\u{{{:x}}}", u32::from(it));
+        }
+    }
 }
 
 /// `-2`, `+0.5`

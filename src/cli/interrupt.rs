@@ -7,7 +7,9 @@ use std::sync::atomic::AtomicBool;
 
 use signal_hook::consts::SIGHUP;
 use signal_hook::consts::SIGINT;
+use signal_hook::consts::SIGQUIT;
 use signal_hook::consts::SIGTERM;
+use signal_hook::consts::SIGXCPU;
 use signal_hook::consts::SIGXFSZ;
 use signal_hook::iterator::Signals;
 
@@ -18,7 +20,7 @@ use crate::disk::temporary;
 pub fn watch() {
     // A file that may not grow further is an error of the write: nobody needs the signal.
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).ok();
-    let mut wanted = vec![SIGINT, SIGTERM];
+    let mut wanted = vec![SIGINT, SIGTERM, SIGQUIT, SIGXCPU];
     // `nohup` asks for this one to be ignored.
     if !is_ignored(SIGHUP) {
         wanted.push(SIGHUP);
@@ -38,6 +40,8 @@ fn words(signal: i32, written: &[PathBuf]) -> String {
     let name = match signal {
         SIGINT => "SIGINT",
         SIGTERM => "SIGTERM",
+        SIGQUIT => "SIGQUIT",
+        SIGXCPU => "SIGXCPU",
         _ => "SIGHUP",
     };
     let kept: Vec<String> = written.iter().map(|it| it.display().to_string()).collect();

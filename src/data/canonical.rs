@@ -46,10 +46,18 @@ impl Table {
 
     /// Where a row stands, and its key around.
     fn key_of(&self, keys: &[String], raw: &scan::Raw, file: &DataFile, row: usize) -> First {
-        let fields = self.fields.iter().zip(&file.places).zip(self.arrow.fields());
+        let fields = self.fields.iter().zip(self.arrow.fields());
         let of_key = fields.filter(|it| keys.contains(it.1.name()));
+        let names: Vec<&str> = of_key.map(|it| it.0.name.as_str()).collect();
+        self.cells_of(&names, raw, file, row)
+    }
+
+    /// Where a row stands, and what it has in some columns.
+    fn cells_of(&self, names: &[&str], raw: &scan::Raw, file: &DataFile, row: usize) -> First {
+        let fields = self.fields.iter().zip(&file.places);
+        let wanted = fields.filter(|it| names.contains(&it.0.name.as_str()));
         let cells: Vec<First> =
-            of_key.map(|((it, place), _)| raw.first(file, *place, row, it.personal)).collect();
+            wanted.map(|(it, place)| raw.first(file, *place, row, it.personal)).collect();
         let values: Vec<&str> = cells.iter().filter_map(|it| it.value.as_deref()).collect();
         let masked = cells.iter().any(|it| it.masked);
         let value = (!masked).then(|| values.join(", "));
@@ -144,7 +152,9 @@ impl Table {
             for (row, out) in left_out.into_iter().enumerate() {
                 rejected[row] |= out;
                 for (column, reason) in settled.faults(numbers[row]) {
-                    tally.blame(column.clone(), reason, raw.row_of_file(row), First::default);
+                    let names: Vec<&str> = column.split(", ").collect();
+                    let first = || self.cells_of(&names, raw, file, row);
+                    tally.blame(column.clone(), reason, raw.row_of_file(row), first);
                     // Values that differ are missing and told; the row itself fits the schema.
                     faulty[row] |= *reason != settled::DIFFERS;
                 }

@@ -52,6 +52,10 @@ pub enum Held<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     NotReadable,
+    /// Bytes that are no text.
+    NoText,
+    /// More than any cell may hold.
+    TooLong,
     /// It begins with a quote that does not end.
     StrayQuote,
     OutOfRange,
@@ -66,6 +70,8 @@ impl Fault {
     pub fn expected(self) -> Option<String> {
         match self {
             Fault::StrayQuote => Some("a quote at both ends, two for one between".to_owned()),
+            Fault::NoText => Some("text in the encoding of the file, without NUL".to_owned()),
+            Fault::TooLong => Some("at most 64 KiB".to_owned()),
             Fault::NotReadable
             | Fault::OutOfRange
             | Fault::NoCountry
@@ -77,7 +83,8 @@ impl Fault {
     /// As it is counted.
     pub fn reason(self) -> &'static str {
         match self {
-            Fault::NotReadable => "not readable",
+            Fault::NotReadable | Fault::NoText => "not readable",
+            Fault::TooLong => "too long",
             Fault::StrayQuote => "stray quote",
             Fault::OutOfRange => "out of range",
             Fault::NoCountry => "not a country",
@@ -144,6 +151,7 @@ impl Reading {
                 choice.rank(text).ok_or(Fault::NotReadable)?;
                 Held::Text(Cow::Borrowed(text))
             }
+            Type::Text(_) | Type::Error if text.contains('\0') => return Err(Fault::NoText),
             Type::Text(_) | Type::Error if is_nfc(text) => Held::Text(Cow::Borrowed(text)),
             Type::Text(_) | Type::Error => Held::Text(Cow::Owned(text.nfc().collect())),
         })
@@ -175,7 +183,7 @@ impl Reading {
             Type::Choice(choice) => format!("one of {}", choice.values.join(", ")),
             Type::Country => "a country of ISO 3166 such as CN".to_owned(),
             Type::Currency => "a currency of ISO 4217 such as EUR".to_owned(),
-            Type::Text(_) | Type::Error => "text in the encoding of the file".to_owned(),
+            Type::Text(_) | Type::Error => "text".to_owned(),
         }
     }
 
@@ -207,7 +215,7 @@ impl Reading {
         for letter in text.chars() {
             match letter {
                 '.' | ' '
-                    if code.len().is_multiple_of(2)
+                    if (!code.is_empty() && code.len().is_multiple_of(2))
                         || self.levels.contains(&(code.len() as u32)) => {}
                 '.' | ' ' => return Err(Fault::NoLevel),
                 _ if letter.is_ascii_alphanumeric() => code.push(letter.to_ascii_uppercase()),

@@ -278,7 +278,7 @@ fn converted(column: &ArrayRef, reading: &Reading) -> Option<Converted> {
     let texts = as_text(column)?;
     let texts = texts.as_string::<i32>();
     let cell = |row: usize| match texts.is_valid(row).then(|| texts.value(row)) {
-        Some(text) if sound::MOST_CELL < text.len() => Err(Fault::NotReadable),
+        Some(text) if sound::MOST_CELL < text.len() => Err(Fault::TooLong),
         other => Ok(other),
     };
     Some(text::column(texts.len(), reading, cell))

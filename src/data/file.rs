@@ -19,24 +19,33 @@ use crate::disk;
 use crate::schema::FieldId;
 use crate::schema::Schema;
 
+/// Why a file cannot be used.
+#[derive(Debug)]
+pub enum Misfit {
+    /// It is not the file that was meant, or cannot be read.
+    File(String),
+    /// Columns that do not fit, each in words.
+    Columns(Vec<String>),
+}
+
 /// Opens a file and finds its columns.
 ///
-/// Errors: each column that does not fit, in words.
+/// Errors: what is wrong with the file, or each column that does not fit.
 pub fn open(
     schema: &Schema,
     (set, within): (&DataSet, Option<&Within>),
     path: &Path,
     declared: &[FieldId],
     columns: &[FieldId],
-) -> Result<DataFile, Vec<String>> {
+) -> Result<DataFile, Misfit> {
     let shown = path.strip_prefix(".").unwrap_or(path).display().to_string();
-    let fault = |what: &str| vec![format!("{shown}: {what}")];
+    let fault = |what: &str| Misfit::File(format!("{shown}: {what}"));
     let Begun { format, separator, encoding, header, types, rows } =
         begin(set, path).map_err(|it| fault(&it))?;
     let opened = within.map(|it| it.open(&header, &types));
     let (header, types, nest) = match opened {
         None => (header, types, None),
-        Some(Err(what)) => return Err(fault(&what)),
+        Some(Err(what)) => return Err(Misfit::Columns(vec![format!("{shown}: {what}")])),
         Some(Ok((header, types, nest))) => (header, types, Some(nest)),
     };
     let mut faults = Vec::new();
@@ -92,7 +101,8 @@ pub fn open(
         }
     }
     if !faults.is_empty() {
-        return Err(faults);
+        let unparted = unparted(format, &header, separator);
+        return Err(unparted.map_or(Misfit::Columns(faults), |it| fault(&it)));
     }
     let places: Vec<Option<usize>> = columns.iter().map(|it| places.get(it).copied()).collect();
     // How many elements lists have is not known before they are read.
@@ -109,6 +119,24 @@ pub fn open(
         rows,
         nest,
     })
+}
+
+/// What is to be said of a CSV whose first line is not parted into columns.
+fn unparted(format: Format, header: &[String], separator: u8) -> Option<String> {
+    let [line] = header else { return None };
+    if format != Format::Csv {
+        return None;
+    }
+    if line.to_ascii_lowercase().starts_with("sep=") {
+        return Some(format!("its first line is `{line}`, which names no columns: take it out"));
+    }
+    let count = |it: char| line.matches(it).count();
+    let other = [';', ',', '\t', '|'].into_iter().filter(|it| *it != char::from(separator));
+    let other = other.max_by_key(|it| count(*it)).filter(|it| 0 < count(*it))?;
+    let other = other.escape_default();
+    Some(format!(
+        "its header is one column, `{line}`: is `separator = \"{other}\"` missing in tamis.toml?"
+    ))
 }
 
 /// What looks like a file, and shows the state of a process or of the machine.
@@ -150,6 +178,9 @@ pub fn begin(set: &DataSet, path: &Path) -> Result<Begun, String> {
     let (header, types, rows) = match format {
         Format::Csv => {
             let header = text::header(path, separator, encoding)?;
+            if header.is_empty() {
+                return Err("is empty".to_owned());
+            }
             (header, Vec::new(), Rows::About(text::rows(path, metadata.len())))
         }
         Format::Parquet | Format::Arrow => {

@@ -170,6 +170,13 @@ fn places(spec: &ListSpec, table: &Table, faults: &mut Faults) -> Option<Places>
         |at: usize| columns.contains(&at) || dated.is_some_and(|it| it.0 == at || it.1 == at);
     let unused: Vec<String> =
         (0..header.len()).filter(|it| !used(*it)).map(|it| header[it].clone()).collect();
+    let (unused, unnamed): (Vec<String>, Vec<String>) =
+        unused.into_iter().partition(|it| !it.is_empty());
+    // Separators at the end of all lines say nothing; cells below them would.
+    if !unnamed.is_empty() && table.rows().any(|row| is_lost(&row, header)) {
+        let message = format!("`{path}` has cells in a column without a name");
+        faults.push(Code::T9002, message, "name the column in the first row");
+    }
     match unused.as_slice() {
         [] => {}
         [name] => {
@@ -185,6 +192,13 @@ fn places(spec: &ListSpec, table: &Table, faults: &mut Faults) -> Option<Places>
         }
     }
     Some(Places { columns, dated })
+}
+
+/// Whether a row has something in a column without a name.
+fn is_lost(row: &Row, header: &[String]) -> bool {
+    let unnamed = (0..header.len()).filter(|it| header[*it].is_empty());
+    let given = |at: usize| row.cell(at).is_ok_and(|it| !it.text.is_empty());
+    unnamed.into_iter().any(given)
 }
 
 /// Names of columns, the first of many.
@@ -231,6 +245,9 @@ fn list_row(
 pub fn period(row: &Row, (from, to): (usize, usize)) -> Result<Period, String> {
     let day = |at: usize| -> Result<Option<i32>, String> {
         let written = row.cell(at).map_err(|why| format!("a date {why}"))?;
+        if let Some(why) = written.kind.refusal() {
+            return Err(format!("the date `{}` {why}", shown(written.text)));
+        }
         cell::day(written.text)
             .map_err(|_| format!("`{}` is not a date such as 2026-01-31", shown(written.text)))
     };
@@ -271,8 +288,10 @@ fn value(column: &ColumnSpec, written: Written) -> Result<Value, String> {
 /// Errors: what a sheet has made of a cell is not what was written into it.
 fn held_in_sheet(ty: &Type, written: Written) -> Result<(), String> {
     let digits = || written.text.bytes().filter(u8::is_ascii_digit).count();
+    if let Some(why) = written.kind.refusal() {
+        return Err(why.to_owned());
+    }
     let refused = match (written.kind, ty) {
-        (Kind::Failed, _) => "is an error of the sheet",
         (Kind::Number | Kind::Dressed, Type::Code(_)) => {
             "is a number in the sheet: leading zeros are lost; store the column as text"
         }
@@ -282,7 +301,7 @@ fn held_in_sheet(ty: &Type, written: Written) -> Result<(), String> {
         (Kind::Number, Type::Text(_) | Type::Choice(_)) if 15 < digits() => {
             "has more digits than a number of the sheet holds; store the column as text"
         }
-        (Kind::Text | Kind::Number | Kind::Dressed, _) => return Ok(()),
+        _ => return Ok(()),
     };
     Err(refused.to_owned())
 }
@@ -301,6 +320,8 @@ pub fn refusal(reading: &Reading, text: &str, fault: Fault) -> String {
         }
         Fault::OutOfRange => "is out of range".to_owned(),
         Fault::StrayQuote => "has a quote that does not end".to_owned(),
+        Fault::TooLong => "is longer than 64 KiB".to_owned(),
+        Fault::NoText => "is no text in UTF-8, or holds NUL".to_owned(),
         Fault::NotReadable => match &reading.ty {
             Type::Code(_) if spreadsheet => {
                 "was damaged by a spreadsheet; store the column as text".to_owned()

@@ -108,7 +108,8 @@ fn value(
     let of_codes = matches!(spec.reading.ty, crate::schema::Type::Code(_));
     let written = row.cell(column).map_err(|why| format!("a cell {why}"))?;
     let text = written.text;
-    if of_codes && !text.contains(|it: char| it.is_ascii_digit()) {
+    let is_text = written.kind.refusal().is_none();
+    if of_codes && is_text && !text.contains(|it: char| it.is_ascii_digit()) {
         return Ok(None);
     }
     let refused = |why: &str| format!("`{}` {why}", shown(text));
@@ -116,8 +117,10 @@ fn value(
         Kind::Number | Kind::Dressed if of_codes => {
             return Err(refused("is a number in the sheet: leading zeros are lost"));
         }
-        Kind::Failed => return Err(refused("is an error of the sheet")),
-        Kind::Text | Kind::Number | Kind::Dressed => {}
+        _ => {}
+    }
+    if let Some(why) = written.kind.refusal() {
+        return Err(refused(why));
     }
     let held = spec.reading.read(text).map_err(|it| refused(&refusal(&spec.reading, text, it)))?;
     let Some(Held::Text(value)) = held else { return Err(refused("is blank")) };

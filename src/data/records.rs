@@ -217,11 +217,17 @@ impl<R: Read> Reader<R> {
         if rows.cells.len() - first != width {
             return true;
         }
-        rows.cells[first..].iter().any(|(begin, end)| {
+        let cells = &rows.cells[first..];
+        let begin_of = |line: &'_ [u8]| line.iter().position(|it| *it == self.separator);
+        let key = |line: &[u8]| line[..begin_of(line).unwrap_or(line.len())].to_vec();
+        cells.iter().any(|(begin, end)| {
             let cell = &rows.bytes[*begin..*end];
-            let count = |wanted: u8| cell.iter().filter(|it| **it == wanted).count();
-            let all = (width - 1) * count(b'\n');
-            6 <= all && count(self.separator) == all
+            let separators = cell.iter().filter(|it| **it == self.separator).count();
+            let all = (width - 1) * ends(cell) as usize;
+            // Few separators may stand there by chance, unless the lines begin as this one does.
+            let first = key(&rows.bytes[cells[0].0..cells[0].1]);
+            let mut lines = cell.split(|it| is_end(*it)).skip(1).filter(|it| !it.is_empty());
+            0 < all && separators == all && (6 <= all || lines.all(|it| is_alike(&key(it), &first)))
         })
     }
 
@@ -229,12 +235,15 @@ impl<R: Read> Reader<R> {
     fn skip_blank(&mut self) -> Result<(), Broken> {
         loop {
             while let Some(byte) = self.buffer[self.begin..self.end].first() {
-                match byte {
-                    b'\n' => self.line += 1,
-                    b'\r' => {}
-                    _ => return Ok(()),
+                if !is_end(*byte) {
+                    return Ok(());
                 }
-                self.begin += 1;
+                let Some(length) = end_length(&self.buffer[self.begin..self.end], self.is_whole)
+                else {
+                    break;
+                };
+                self.line += 1;
+                self.begin += length;
             }
             if self.is_whole {
                 return Ok(());
@@ -273,11 +282,31 @@ fn is_end(byte: u8) -> bool {
     byte == b'\n' || byte == b'\r'
 }
 
+/// How many ends of lines stand in some bytes.
+fn ends(bytes: &[u8]) -> u64 {
+    let next = bytes.iter().skip(1).map(Some).chain([None]);
+    let end = |it: &(&u8, Option<&u8>)| *it.0 == b'\n' || *it.0 == b'\r' && it.1 != Some(&b'\n');
+    bytes.iter().zip(next).filter(end).count() as u64
+}
+
 /// How many lines end in some bytes; the last needs no end.
 fn lines(bytes: &[u8]) -> u64 {
-    let ends = bytes.iter().filter(|it| **it == b'\n').count() as u64;
-    let open = bytes.last().is_some_and(|it| *it != b'\n');
-    ends + u64::from(open && !bytes.ends_with(b"\r"))
+    ends(bytes) + u64::from(bytes.last().is_some_and(|it| !is_end(*it)))
+}
+
+/// Whether two cells have the same signs, but for letters and the digits of numbers: `D10`, `E9`.
+fn is_alike(a: &[u8], b: &[u8]) -> bool {
+    let form = |cell: &[u8]| {
+        let class = |it: &u8| match it {
+            b'0'..=b'9' => b'0',
+            it if it.is_ascii_alphabetic() => b'a',
+            it => *it,
+        };
+        let mut form: Vec<u8> = cell.trim_ascii().iter().map(class).collect();
+        form.dedup_by(|a, b| *a == b'0' && *b == b'0');
+        form
+    };
+    form(a) == form(b)
 }
 
 /// The length of the first line with its end; `None` when that is not there yet.

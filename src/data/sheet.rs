@@ -1,9 +1,12 @@
 //! Cells of a workbook (.xlsx, .xlsm), read as a stream with bounds: what a file of a few kilobytes
 //! unfolds into is not held.
 
+mod format;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +14,10 @@ use quick_xml::events::BytesStart;
 use quick_xml::events::Event;
 use zip::ZipArchive;
 
+use crate::data::sheet::format::Shown;
+use crate::data::sheet::format::built_in;
+use crate::data::sheet::format::number;
+use crate::data::sheet::format::shown;
 use crate::data::xml;
 use crate::data::xml::Xml;
 use crate::disk;
@@ -40,15 +47,22 @@ pub enum Kind {
     Dressed,
     /// An error such as `#N/A`.
     Failed,
+    /// A formula whose value the sheet does not hold.
+    Unknown,
+    /// Shown as one with the cell before or above, which holds the value of both.
+    Merged,
 }
 
-/// How numbers of a style are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
-    Plain,
-    Date,
-    Percent,
-    Dressed,
+impl Kind {
+    /// Why a cell has no value that could be read, if so.
+    pub fn refusal(self) -> Option<&'static str> {
+        match self {
+            Kind::Text | Kind::Number | Kind::Dressed => None,
+            Kind::Failed => Some("is an error of the sheet"),
+            Kind::Unknown => Some("is a formula without a value: open the workbook, and save it"),
+            Kind::Merged => Some("is merged with others: part them, and write the value of each"),
+        }
+    }
 }
 
 const ROWS: u32 = 1_048_576;
@@ -59,7 +73,7 @@ const FILE_BYTES: u64 = 1 << 28;
 
 type Archive = ZipArchive<BufReader<File>>;
 
-/// The rows of a sheet that have cells, the first sheet when none is named.
+/// The rows of a sheet that have cells, the first sheet that is shown when none is named.
 ///
 /// Errors, in words that follow the name of the file.
 pub fn rows(path: &Path, sheet: Option<&str>) -> Result<Vec<Row>, String> {
@@ -71,23 +85,40 @@ pub fn rows(path: &Path, sheet: Option<&str>) -> Result<Vec<Row>, String> {
     }
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|_| unreadable())?;
     let (sheets, from_1904) = workbook(&mut archive)?;
-    let (_, id) = match sheet {
+    let target = match sheet {
         Some(name) => {
-            sheets.iter().find(|it| it.0 == name).ok_or_else(|| format!("has no sheet `{name}`"))?
+            let found = sheets.iter().find(|it| it.name == name);
+            let found = found.ok_or_else(|| format!("has no sheet `{name}`"))?;
+            relation(&mut archive, &found.id)?.ok_or_else(unreadable)?.part
         }
-        None => sheets.first().ok_or_else(|| "has no sheet".to_owned())?,
+        None => first(&mut archive, &sheets)?.ok_or_else(|| "has no sheet of cells".to_owned())?,
     };
-    let target = relation(&mut archive, id)?.ok_or_else(unreadable)?;
     let strings = strings(&mut archive)?;
     let styles = styles(&mut archive)?;
-    let mut reader = Sheet { strings, styles, from_1904, rows: Vec::new(), cells: 0, next_row: 1 };
+    let mut reader = Sheet {
+        strings,
+        styles,
+        from_1904,
+        rows: Vec::new(),
+        merged: Vec::new(),
+        cells: 0,
+        next_row: 1,
+    };
     let mut part = xml::open(&mut archive, &target)?.ok_or_else(unreadable)?;
     reader.read(&mut part)?;
     Ok(reader.rows)
 }
 
-/// The sheets by name with their relations, and whether days are counted from 1904.
-fn workbook(archive: &mut Archive) -> Result<(Vec<(String, String)>, bool), String> {
+/// A sheet as the workbook names it.
+struct Named {
+    name: String,
+    /// Of its relation.
+    id: String,
+    is_hidden: bool,
+}
+
+/// The sheets, and whether days are counted from 1904.
+fn workbook(archive: &mut Archive) -> Result<(Vec<Named>, bool), String> {
     let mut sheets = Vec::new();
     let mut from_1904 = false;
     let Some(mut part) = xml::open(archive, "xl/workbook.xml")? else {
@@ -102,7 +133,8 @@ fn workbook(archive: &mut Archive) -> Result<(Vec<(String, String)>, bool), Stri
             }
             "sheet" => {
                 let name = xml::attribute(&it, "name").unwrap_or_default();
-                sheets.extend(xml::attribute(&it, "id").map(|id| (name, id)));
+                let is_hidden = xml::attribute(&it, "state").is_some_and(|it| it != "visible");
+                sheets.extend(xml::attribute(&it, "id").map(|id| Named { name, id, is_hidden }));
             }
             _ => {}
         }
@@ -110,8 +142,24 @@ fn workbook(archive: &mut Archive) -> Result<(Vec<(String, String)>, bool), Stri
     Ok((sheets, from_1904))
 }
 
-/// The part that a relation of the workbook leads to.
-fn relation(archive: &mut Archive, id: &str) -> Result<Option<String>, String> {
+/// The part of the first sheet that is shown and has cells: a chart may stand before it.
+fn first(archive: &mut Archive, sheets: &[Named]) -> Result<Option<String>, String> {
+    for it in sheets.iter().filter(|it| !it.is_hidden) {
+        if let Some(it) = relation(archive, &it.id)?.filter(|it| it.is_sheet) {
+            return Ok(Some(it.part));
+        }
+    }
+    Ok(None)
+}
+
+/// What a relation of the workbook leads to.
+struct Related {
+    part: String,
+    /// A sheet of cells, no chart.
+    is_sheet: bool,
+}
+
+fn relation(archive: &mut Archive, id: &str) -> Result<Option<Related>, String> {
     let Some(mut part) = xml::open(archive, "xl/_rels/workbook.xml.rels")? else {
         return Ok(None);
     };
@@ -119,10 +167,12 @@ fn relation(archive: &mut Archive, id: &str) -> Result<Option<String>, String> {
         let (Event::Start(it) | Event::Empty(it)) = event else { continue };
         if xml::attribute(&it, "Id").as_deref() == Some(id) {
             let target = xml::attribute(&it, "Target").unwrap_or_default();
-            return Ok(Some(match target.strip_prefix('/') {
+            let part = match target.strip_prefix('/') {
                 Some(from_root) => from_root.to_owned(),
                 None => format!("xl/{target}"),
-            }));
+            };
+            let is_sheet = xml::attribute(&it, "Type").is_none_or(|it| it.ends_with("/worksheet"));
+            return Ok(Some(Related { part, is_sheet }));
         }
     }
     Ok(None)
@@ -172,53 +222,13 @@ fn styles(archive: &mut Archive) -> Result<Vec<Shown>, String> {
     Ok(all)
 }
 
-fn built_in(format: u32) -> Shown {
-    match format {
-        9 | 10 => Shown::Percent,
-        14..=22 | 27..=36 | 50..=58 => Shown::Date,
-        45..=47 => Shown::Dressed,
-        _ => Shown::Plain,
-    }
-}
-
-/// What a format of its own makes of a number.
-fn shown(code: &str) -> Shown {
-    let mut bare = String::new();
-    let mut letters = code.chars();
-    let mut elapsed = false;
-    while let Some(letter) = letters.next() {
-        match letter {
-            '"' => letters.by_ref().take_while(|it| *it != '"').for_each(drop),
-            '\\' | '_' | '*' => drop(letters.next()),
-            '[' => {
-                let inside: String = letters.by_ref().take_while(|it| *it != ']').collect();
-                elapsed |= inside.starts_with(['h', 'H', 'm', 'M', 's', 'S']);
-            }
-            ';' => break,
-            _ => bare.push(letter.to_ascii_lowercase()),
-        }
-    }
-    if bare == "general" || bare == "@" {
-        return Shown::Plain;
-    }
-    if bare.contains('%') {
-        return Shown::Percent;
-    }
-    if elapsed {
-        return Shown::Dressed;
-    }
-    if bare.contains(['y', 'd', 'm', 'h']) {
-        return Shown::Date;
-    }
-    let whole = bare.split(['.', 'e']).next().unwrap_or_default();
-    if whole.contains("00") || whole.contains('-') { Shown::Dressed } else { Shown::Plain }
-}
-
 struct Sheet {
     strings: Vec<Arc<str>>,
     styles: Vec<Shown>,
     from_1904: bool,
     rows: Vec<Row>,
+    /// Rows and columns of cells that are shown as one.
+    merged: Vec<(RangeInclusive<u32>, RangeInclusive<u32>)>,
     cells: usize,
     next_row: u32,
 }
@@ -249,10 +259,41 @@ impl Sheet {
                 Event::Empty(it) if it.local_name().as_ref() == "c" => {
                     next_column = column(&it, next_column)? + 1;
                 }
+                Event::Start(it) | Event::Empty(it) if it.local_name().as_ref() == "mergeCell" => {
+                    let place = xml::attribute(&it, "ref").unwrap_or_default();
+                    self.merged.push(area(&place).ok_or_else(damaged)?);
+                }
                 _ => {}
             }
         }
         self.rows.retain(|it| !it.cells.is_empty());
+        self.mark_merged()
+    }
+
+    /// Of cells that are shown as one only the first holds what all of them show: the others would
+    /// be blank.
+    fn mark_merged(&mut self) -> Result<(), String> {
+        for (rows, columns) in std::mem::take(&mut self.merged) {
+            let below = self.rows.partition_point(|it| it.number < *rows.start());
+            let inside = self.rows[below..].iter_mut().take_while(|it| it.number <= *rows.end());
+            for row in inside {
+                for at in columns.clone() {
+                    let is_first = row.number == *rows.start() && at == *columns.start();
+                    let Err(place) = row.cells.binary_search_by_key(&at, |it| it.0) else {
+                        continue;
+                    };
+                    if is_first {
+                        break;
+                    }
+                    self.cells += 1;
+                    if CELLS < self.cells {
+                        return Err(too_many());
+                    }
+                    let cell = Cell { text: Arc::from("merged"), kind: Kind::Merged };
+                    row.cells.insert(place, (at, cell));
+                }
+            }
+        }
         Ok(())
     }
 
@@ -267,23 +308,36 @@ impl Sheet {
         let ty = xml::attribute(start, "t").unwrap_or_default();
         let style = xml::attribute(start, "s").and_then(|it| it.parse::<usize>().ok());
         let mut value = String::new();
+        let (mut formula, mut is_held) = (false, false);
         while let Some(event) = part.next()? {
             match event {
                 Event::Start(it) => match it.local_name().as_ref() {
-                    "v" => value = part.text("v")?,
+                    "v" => {
+                        value = part.text("v")?;
+                        is_held = true;
+                    }
                     "is" => value = part.text("is")?,
-                    "f" => drop(part.text("f")?),
+                    "f" => {
+                        part.text("f")?;
+                        formula = true;
+                    }
                     _ => {}
                 },
+                Event::Empty(it) if it.local_name().as_ref() == "f" => formula = true,
                 Event::End(it) if it.local_name().as_ref() == "c" => break,
                 _ => {}
             }
         }
         let shown = style.and_then(|it| self.styles.get(it).copied()).unwrap_or(Shown::Plain);
-        let Some(cell) = self.value(&ty, value, shown)? else { return Ok(()) };
+        let cell = if formula && !is_held {
+            Some(Cell { text: Arc::from("="), kind: Kind::Unknown })
+        } else {
+            self.value(&ty, value, shown)?
+        };
+        let Some(cell) = cell else { return Ok(()) };
         self.cells += 1;
         if CELLS < self.cells {
-            return Err("has more than 4 million cells: save the sheet as CSV".to_owned());
+            return Err(too_many());
         }
         let row = self.rows.last_mut().ok_or_else(damaged)?;
         row.cells.push((column, cell));
@@ -311,6 +365,31 @@ impl Sheet {
     }
 }
 
+fn too_many() -> String {
+    "has more than 4 million cells: save the sheet as CSV".to_owned()
+}
+
+/// `B2:C7`, its rows as the sheet numbers them and its columns from 0.
+fn area(place: &str) -> Option<(RangeInclusive<u32>, RangeInclusive<u32>)> {
+    let (first, last) = place.split_once(':').unwrap_or((place, place));
+    let corner = |it: &str| {
+        let letters = it.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (letters, digits) = it.split_at(letters);
+        let row = digits.parse::<u32>().ok().filter(|it| (1..=ROWS).contains(it))?;
+        Some((row, column_of(letters)?))
+    };
+    let (first, last) = (corner(first)?, corner(last)?);
+    Some((first.0..=last.0, first.1..=last.1))
+}
+
+/// The number of a column by its letters, from 0.
+fn column_of(letters: &str) -> Option<u32> {
+    let letters = letters.bytes().take_while(u8::is_ascii_alphabetic).take(4);
+    let number =
+        letters.fold(0, |sum: u32, it| sum * 26 + u32::from(it.to_ascii_uppercase() - b'A') + 1);
+    number.checked_sub(1).filter(|it| *it < COLUMNS)
+}
+
 fn damaged() -> String {
     "is damaged: a cell is not where it can be".to_owned()
 }
@@ -319,67 +398,7 @@ fn damaged() -> String {
 fn column(start: &BytesStart, next: u32) -> Result<u32, String> {
     let column = match xml::attribute(start, "r") {
         None => next,
-        Some(place) => {
-            let letters = place.bytes().take_while(u8::is_ascii_alphabetic);
-            let number = letters
-                .take(4)
-                .fold(0, |sum: u32, it| sum * 26 + u32::from(it.to_ascii_uppercase() - b'A') + 1);
-            number.checked_sub(1).ok_or_else(damaged)?
-        }
+        Some(place) => column_of(&place).ok_or_else(damaged)?,
     };
     if column < COLUMNS { Ok(column) } else { Err(damaged()) }
-}
-
-/// A number as it is shown: the shortest decimal that is the same float. `None` for a date that no
-/// sheet has.
-fn number(text: &str, shown: Shown, from_1904: bool) -> Option<Cell> {
-    let cell = |text: String, kind| Cell { text: Arc::from(text), kind };
-    let Some(value) = text.parse::<f64>().ok().filter(|it| it.is_finite()) else {
-        return Some(cell(text.to_owned(), Kind::Text));
-    };
-    let plain = || format!("{value}");
-    Some(match shown {
-        Shown::Plain => cell(plain(), Kind::Number),
-        Shown::Dressed => cell(plain(), Kind::Dressed),
-        Shown::Percent => cell(format!("{}%", hundredfold(&plain())), Kind::Number),
-        Shown::Date => cell(moment(value, from_1904)?, Kind::Text),
-    })
-}
-
-/// A decimal with its point two places further right.
-fn hundredfold(text: &str) -> String {
-    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |it| ("-", it));
-    let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));
-    let padded = format!("{decimals:0<2}");
-    let (moved, rest) = padded.split_at(2);
-    let whole = format!("{whole}{moved}");
-    let whole = whole.trim_start_matches('0');
-    let whole = if whole.is_empty() { "0" } else { whole };
-    if rest.is_empty() { format!("{sign}{whole}") } else { format!("{sign}{whole}.{rest}") }
-}
-
-/// Days are counted from 1904-01-01, or as if 1900 had had a 29 February; the rest is the time,
-/// to the second.
-fn moment(serial: f64, from_1904: bool) -> Option<String> {
-    let mut day = serial.floor();
-    let mut seconds = ((serial - day) * 86_400.0).round();
-    if 86_400.0 <= seconds {
-        (day, seconds) = (day + 1.0, 0.0);
-    }
-    if !(0.0..=2_958_465.0).contains(&day) {
-        return None;
-    }
-    let day = day as i32;
-    let days = match from_1904 {
-        true => day + 1_462 - 25_569,
-        false if day < 60 => day - 25_568,
-        false if day == 60 => return None,
-        false => day - 25_569,
-    };
-    let date = crate::value::calendar::to_date(days);
-    let seconds = seconds as i32;
-    if seconds == 0 {
-        return Some(date.to_string());
-    }
-    Some(format!("{date}T{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60))
 }

@@ -3,10 +3,13 @@
 use std::fs::File;
 use std::path::Path;
 
+use encoding_rs::UTF_8;
+
 use crate::data::records;
 use crate::data::records::Rows;
 use crate::data::sheet;
 use crate::data::sheet::Kind;
+use crate::data::text;
 use crate::disk;
 
 /// A cell as messages show it.
@@ -159,6 +162,9 @@ fn from_sheet(mut rows: Vec<sheet::Row>, shown: &str) -> Result<Table, String> {
 
 fn from_csv(path: &Path, shown: &str) -> Result<Table, String> {
     let unreadable = || format!("`{shown}` cannot be read");
+    if let Some(what) = text::foreign(path, UTF_8) {
+        return Err(format!("`{shown}` {what}"));
+    }
     let open = |separator| -> Result<records::Reader<File>, String> {
         let refused = |it| format!("`{shown}` cannot be read: {}", disk::reason(&it));
         let file = disk::open(path).map_err(refused)?;
@@ -178,6 +184,11 @@ fn from_csv(path: &Path, shown: &str) -> Result<Table, String> {
         }
     }
     let Some((separator, header)) = best else { return Err(unreadable()) };
+    if let Some(at) = header.stray(0) {
+        let cell = header.written(0, at).unwrap_or_default();
+        let cell = self::shown(&cell);
+        return Err(format!("`{shown}` has a stray quote in its first row: `{cell}`"));
+    }
     let name = |at| {
         let name = std::str::from_utf8(header.cell(0, at).unwrap_or_default());
         name.map(|it| it.trim().to_owned())

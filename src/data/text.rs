@@ -33,6 +33,9 @@ pub fn header(
     separator: u8,
     encoding: &'static Encoding,
 ) -> Result<Vec<String>, String> {
+    if let Some(what) = foreign(path, encoding) {
+        return Err(what.to_owned());
+    }
     let mut reader = reader(path, separator, encoding).map_err(|_| "cannot be read".to_owned())?;
     let header = reader.header().map_err(|_| "has no readable header".to_owned())?;
     let Some(header) = header else { return Ok(Vec::new()) };
@@ -52,6 +55,39 @@ pub fn header(
         names.push(name.trim().to_owned());
     }
     Ok(names)
+}
+
+/// What a file is that should be a CSV in this encoding, where its first bytes tell; what to do
+/// follows a colon.
+pub fn foreign(path: &Path, encoding: &'static Encoding) -> Option<&'static str> {
+    let mut begin = Vec::new();
+    disk::open(path).ok()?.take(16).read_to_end(&mut begin).ok()?;
+    let known: [(&[u8], &str); 9] = [
+        (&[0x1F, 0x8B], "is packed by gzip: unpack it"),
+        (&[0x28, 0xB5, 0x2F, 0xFD], "is packed by zstd: unpack it"),
+        (b"BZh", "is packed by bzip2: unpack it"),
+        (&[0xFD, b'7', b'z', b'X', b'Z'], "is packed by xz: unpack it"),
+        (b"PK\x03\x04", "is a workbook or another ZIP: save it as CSV, or unpack it"),
+        (&[0xD0, 0xCF, 0x11, 0xE0], "is an old workbook: save it as CSV"),
+        (b"PAR1", "is a Parquet file: let its name end in `.parquet`"),
+        (b"ARROW1", "is an Arrow file: let its name end in `.arrow`"),
+        (&[0xFF, 0xFE, 0, 0], "is UTF-32: save it as UTF-8"),
+    ];
+    if let Some((_, what)) = known.iter().find(|it| begin.starts_with(it.0)) {
+        return Some(what);
+    }
+    if encoding != UTF_8 {
+        return None;
+    }
+    match begin.as_slice() {
+        [0xFF, 0xFE, ..] | [1..=255, 0, 1..=255, 0, ..] => {
+            Some("is UTF-16: save it as UTF-8, or say `encoding = \"utf-16le\"` of its data set")
+        }
+        [0xFE, 0xFF, ..] | [0, 1..=255, 0, 1..=255, ..] => {
+            Some("is UTF-16: save it as UTF-8, or say `encoding = \"utf-16be\"` of its data set")
+        }
+        _ => None,
+    }
 }
 
 type Bytes = Box<dyn Read + Send>;
@@ -96,6 +132,9 @@ impl Decoded {
         let (found, read, written) =
             decoder.decode_to_utf8_without_replacement(input, &mut self.ready, last);
         self.ready.truncate(written);
+        if decoder.encoding().is_single_byte() {
+            unassigned(&mut self.ready);
+        }
         self.file.consume(read);
         match found {
             DecoderResult::Malformed(..) => self.ready.push(UNREADABLE),
@@ -103,6 +142,16 @@ impl Decoded {
             DecoderResult::InputEmpty | DecoderResult::OutputFull => {}
         }
         Ok(())
+    }
+}
+
+/// Bytes that an encoding of one byte a letter gives no letter (0x81 of windows-1252) are decoded
+/// as controls from U+0080 to U+009F, which no text holds.
+fn unassigned(text: &mut [u8]) {
+    for at in 1..text.len() {
+        if text[at - 1] == 0xC2 && (0x80..=0x9F).contains(&text[at]) {
+            text[at - 1..=at].fill(UNREADABLE);
+        }
     }
 }
 
@@ -178,11 +227,11 @@ pub fn columns(file: &DataFile, fields: &[Wanted], rows: &Rows) -> (Vec<Converte
     let ragged: Vec<bool> = (0..rows.len()).map(|it| rows.width(it) != width).collect();
     let convert = |(field, place): (&Wanted, &Option<usize>)| {
         let cell = |row: usize| match place.and_then(|it| rows.cell(row, it)) {
-            Some(bytes) if !ragged[row] && MOST_CELL < bytes.len() => Err(Fault::NotReadable),
+            Some(bytes) if !ragged[row] && MOST_CELL < bytes.len() => Err(Fault::TooLong),
             Some(bytes) if !ragged[row] => {
                 let unreadable = |_| match place.is_some_and(|it| rows.is_stray(row, it)) {
                     true => Fault::StrayQuote,
-                    false => Fault::NotReadable,
+                    false => Fault::NoText,
                 };
                 std::str::from_utf8(bytes).map(Some).map_err(unreadable)
             }

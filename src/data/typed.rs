@@ -286,6 +286,6 @@ fn is_tidy(text: &str, reading: &Reading) -> bool {
         Type::Country => country::is_country(text),
         Type::Currency => country::is_currency(text),
         Type::Choice(choice) => choice.rank(text).is_some(),
-        _ => text.is_ascii() || is_nfc(text),
+        _ => !text.contains('\0') && (text.is_ascii() || is_nfc(text)),
     }
 }

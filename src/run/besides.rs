@@ -88,9 +88,9 @@ impl Opened {
                 });
             }
             own.iter().for_each(|it| report.take(it.faults.clone()));
-            // Of the data only what was read whole: parts that no window reaches are left out.
-            let whole = tables.iter().map(|it| *history || it.is_whole());
-            each.extend(own.into_iter().zip(whole).filter(|it| it.1).map(|it| it.0));
+            // Where parts that no window reaches are left out, all rows are known elsewhere.
+            let rows = self.tables.get(record).map_or(0, |it| it.tally.read());
+            each.extend(own.into_iter().map(|it| Report { read: it.read.max(rows), ..it }));
         }
         (report, each)
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::Mutex;
 
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
@@ -83,6 +84,32 @@ fn column<'a>(
         .ok_or_else(|| DataFusionError::Internal(format!("there is no column {name}")))
 }
 
+/// Of a thread that evaluates.
+const STACK: usize = 32 << 20;
+
+/// Whether the system lets so many threads be at once: where one cannot be started, those that were
+/// would wait for ever.
+///
+/// Errors: how many there can be.
+fn can_start(threads: usize) -> Result<(), Trouble> {
+    let gate = Mutex::new(());
+    let closed = gate.lock();
+    let started = std::thread::scope(|scope| {
+        let start = |_: &usize| {
+            let thread = std::thread::Builder::new().stack_size(STACK);
+            thread.spawn_scoped(scope, || drop(gate.lock())).is_ok()
+        };
+        let started = (0..threads).take_while(start).count();
+        drop(closed);
+        started
+    });
+    if started == threads {
+        return Ok(());
+    }
+    let message = format!("only {started} of {threads} threads can be started");
+    Err(Trouble::resource(message).help("name fewer with `--threads`, or allow the process more"))
+}
+
 /// Runs the rules of each level over the rows of its own record. Says hits and undecided by rule,
 /// judged rows by level, and with lines what was found.
 pub fn run(
@@ -91,9 +118,10 @@ pub fn run(
     with_lines: bool,
     options: &Options,
 ) -> Result<Counted, Again> {
+    can_start(options.threads.max(1))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(options.threads.max(1))
-        .thread_stack_size(32 << 20)
+        .thread_stack_size(STACK)
         .build()
         .map_err(|_| Trouble::resource("no threads can be started"))?;
     let context = session(options)?;

@@ -203,11 +203,20 @@ pub fn check_ending(path: &Path) -> Result<(), Trouble> {
     }
 }
 
-/// The same lines, no cell of which a spreadsheet takes for a formula.
+/// Columns that hold JSON: objects, lists.
+const OBJECTS: [&str; 1] = ["evidence"];
+const LISTS: [&str; 5] = ["hits", "undecided", "suppressed", "draws", "steps"];
+
+/// The same lines, no cell of which a spreadsheet takes for a formula, or leaves its line.
 fn for_spreadsheets(batch: &RecordBatch) -> RecordBatch {
-    let columns = batch.columns().iter().map(|column| match column.as_string_opt::<i32>() {
+    let schema = batch.schema();
+    let columns = schema.fields().iter().zip(batch.columns());
+    let columns = columns.map(|(field, column)| match column.as_string_opt::<i32>() {
         Some(texts) => {
-            let cells = texts.iter().map(|it| it.map(shown::cell));
+            let name = field.name().as_str();
+            let is_json = OBJECTS.contains(&name) || LISTS.contains(&name);
+            let written = |it| if is_json { shown::json(it) } else { shown::cell(it) };
+            let cells = texts.iter().map(|it| it.map(written));
             Arc::new(cells.collect::<StringArray>()) as ArrayRef
         }
         None => column.clone(),
@@ -224,11 +233,11 @@ fn json_lines(out: &mut impl Write, batch: &RecordBatch) -> std::io::Result<()> 
             let column = column.as_string::<i32>();
             let text = if column.is_null(row) { None } else { Some(column.value(row)) };
             let value = match (field.name().as_str(), text) {
-                ("evidence", text) => {
+                (name, text) if OBJECTS.contains(&name) => {
                     let shown = text.and_then(|it| serde_json::from_str(it).ok());
                     shown.unwrap_or_else(|| Json::Object(Map::new()))
                 }
-                ("hits" | "undecided" | "suppressed" | "draws" | "steps", text) => {
+                (name, text) if LISTS.contains(&name) => {
                     let all = text.and_then(|it| serde_json::from_str(it).ok());
                     all.unwrap_or_else(|| Json::Array(Vec::new()))
                 }

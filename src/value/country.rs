@@ -58,6 +58,7 @@ pub static CURRENCIES: &[&str] = &[
 
 /// Currencies that are no more, and their last day; sorted.
 pub static FORMER_CURRENCIES: &[(&str, &str)] = &[
+    ("ADP", "2002-02-28"),
     ("AFA", "2003-01-02"),
     ("ANG", "2025-06-30"),
     ("ATS", "2002-02-28"),
@@ -101,6 +102,7 @@ pub static FORMER_CURRENCIES: &[(&str, &str)] = &[
     ("TRL", "2005-12-31"),
     ("VEB", "2007-12-31"),
     ("VEF", "2018-08-19"),
+    ("XEU", "1998-12-31"),
     ("YUM", "2003-07-23"),
     ("ZMK", "2012-12-31"),
     ("ZWD", "2008-07-31"),

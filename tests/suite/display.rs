@@ -221,7 +221,21 @@ fn hides(it: char) -> bool {
     (it.is_control() && it != '\n') || marks.contains(it) || matches!(it, '\u{fe0f}' | '\u{e0041}')
 }
 
-/// No cell of CSV is a formula, and taking the apostrophe off gives the key again.
+/// A text as CSV has it, but for an apostrophe in front.
+fn written_out(text: &str) -> String {
+    let marks = "\u{61c}\u{200f}\u{202e}\u{2028}\u{2029}\u{2066}";
+    let sign = |it: char| match it {
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\t' => "\\t".to_owned(),
+        it if it.is_control() || marks.contains(it) => format!("\\u{{{:x}}}", u32::from(it)),
+        it => it.to_string(),
+    };
+    text.chars().map(sign).collect()
+}
+
+/// No cell of CSV is a formula or leaves its line, and taking the apostrophe off gives the key
+/// again.
 fn spreadsheets(folder: &Path, ids: &[String]) -> Result<(), Failed> {
     tamis(folder, &["run", "d.csv", "--out", "h.csv"])?;
     tamis(folder, &["run", "d.csv", "--out", "h.jsonl"])?;
@@ -237,16 +251,22 @@ fn spreadsheets(folder: &Path, ids: &[String]) -> Result<(), Failed> {
         if undecided && !record[4].is_empty() {
             return Err(format!("a channel on an undecided row: {record:?}").into());
         }
-        let key = &record[0];
-        let formula = |it: &&str| it.trim_start_matches('\'').starts_with(signs);
-        let quoted = key.strip_prefix('\'').filter(formula);
-        keys.push(quoted.unwrap_or(key).to_owned());
+        let moved = |it: &str| it != written_out(it) || it.starts_with("::");
+        if let Some(cell) = record.iter().find(|it| moved(it)) {
+            return Err(format!("leaves its line: {cell:?}").into());
+        }
+        if serde_json::from_str::<Json>(&record[6]).is_err() && !record[6].is_empty() {
+            return Err(format!("evidence that is no JSON: {record:?}").into());
+        }
+        keys.push(record[0].to_owned());
     }
     let lines = fs::read_to_string(folder.join("h.jsonl"))?;
     for line in lines.lines() {
         let it: Json = serde_json::from_str(line)?;
         let id = it["id"].as_str().unwrap_or_default();
-        if !ids.iter().any(|it| it == id) || !keys.iter().any(|it| it == id) {
+        let text = written_out(id);
+        let found = |it: &String| *it == text || it.strip_prefix('\'') == Some(text.as_str());
+        if !ids.iter().any(|it| it == id) || !keys.iter().any(found) {
             return Err(format!("{id:?} is no key").into());
         }
     }

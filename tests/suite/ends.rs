@@ -17,6 +17,7 @@ use crate::runs::project;
 pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("ends an interrupted run leaves nothing", interrupted),
+        Trial::test("ends more threads than there can be are told", threads),
         Trial::test("ends what a killed run left is taken away", killed),
         Trial::test("ends outputs are their owner's alone", private),
         Trial::test("ends links beside outputs are not followed", links),
@@ -57,7 +58,7 @@ fn begun(root: &Path, out: &str) -> Result<std::process::Child, Failed> {
 fn interrupted() -> Result<(), Failed> {
     let folder = project(20, 3000)?;
     let root = folder.path();
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("QUIT", 131), ("XCPU", 152)] {
         for out in ["out", "hits.csv"] {
             let child = begun(root, out)?;
             let name = format!("-{signal}");
@@ -71,6 +72,20 @@ fn interrupted() -> Result<(), Failed> {
                 return Err(format!("{signal} {out}: {:?}", left(root)?).into());
             }
         }
+    }
+    Ok(())
+}
+
+fn threads() -> Result<(), Failed> {
+    let folder = project(2, 3)?;
+    let run = format!(
+        "ulimit -v 3000000; exec '{}' run all --threads 256 --out h.csv",
+        env!("CARGO_BIN_EXE_tamis")
+    );
+    let output = Command::new("sh").current_dir(folder.path()).args(["-c", &run]).output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    if output.status.code() != Some(4) || !said.contains("of 256 threads can be started") {
+        return Err(format!("{:?} {said}", output.status).into());
     }
     Ok(())
 }

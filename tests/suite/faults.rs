@@ -65,6 +65,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("faults of a history are told", of_history),
         Trial::test("faults of records in files of their own are told", of_records),
         Trial::test("faults of a personal field keep its value", personal),
+        Trial::test("faults of a record that only past rows ask are told", of_the_past),
         Trial::test("faults: the limit that is named does", limit),
         Trial::test("faults: rows that were read are accepted or rejected", sums),
     ]
@@ -137,6 +138,52 @@ fn personal() -> Result<(), Failed> {
         let text = said(&tamis(folder.path(), &args)?, 3, &["`fee` not readable", "personal"])?;
         if text.contains("Zorro") {
             return Err(text.into());
+        }
+    }
+    Ok(())
+}
+
+/// Controls of DATA are read for a window of days; and a key that stands twice is told with its
+/// line.
+fn of_the_past() -> Result<(), Failed> {
+    let schema = "
+record control
+  key control_id
+  field control_id : text
+  field importer : text
+  field day : date
+  field found : truth
+  history event day
+";
+    let rule = "
+rule R4
+  for declaration
+  when any past control has (found) with same importer in last 30 days
+";
+    let cases = [
+        (
+            "C1,A,2026-02-20,maybe\n",
+            "`found` not readable, 1 time, first in row 1, line 2: `maybe`",
+        ),
+        ("C1,A,2026-13-20,yes\n", "`day` not readable, 1 time, first in row 1, line 2"),
+        (
+            "C1,A,2026-02-20,yes\nC1,A,2026-02-21,yes\n",
+            "`control_id` is the key of an earlier row, 1 time, first in row 2, line 3: `C1`",
+        ),
+    ];
+    for (rows, words) in cases {
+        let folder = project()?;
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("schema.tamis"), format!("{SCHEMA}{schema}"))?;
+        fs::write(at("rules.tamis"), format!("{RULES}{rule}"))?;
+        fs::write(at("controls.csv"), format!("control_id,importer,day,found\n{rows}"))?;
+        fs::write(at("heads.csv"), "id,lodged_on,importer,fee\nD1,2026-03-01,A,3\n")?;
+        fs::write(at("items.csv"), "id,number,mass\nD1,1,7\n")?;
+        let toml = format!("{TOML}[data.apart.control]\npath = \"controls.csv\"\n");
+        fs::write(at("tamis.toml"), toml)?;
+        for engine in ENGINES {
+            let args = ["run", "apart", "--engine", engine];
+            said(&tamis(folder.path(), &args)?, 3, &["controls.csv: ", words])?;
         }
     }
     Ok(())

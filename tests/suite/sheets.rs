@@ -66,6 +66,18 @@ const READ: &[(&str, &str, bool, &str)] = &[
 const REFUSED: &[(&str, &str, &str)] = &[
     ("a code as a number", "<c r=\"D2\"><v>10121</v></c>", "leading zeros are lost"),
     ("an error", "<c r=\"C2\" t=\"e\"><v>#N/A</v></c>", "is an error of the sheet"),
+    ("a formula that nobody computed", "<c r=\"C2\"><f>4/100</f></c>", "without a value"),
+    (
+        "merged cells",
+        "<c r=\"C2\"><v>8</v></c></row><row r=\"3\"><c r=\"A3\" t=\"str\"><v>m</v></c></row>\
+         </sheetData><mergeCells><mergeCell ref=\"C2:C3\"/></mergeCells><sheetData><row r=\"4\">",
+        "row 3 of the sheet in `l.xlsx`: `merged` in column `rate` is merged with others",
+    ),
+    (
+        "cells merged far and wide",
+        "</row></sheetData><mergeCells><mergeCell ref=\"A1:XFD1048577\"/></mergeCells><row>",
+        "is damaged",
+    ),
     ("a number beyond dates", "<c r=\"B2\" s=\"1\"><v>2958466</v></c>", "date out of range"),
     ("a number before dates", "<c r=\"B2\" s=\"1\"><v>-99999999</v></c>", "date out of range"),
     ("29 February 1900", "<c r=\"B2\" s=\"1\"><v>60</v></c>", "date out of range"),
@@ -98,10 +110,14 @@ fn project(rows: &str, from_1904: bool) -> Result<tempfile::TempDir, Failed> {
     fs::write(folder.path().join("r.tamis"), RULES)?;
     fs::write(folder.path().join("d.csv"), "id,lodged_on\nk,2026-03-10\n")?;
     let since = if from_1904 { "<workbookPr date1904=\"1\"/>" } else { "" };
-    let workbook =
-        format!("<workbook>{since}<sheets><sheet name=\"a\" r:id=\"r1\"/></sheets></workbook>");
-    let relations = "<Relationships><Relationship Id=\"r1\" \
-                     Target=\"worksheets/sheet1.xml\"/></Relationships>";
+    // A sheet that is hidden and a chart stand before the one that is read.
+    let workbook = format!(
+        "<workbook>{since}<sheets><sheet name=\"h\" state=\"hidden\" r:id=\"r3\"/><sheet \
+         name=\"c\" r:id=\"r2\"/><sheet name=\"a\" r:id=\"r1\"/></sheets></workbook>"
+    );
+    let relations = "<Relationships><Relationship Id=\"r1\" Target=\"worksheets/sheet1.xml\"/>\
+                     <Relationship Id=\"r2\" Type=\"x/chartsheet\" Target=\"c.xml\"/>\
+                     <Relationship Id=\"r3\" Target=\"h.xml\"/></Relationships>";
     let strings = "<sst uniqueCount=\"4000000000\"><si><t>hs</t></si><si><r><t>0101</t></r><r>\
                    <t>21</t></r><rPh><t>x</t></rPh></si></sst>";
     let sheet = format!("<worksheet><sheetData>{rows}</sheetData></worksheet>");

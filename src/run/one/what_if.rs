@@ -82,8 +82,9 @@ pub fn parse(set: &RuleSet, inner: RecordId, text: &str) -> Result<WhatIf, Troub
         return refused("a key is not changed", "name another field".to_owned());
     }
     let Some(value) = read(schema, field, value.trim()) else {
-        let ty = schema.field(field).ty.words();
-        return refused("the value cannot be read", format!("the field holds {ty}"));
+        let it = schema.field(field);
+        let expected = Reading::new(schema, &it.ty, it.unit.as_deref()).expected();
+        return refused("the value cannot be read", format!("write {expected}"));
     };
     if value.is_missing() && schema.field(field).required {
         return refused("this field is required", "give it a value".to_owned());
