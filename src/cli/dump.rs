@@ -13,6 +13,7 @@ use crate::ir;
 use crate::project::typed;
 use crate::report::diagnostics;
 use crate::report::diagnostics::Format;
+use crate::shown;
 use crate::syntax::print;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
@@ -101,7 +102,7 @@ fn json(scope: &Scope) -> String {
     if let serde_json::Value::Array(rules) = &mut all["rules"] {
         rules.retain(named);
     }
-    format!("{all:#}\n")
+    shown::json(&format!("{all:#}\n")).into_owned()
 }
 
 #[cfg(feature = "engine")]

@@ -1,5 +1,6 @@
 //! `tamis fmt`
 
+use std::io::IsTerminal;
 use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
@@ -105,8 +106,9 @@ pub fn fmt(it: &Fmt, context: &Context) -> Result<Exit, Trouble> {
         let (formatted, worst) = formatted(shown, &bytes, context, &mut found);
         exit = exit.max(worst);
         let Some(formatted) = formatted else {
-            // A filter gives back what it cannot improve: an editor would lose the text.
-            if stdin && !it.check && !it.diff {
+            // A filter gives back what it cannot improve: an editor would lose the text. On a
+            // terminal nothing is lost, and it might obey what it is shown.
+            if stdin && !it.check && !it.diff && !std::io::stdout().is_terminal() {
                 output::product_bytes(&bytes)?;
             }
             continue;

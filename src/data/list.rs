@@ -43,6 +43,10 @@ pub struct ListSpec {
 #[derive(Debug, Clone)]
 pub struct ColumnSpec {
     pub name: String,
+    /// Where it is declared.
+    pub span: Span,
+    /// No message tells what it holds.
+    pub personal: bool,
     pub reading: Reading,
     pub is_key: bool,
     pub is_prefix: bool,
@@ -67,8 +71,12 @@ impl Faults {
     }
 
     pub fn push(&mut self, code: Code, message: String, help: &str) {
+        self.push_at(self.span, code, message, help);
+    }
+
+    fn push_at(&mut self, span: Span, code: Code, message: String, help: &str) {
         if self.all.len() < TOLD {
-            self.all.push(Diagnostic::new(code, self.span, message).help(help));
+            self.all.push(Diagnostic::new(code, span, message).help(help));
         } else {
             self.more += 1;
         }
@@ -108,6 +116,11 @@ pub fn load(spec: &ListSpec) -> (Option<List>, Vec<Diagnostic>) {
     let Some(places) = places(spec, &table, &mut faults) else {
         return (None, faults.finish());
     };
+    if table.rows().next().is_none() {
+        let message =
+            format!("`{}` has no entry: list `{}` holds nothing", spec.shown_path, spec.name);
+        faults.push(Code::T9007, message, "fill the file, or take the list out");
+    }
     let mut rows: Vec<(ListRow, Place)> = Vec::new();
     for row in table.rows() {
         match list_row(spec, &places, &row, table.header.len()) {
@@ -141,25 +154,27 @@ struct Places {
 fn places(spec: &ListSpec, table: &Table, faults: &mut Faults) -> Option<Places> {
     let header = &table.header;
     let path = &spec.shown_path;
-    let mut find = |name: &str| {
+    let mut find = |name: &str, span: Span| {
         let mut found = (0..header.len()).filter(|it| header[*it] == name);
         match (found.next(), found.next()) {
             (Some(at), None) => Some(at),
             (Some(_), Some(_)) => {
                 let message = format!("column `{name}` of `{path}` stands twice");
-                faults.push(Code::T9002, message, "give one of them another name");
+                faults.push_at(span, Code::T9002, message, "give one of them another name");
                 None
             }
             (None, _) => {
                 let message = format!("`{path}` has no column `{name}`");
                 let help = format!("its first row has to name the columns; it is {}", some(header));
-                faults.push(Code::T9002, message, &help);
+                faults.push_at(span, Code::T9002, message, &help);
                 None
             }
         }
     };
-    let columns: Vec<Option<usize>> = spec.columns.iter().map(|it| find(&it.name)).collect();
-    let dated = spec.dated.as_ref().map(|(from, to)| (find(from), find(to)));
+    let columns: Vec<Option<usize>> =
+        spec.columns.iter().map(|it| find(&it.name, it.span)).collect();
+    let dated = spec.dated.as_ref();
+    let dated = dated.map(|(from, to)| (find(from, spec.span), find(to, spec.span)));
     let columns = columns.into_iter().collect::<Option<Vec<usize>>>()?;
     let dated = match dated {
         None => None,
@@ -222,11 +237,18 @@ fn list_row(
     let mut values = Vec::with_capacity(spec.columns.len());
     for (column, place) in spec.columns.iter().zip(&places.columns) {
         let refused = |text: &str, why: &str| {
-            (Code::T9005, format!("`{}` in column `{}` {why}", shown(text), column.name))
+            let told = match column.personal {
+                true => "a value that is personal".to_owned(),
+                false => format!("`{}`", shown(text)),
+            };
+            (Code::T9005, format!("{told} in column `{}` {why}", column.name))
         };
         let written = row.cell(*place).map_err(|why| refused("…", why))?;
         if written.text.is_empty() && column.is_key {
             return Err((Code::T9003, format!("the key `{}` is blank", column.name)));
+        }
+        if written.text.contains('\0') {
+            return Err(refused(written.text, "holds a NUL: is the file of another encoding?"));
         }
         let value = value(column, written).map_err(|why| refused(written.text, &why))?;
         values.push(value);

@@ -31,7 +31,7 @@ pub struct Manifest {
     pub file: FileId,
     /// Whether the text is no TOML: then nothing else is known.
     pub broken: bool,
-    /// Patterns; the place of `rules` when they are the usual ones.
+    /// Patterns.
     pub rules: Vec<Placed>,
     pub exclude: Vec<Placed>,
     /// Folders outside of the project that rules, schema and lists may stand in.
@@ -65,6 +65,8 @@ pub struct ListEntry {
     pub sheet: Option<Placed>,
     pub column: Placed,
     pub ty: Option<Placed>,
+    /// No message tells what it holds.
+    pub personal: bool,
 }
 
 /// `[data.NAME]`

@@ -71,9 +71,13 @@ fn each(
     };
     let column = table.header.iter().position(named).unwrap_or(0);
     let Some(dated) = dates(spec, &table, &mut faults) else { return faults.finish() };
+    let mut is_empty = true;
     for row in table.rows() {
         match value(spec, &row, column, dated) {
-            Ok(Some((text, period))) => take(text, period),
+            Ok(Some((text, period))) => {
+                is_empty = false;
+                take(text, period);
+            }
             Ok(None) => {}
             Err(why) => {
                 let message = format!("{}: {why}", row.place.of(spec.shown_path));
@@ -81,7 +85,16 @@ fn each(
             }
         }
     }
-    faults.finish()
+    let mut all = faults.finish();
+    if is_empty && all.is_empty() {
+        let path = spec.shown_path;
+        let message = match spec.reading.ty {
+            crate::schema::Type::Code(_) => format!("`{path}` has no code: every code is taken"),
+            _ => format!("`{path}` has no country: it adds nobody"),
+        };
+        all.push(Diagnostic::new(Code::T9007, spec.span, message).help("fill the file"));
+    }
+    all
 }
 
 /// `None` when a column is missing; `Some(None)` when nothing is dated.

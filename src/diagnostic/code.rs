@@ -151,6 +151,7 @@ codes! {
     T9004 Error "list-duplicate" "two entries of a list with one key at one date";
     T9005 Error "list-value" "an entry of a list that cannot be read";
     T9006 Warning "list-extra-column" "a column of the file that the list does not declare";
+    T9007 Warning "list-empty" "a list, nomenclature or group whose file has no entry";
     // tamis.toml: without what it says nothing can be found. These end the command with code 2.
     T9101 Error "config-syntax" "a tamis.toml that is not TOML";
     T9102 Error "config-key" "a table or key that tamis.toml does not have";

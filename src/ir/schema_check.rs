@@ -17,24 +17,19 @@ use crate::value::unit;
 pub fn check(files: &[ast::File], schema: &Schema, diagnostics: &mut Vec<Diagnostic>) {
     let mut checker = Checker { schema, groups: BTreeSet::new(), diagnostics };
     for block in files.iter().flat_map(|it| &it.blocks).filter(|it| !it.broken) {
-        match &block.head {
-            ast::Head::Codes { name, levels, extends, .. } => {
-                checker.codes(name, levels, extends.as_ref());
-            }
-            ast::Head::Choice { name, values, .. } => checker.choice(name, values),
-            ast::Head::Group { name, .. } => checker.group(name),
-            ast::Head::Record { name, .. } => {
-                if let Some(id) = schema.find_record(&name.text) {
-                    checker.record(id, block);
-                }
-            }
-            ast::Head::Rule { .. }
-            | ast::Head::Define { .. }
-            | ast::Head::Parameter { .. }
-            | ast::Head::List { .. }
-            | ast::Head::Policy { .. }
-            | ast::Head::Profile { .. }
-            | ast::Head::Test { .. } => {}
+        if let ast::Head::Codes { name, levels, extends, .. } = &block.head {
+            checker.codes(name, levels, extends.as_ref());
+        }
+        if let ast::Head::Choice { name, values, .. } = &block.head {
+            checker.choice(name, values);
+        }
+        if let ast::Head::Group { name, .. } = &block.head {
+            checker.group(name);
+        }
+        if let ast::Head::Record { name, .. } = &block.head
+            && let Some(id) = schema.find_record(&name.text)
+        {
+            checker.record(id, block);
         }
     }
 }

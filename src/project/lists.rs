@@ -106,6 +106,8 @@ fn entry(
         sheet: it.sheet.as_ref().map(|it| it.text.clone()),
         columns: vec![list::ColumnSpec {
             name: it.column.text.clone(),
+            span: it.column.span,
+            personal: it.personal,
             reading: Reading::new(schema, &from_schema::ty(&ty, schema, diagnostics), unit),
             is_key: true,
             is_prefix: false,
@@ -149,8 +151,10 @@ fn spec(
     let mut dated = None;
     for line in &block.lines {
         match &line.kind {
-            ast::LineKind::Column { name, ty, key } => columns.push(list::ColumnSpec {
+            ast::LineKind::Column { name, ty, personal, key } => columns.push(list::ColumnSpec {
                 name: name.text.clone(),
+                span: name.span,
+                personal: *personal,
                 reading: Reading::new(
                     schema,
                     &from_schema::ty(ty, schema, diagnostics),

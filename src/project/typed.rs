@@ -125,7 +125,7 @@ fn list(block: &ast::Block, schema: &Schema) -> Option<Json> {
     let mut dated = None;
     for line in &block.lines {
         match &line.kind {
-            ast::LineKind::Column { name, ty, key } => {
+            ast::LineKind::Column { name, ty, key, .. } => {
                 let mut quiet = Vec::new();
                 let found = types::ty(&from_schema::ty(ty, schema, &mut quiet));
                 let key = match key {

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::io::Error;
 use std::io::ErrorKind;
+use std::io::IsTerminal;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
@@ -65,7 +66,7 @@ impl Writer {
     /// For at most `limit` lines of the schema.
     ///
     /// Errors: an extension that is none of `.parquet`, `.arrow`, `.csv`, `.jsonl`; a link that
-    /// leads nowhere; a disk that refuses.
+    /// leads nowhere, or to a terminal where the format is no text; a disk that refuses.
     pub fn create(path: &Path, schema: &SchemaRef, limit: usize) -> Result<Writer, Trouble> {
         check_ending(path)?;
         let refused = |it: &Error| place::refused(path, it);
@@ -75,6 +76,10 @@ impl Writer {
             (None, Place::Stream(target) | Place::File(target)) => temporary(path, target)?,
             (None, Place::Stdout) => return Err(refused(&ErrorKind::Unsupported.into())),
         };
+        if file.is_terminal() && matches!(ending(path).as_str(), "parquet" | "arrow") {
+            let message = format!("{}: a terminal shows text only", path.display());
+            return Err(Trouble::usage(message).help("name a file, or write .csv or .jsonl"));
+        }
         let (out, fault) = Stepped::new(file);
         let out = BufWriter::new(out);
         let form = match ending(path).as_str() {

@@ -165,15 +165,15 @@ pub enum LineKind {
     /// The value of a definition.
     As(Body),
     Bullet(Bullet),
-    // list
+    /// `column importer_id : text personal, key`
     Column {
         name: Name,
         ty: TypeRef,
+        personal: bool,
         key: ColumnKey,
     },
     Dated(Dated),
-    // profile
-    /// `of unit_value over past items`
+    /// Of a profile: `of unit_value over past items`
     Of(Measure, Box<Rows>),
     /// `by hs at 6 digits, origin`, `else by hs at 6 digits`
     By {

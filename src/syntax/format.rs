@@ -306,13 +306,14 @@ impl Writer<'_> {
     /// The lines of lists and records.
     fn declaration(&self, it: &LineKind) -> String {
         match it {
-            LineKind::Column { name, ty: it, key } => {
+            LineKind::Column { name, ty: it, personal, key } => {
+                let personal = if *personal { " personal" } else { "" };
                 let key = match key {
                     ast::ColumnKey::None => "",
                     ast::ColumnKey::Key => ", key",
                     ast::ColumnKey::PrefixKey => ", prefix key",
                 };
-                format!("column {} : {}{key}", name.text, ty(it))
+                format!("column {} : {}{personal}{key}", name.text, ty(it))
             }
             LineKind::Dated(it) => dated(Some(it)).trim_start().to_owned(),
             LineKind::Key(all) => format!("key {}", list(all, |it| it.text.clone())),

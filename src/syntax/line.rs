@@ -131,6 +131,7 @@ impl Builder<'_> {
             Rule::column => LineKind::Column {
                 name: name.next()?,
                 ty: self.type_ref(Self::part(&pairs, Rule::type_ref)?)?,
+                personal: Self::part(&pairs, Rule::personal).is_some(),
                 key: match () {
                     () if Self::part(&pairs, Rule::prefix_key).is_some() => {
                         ast::ColumnKey::PrefixKey

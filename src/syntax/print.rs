@@ -198,13 +198,14 @@ fn rows(it: &ast::Rows) -> String {
 /// The lines of lists and records.
 fn declaration(it: &LineKind) -> String {
     match it {
-        LineKind::Column { name, ty: it, key } => {
+        LineKind::Column { name, ty: it, personal, key } => {
+            let personal = if *personal { " personal" } else { "" };
             let key = match key {
                 ast::ColumnKey::None => "",
                 ast::ColumnKey::Key => " key",
                 ast::ColumnKey::PrefixKey => " prefix-key",
             };
-            format!("column {} {}{key}", name.text, ty(it))
+            format!("column {} {}{personal}{key}", name.text, ty(it))
         }
         LineKind::Dated(it) => format!("dated {} {}", it.from.text, it.to.text),
         LineKind::Key(all) => format!("key{}", names(all)),

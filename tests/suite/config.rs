@@ -13,6 +13,7 @@ use tamis::probe::Said;
 
 use crate::runs;
 use crate::seed::Random;
+use crate::slips;
 
 const TOML: &str = r#"[project]
 name = "mutated"
@@ -118,7 +119,7 @@ const FILES: [(&str, &str); 11] = [
     (
         "flat/b1.csv",
         "id;lodged_on;importer;fraud;number;origin;Net Mass;Poids;rate;office\n\
-         B;11/04/2026;I2;1;1;CN;7,25;9,5;0,2;X\n",
+         B;28/04/2026;I2;1;1;CN;7,25;9,5;0,2;X\n",
     ),
     (
         "apart/declarations.csv",
@@ -139,6 +140,8 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("config every slip is told or means nothing", move || slips(count)),
         Trial::test("config lists with slips", move || list_slips(count)),
         Trial::test("config a format of months", months),
+        Trial::test("config values that cannot be", refused),
+        Trial::test("config lists without rows, of persons, of another encoding", lists),
     ]
 }
 
@@ -167,6 +170,64 @@ fn months() -> Result<(), Failed> {
     let hits = fs::read_to_string(folder.path().join("hits.csv"))?;
     let keys: Vec<&str> = hits.lines().skip(1).filter_map(|it| it.split(',').next()).collect();
     if keys == ["1"] { Ok(()) } else { Err(hits.into()) }
+}
+
+/// What is wrong by itself is told at its place, whatever the data say.
+fn refused() -> Result<(), Failed> {
+    let cases = [
+        ("rules = [\"rules/*.tamis\", \"shared.tamis\"]", "", "[project] needs `rules`"),
+        ("separator = \";\"", "separator = \",\"", "between cells and before decimals"),
+        ("separator = \";\"", "separator = \"\\u0000\"", "is a sign that nobody sees"),
+        ("separator = \";\"", "separator = \"\\u001f\"", "is a sign that nobody sees"),
+        ("separator = \";\"", "separator = '\"'", "stands in cells"),
+        ("{ \"Day\" = \"lodged_on\" }", "{ \"\" = \"lodged_on\" }", "is blank"),
+        ("%d/%m/%Y", "%d/%Y/%Y", "names the year twice"),
+        ("%d/%m/%Y", "%F %d", "names the day twice"),
+        ("%d/%m/%Y", "%d/%m/%Y %I:%M", "reads 13:45 as 01:45"),
+        ("%d/%m/%Y", "%d/%M/%Y", "says no day and no month"),
+        ("type = \"text\"", "personal = \"yes\"", "not true or false"),
+        ("type = \"text\"", "type = \"mass in kgg\"", "unknown unit"),
+        ("column = \"who\"", "column = \"whom\"", "has no column `whom`"),
+    ];
+    let folder = project()?;
+    for (old, new, told) in cases {
+        fs::write(folder.path().join("tamis.toml"), TOML.replace(old, new))?;
+        let remarks = Project::load(folder.path())?.remarks();
+        let line = TOML.lines().position(|it| it.contains(old)).unwrap_or_default() + 1;
+        let line = if new.is_empty() { 1 } else { line };
+        let place = format!("tamis.toml:{line}");
+        if !remarks.iter().any(|it| it.place.ends_with(&place) && it.text.contains(told)) {
+            let all: Vec<String> =
+                remarks.into_iter().map(|it| format!("{}: {}", it.place, it.text)).collect();
+            return Err(format!("{new}: {told} is not told at {place}: {all:?}").into());
+        }
+    }
+    Ok(())
+}
+
+fn lists() -> Result<(), Failed> {
+    let folder = project()?;
+    let toml = TOML.replace("type = \"text\"", "type = \"whole number\", personal = true");
+    let list = |text: &str, toml: &str| -> Result<Vec<Remark>, Failed> {
+        fs::write(folder.path().join("lists/watched.csv"), text)?;
+        fs::write(folder.path().join("tamis.toml"), toml)?;
+        Ok(Project::load(folder.path())?.remarks())
+    };
+    for (text, toml, told, is_error) in [
+        ("who\n", TOML, "`lists/watched.csv` has no entry", false),
+        ("who\nI\u{0}1\n", TOML, "holds a NUL", true),
+        ("who\nMARY\n", &toml, "a value that is personal in column `who`", true),
+    ] {
+        let remarks = list(text, toml)?;
+        if !remarks.iter().any(|it| it.text.contains(told) && it.is_error == is_error) {
+            let all: Vec<String> = remarks.into_iter().map(|it| it.text).collect();
+            return Err(format!("{told} is not told: {all:?}").into());
+        }
+        if let Some(it) = remarks.iter().find(|it| it.text.contains("MARY")) {
+            return Err(it.text.clone().into());
+        }
+    }
+    Ok(())
 }
 
 /// What a project says: its rules over each of its data sets.
@@ -224,83 +285,6 @@ fn stops(root: &Path) -> Result<bool, Failed> {
     Ok(false)
 }
 
-/// A text with one slip, the line it is in, and what was done.
-struct Slip {
-    text: String,
-    line: usize,
-    what: String,
-}
-
-/// Words of a line: keys, texts, tables.
-fn words(line: &str) -> Vec<(usize, usize)> {
-    let mut res = Vec::new();
-    let mut begin = None;
-    for (at, it) in line.char_indices().chain([(line.len(), ' ')]) {
-        let inside = it.is_alphanumeric() || "-_/%*.".contains(it);
-        match begin {
-            None if inside => begin = Some(at),
-            Some(from) if !inside => {
-                res.push((from, at));
-                begin = None;
-            }
-            _ => {}
-        }
-    }
-    res
-}
-
-fn slip(text: &str, random: &mut Random) -> Option<Slip> {
-    let lines: Vec<&str> = text.lines().collect();
-    let at = random.below(lines.len());
-    let line = lines[at];
-    if line.is_empty() {
-        return None;
-    }
-    let all = words(line);
-    let (from, to) = all[random.below(all.len())];
-    let word = &line[from..to];
-    let letter = from + random.below(to - from);
-    let with = |new: String| format!("{}{new}{}", &line[..from], &line[to..]);
-    let (new, what) = match random.below(10) {
-        0 | 1 => (format!("{}{}", &line[..letter], &line[letter + 1..]), "drops"),
-        2 => (format!("{}{}", &line[..=letter], &line[letter..]), "doubles"),
-        3 if letter + 1 < to => {
-            let (a, b) = (&line[letter..=letter], &line[letter + 1..letter + 2]);
-            (format!("{}{b}{a}{}", &line[..letter], &line[letter + 2..]), "swaps")
-        }
-        4 => (with(format!("{word}x")), "lengthens"),
-        5 => (with(word.to_uppercase()), "raises"),
-        6 => {
-            let (key, _) = line.split_once('=')?;
-            let value =
-                random.one(&["7", "true", "[]", "{}", "\"\"", "\" \"", "2026-01-01", "[1]"]);
-            (format!("{key}= {value}"), "retypes")
-        }
-        7 => (format!("{line}\n{line}"), "repeats"),
-        8 => (String::new(), "deletes"),
-        _ => {
-            let sign = line.find(['"', '[', ']', '=', '{', '}', ','])?;
-            (format!("{}{}", &line[..sign], &line[sign + 1..]), "takes a sign of")
-        }
-    };
-    if new == line {
-        return None;
-    }
-    let before = lines[..at].iter().map(|it| format!("{it}\n"));
-    let after = lines[at + 1..].iter().map(|it| format!("{it}\n"));
-    let text = before.chain([format!("{new}\n")]).chain(after).collect();
-    Some(Slip { text, line: at + 1, what: format!("{what} `{line}` -> `{new}`") })
-}
-
-/// Whether a slip in this line can only be seen where data are read: then a run stops at it.
-fn is_of_data(line: &str) -> bool {
-    let keys =
-        ["separator", "encoding", "decimal", "nulls", "dates", "columns", "\"", "[data", "format"];
-    keys.iter().any(|it| line.starts_with(it))
-        || line.starts_with("ratios")
-        || line.starts_with("path")
-}
-
 fn slips(count: u64) -> Result<(), Failed> {
     let folder = project()?;
     let path = folder.path().join("tamis.toml");
@@ -308,7 +292,7 @@ fn slips(count: u64) -> Result<(), Failed> {
     let mut failure = String::new();
     let (mut told, mut same, mut stopped) = (0, 0, 0);
     for seed in 0..count {
-        let Some(slip) = slip(TOML, &mut Random::new(seed)) else { continue };
+        let Some(slip) = slips::slip(TOML, &mut Random::new(seed)) else { continue };
         fs::write(&path, &slip.text)?;
         let project = Project::load(folder.path()).map_err(|it| format!("{}: {it}", slip.what))?;
         let remarks = project.remarks();
@@ -316,12 +300,15 @@ fn slips(count: u64) -> Result<(), Failed> {
         let lines = [slip.line - 1, slip.line, slip.line + 1];
         let here = lines.map(|it| format!("tamis.toml:{it}"));
         let names = |it: &Remark| it.is_error && here.iter().any(|here| it.place.ends_with(here));
-        // A list without its name is missed where rules use it.
-        let is_list = line.contains("column = ");
+        // A list without its name, or a schema that is none, is missed where rules use it.
+        let is_list = line.contains("column = ") || line.starts_with("declaration =");
         let is_told = remarks.iter().any(|it| names(it) || (is_list && it.is_error))
             || project.data_remarks().iter().any(|it| it.contains(&format!("{}:", here[1])));
         // What a table or a line no longer says is missed elsewhere.
-        let is_missed = line.starts_with('[') || slip.what.starts_with("deletes");
+        let is_missed = line.starts_with('[')
+            || ["deletes", "gives another key", "takes the key"]
+                .iter()
+                .any(|it| slip.what.starts_with(it));
         let errors: Vec<&str> =
             remarks.iter().filter(|it| it.is_error).map(|it| it.place.as_str()).collect();
         if is_told || (is_missed && !errors.is_empty()) {
@@ -334,7 +321,10 @@ fn slips(count: u64) -> Result<(), Failed> {
         }
         match meaning(&project) {
             it if it == right => same += 1,
-            _ if is_of_data(line) && stops(folder.path())? => stopped += 1,
+            _ if stops(folder.path())? => {
+                stopped += 1;
+                println!("stops a run: {} (seed {seed})", slip.what);
+            }
             it => failure += &format!("{} (seed {seed}): {it:?}\n", slip.what),
         }
     }

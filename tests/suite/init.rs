@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
+use arrow::array::Float64Array;
 use arrow::array::Int64Array;
 use arrow::array::RecordBatch;
 use arrow::array::StringArray;
@@ -55,6 +56,7 @@ pub fn trials() -> Vec<Trial> {
         trials.push(Trial::test(format!("init refuses {name}"), move || refused(text, told)));
     }
     trials.push(Trial::test("init shows nothing of persons", personal));
+    trials.push(Trial::test("init keeps columns of floats with values that are no number", floats));
     trials.push(Trial::test("init tells of rows that a run will reject", told_of_rows));
     trials.push(Trial::test("init from lists of structs", nested));
     trials.push(Trial::test("init never writes over a project", || {
@@ -174,9 +176,9 @@ const REFUSED: [Refused; 7] = [
 
 /// What looks as if it were of persons is written nowhere.
 const PERSONAL: &str = "\
-id,importer_name,birth,phone,x,nom,geb,note,vat\n\
-1,CANARY ONE,1971-03-04,33612345678,Canary Two,CANARY,canary@example.org,canary,BE0123456789\n\
-2,CANARY ONE,1982-03-04,33612345679,Canary Two,CANARY,canary@example.org,canary,BE0123456789\n";
+id,importer_name,birth,phone,x,nom,geb,note,vat,kg\n\
+1,CANARY ONE,1971-03-04,33612345678,Canary Two,CANARY,canary@example.org,canary,BE0123456789,5\n\
+2,CANARY ONE,1982-03-04,33612345679,Canary Two,CANARY,canary@example.org,canary,BE0123456789,7\n";
 
 fn personal() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
@@ -186,11 +188,53 @@ fn personal() -> Result<(), Failed> {
     for file in ["schema.tamis", "tamis.toml", "rules/example.tamis"] {
         all += &fs::read_to_string(folder.path().join("made").join(file))?;
     }
+    for (field, is_personal) in [
+        ("importer_name", true),
+        ("birth", true),
+        ("phone", true),
+        ("nom", true),
+        ("geb", true),
+        ("vat", true),
+        ("id", false),
+        ("kg", false),
+    ] {
+        let line = all.lines().find(|it| it.trim_start().starts_with(&format!("field {field} :")));
+        if line.is_none_or(|it| it.contains(" personal ") != is_personal) {
+            return Err(format!("{field}: {line:?}").into());
+        }
+    }
     let all = all.replace("canary.csv", "").to_lowercase();
     let told = ["canary", "1971", "1982", "3361234567", "be0123"];
     match told.iter().find(|it| all.contains(**it)) {
         None if exit == Some(0) => Ok(()),
         found => Err(format!("{exit:?} {found:?}\n{all}").into()),
+    }
+}
+
+/// A value that is no number, or none at all, leaves a column of floats what it is.
+fn floats() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("rows.arrow");
+    let texts = StringArray::from(vec!["A1", "A2", "A3"]);
+    let some = Float64Array::from(vec![1.5, f64::NAN, 2.0]);
+    let none = Float64Array::from(vec![None, None, None]);
+    let large = Float64Array::from(vec![Some(f64::INFINITY), None, Some(-1.0)]);
+    let batch = RecordBatch::try_from_iter([
+        ("id", Arc::new(texts) as ArrayRef),
+        ("some", Arc::new(some)),
+        ("none", Arc::new(none)),
+        ("large", Arc::new(large)),
+    ])?;
+    let mut writer = FileWriter::try_new(fs::File::create(&path)?, &batch.schema())?;
+    writer.write(&batch)?;
+    writer.finish()?;
+    let (exit, said) = tamis(folder.path(), &["init", "made", "--from", "rows.arrow"])?;
+    let schema = fs::read_to_string(folder.path().join("made/schema.tamis"))?;
+    let fields = ["field some : decimal", "field none : decimal", "field large : decimal"];
+    let told = "Column `some`: 1 of 3 values are no number";
+    match fields.iter().find(|it| !schema.contains(**it)) {
+        None if exit == Some(0) && said.contains(told) => Ok(()),
+        lacking => Err(format!("{exit:?}, lacks {lacking:?}: {said}\n{schema}").into()),
     }
 }
 

@@ -41,7 +41,10 @@ mod runs;
 mod said;
 mod seed;
 mod sheets;
+mod slips;
 mod supposed;
+#[cfg(unix)]
+mod terminal;
 mod tidy;
 mod typed;
 mod walks;
@@ -74,6 +77,8 @@ fn main() -> ExitCode {
     trials.extend(sheets::trials());
     trials.extend(exact::trials());
     trials.extend(display::trials());
+    #[cfg(unix)]
+    trials.extend(terminal::trials());
     trials.extend(faults::trials());
     trials.extend(init::trials());
     trials.extend(ci::trials());

@@ -12,6 +12,7 @@ use crate::cli::scope::Scope;
 use crate::run;
 use crate::run::Options;
 use crate::run::engine;
+use crate::shown::shown;
 use crate::trouble::Exit;
 use crate::trouble::Trouble;
 
@@ -41,7 +42,9 @@ pub fn plan_of(scope: &Scope, rule: Option<&str>, data: &[String]) -> Result<Str
         let (here, level) = (&it.rules, it.record);
         let name = &set.schema.record(level).name;
         let plans = engine::print(set, here, level, &opened, &options)?;
-        text += &format!("rules of `{name}`: {}\n\n{}\n", here.len(), plans.trim_end());
+        text += &format!("rules of `{name}`: {}\n\n", here.len());
+        // Values of lists and names of files stand in plans.
+        text.extend(plans.trim_end().lines().map(|it| format!("{}\n", shown(it))));
     }
     Ok(text)
 }

@@ -84,10 +84,10 @@ pub fn read(text: &str, empty: Manifest, faults: &mut Vec<Diagnostic>) -> Manife
         res.exclude = patterns(&mut it, "exclude");
         res.folders = it.texts("folders");
         if it.get("rules").is_none() {
-            res.rules = vec![usual_rules(it.span)];
+            it.push(no_rules(it.span));
         }
-    } else {
-        res.rules = vec![usual_rules(Span::file(file))];
+    } else if !top.has("project") {
+        top.push(no_rules(Span::file(file)));
     }
     if let Some(mut it) = table(&mut top, "schema") {
         let keys: Vec<String> = it.entries().map(|it| it.0.get_ref().to_string()).collect();
@@ -108,8 +108,10 @@ pub fn read(text: &str, empty: Manifest, faults: &mut Vec<Diagnostic>) -> Manife
     res
 }
 
-fn usual_rules(span: Span) -> Placed {
-    Placed { text: "rules/**/*.tamis".to_owned(), span }
+/// Files of rules that nobody has named would be a guess.
+fn no_rules(span: Span) -> Diagnostic {
+    let it = Diagnostic::new(Code::T9103, span, "[project] needs `rules`");
+    it.help("name their files: `rules = [\"rules/**/*.tamis\"]`")
 }
 
 /// Refuses tables that are none of ours.
@@ -260,6 +262,7 @@ fn data_set(table: &mut Table) -> DataSet {
         places.of.extend(all.iter().map(|it| ((key, it.text.clone()), it.span)));
         all.into_iter().map(|it| it.text).collect()
     };
+    apart(table, &set);
     set.nulls = named(table, "nulls");
     set.ratios = named(table, "ratios");
     set.optional = named(table, "optional");
@@ -277,12 +280,25 @@ fn data_set(table: &mut Table) -> DataSet {
     set
 }
 
+/// A sign between cells that is also one of a number would cut it.
+fn apart(table: &mut Table, set: &DataSet) {
+    if set.separator.is_none() || set.separator != set.decimal {
+        return;
+    }
+    let sign = set.separator.as_deref().unwrap_or_default();
+    let message = format!("`{sign}` of [{}] stands between cells and before decimals", table.name);
+    let it = Diagnostic::new(Code::T9103, table.key_span("separator"), message);
+    table.push(
+        it.help("correct one of the two; where numbers stand in quotes, take `separator` out"),
+    );
+}
+
 fn lists(mut all: Table) -> Vec<ListEntry> {
     let mut res = Vec::new();
     for entry in all.entries() {
         let name = Placed { text: entry.0.get_ref().to_string(), span: all.at(entry.0) };
         let Some(mut table) = all.inner(entry) else { continue };
-        table.only(&["path", "sheet", "column", "type"], |_| false);
+        table.only(&["path", "sheet", "column", "type", "personal"], |_| false);
         let (path, column) = (table.text("path"), table.text("column"));
         for (key, it) in [("path", &path), ("column", &column)] {
             if it.is_none() && table.get(key).is_none() {
@@ -292,8 +308,9 @@ fn lists(mut all: Table) -> Vec<ListEntry> {
             }
         }
         let (sheet, ty) = (table.text("sheet"), table.text("type"));
+        let personal = table.flag("personal");
         if let (Some(path), Some(column)) = (path, column) {
-            res.push(ListEntry { name, path, sheet, column, ty });
+            res.push(ListEntry { name, path, sheet, column, ty, personal });
         }
     }
     res

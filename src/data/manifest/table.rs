@@ -63,6 +63,10 @@ impl<'t, 'f> Table<'t, 'f> {
         self.table.get_key_value(key)
     }
 
+    pub fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
     /// The place of a key; of the table where it has none.
     pub fn key_span(&self, key: &str) -> Span {
         self.get(key).map_or(self.span, |it| self.at(it.0))
@@ -98,6 +102,7 @@ impl<'t, 'f> Table<'t, 'f> {
         let it = Diagnostic::new(Code::T9103, self.at(value), message);
         let written = match wanted {
             "a number" => format!("{key} = 2"),
+            "true or false" => format!("{key} = true"),
             "a table" => format!("[{}.{key}]", self.name),
             "a text or a list of texts" => format!("{key} = [\"…\"]"),
             _ => format!("{key} = \"…\""),
@@ -178,13 +183,31 @@ impl<'t, 'f> Table<'t, 'f> {
         }
     }
 
-    /// The entries of a table of texts.
+    /// `true` or `false`; a key that is not there is `false`.
+    pub fn flag(&mut self, key: &str) -> bool {
+        let Some((_, value)) = self.get(key) else { return false };
+        match value.get_ref() {
+            DeValue::Boolean(it) => *it,
+            _ => {
+                self.mistyped(key, value, "true or false");
+                false
+            }
+        }
+    }
+
+    /// The entries of a table of texts; none is called by nothing.
     pub fn pairs(&mut self, key: &str) -> Vec<(Placed, Placed)> {
         let Some(entry) = self.get(key) else { return Vec::new() };
         let Some(mut inner) = self.inner(entry) else { return Vec::new() };
         let mut res = Vec::new();
         for (name, _) in inner.entries() {
             let placed = Placed { text: name.get_ref().to_string(), span: inner.at(name) };
+            if placed.text.trim().is_empty() {
+                let message = format!("a name in `{key}` of [{}] is blank", inner.name);
+                let fault = Diagnostic::new(Code::T9103, placed.span, message);
+                inner.push(fault.help("write what is meant, or take the entry out"));
+                continue;
+            }
             res.extend(inner.text(name.get_ref()).map(|value| (placed, value)));
         }
         res

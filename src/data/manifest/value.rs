@@ -40,10 +40,11 @@ pub fn separator(text: &str) -> Result<(), Refused> {
     let help = || "write one sign, such as `;`, `|` or `\\t`".to_owned();
     let mut signs = text.chars();
     match (signs.next(), signs.next()) {
+        (Some(it), None) if it.is_control() && it != '\t' => {
+            Err(("is a sign that nobody sees".to_owned(), help()))
+        }
         (Some(it), None) if !it.is_ascii() => Err(("is no sign of ASCII".to_owned(), help())),
-        (Some(it), None)
-            if it.is_ascii_alphanumeric() || matches!(it, '"' | '\n' | '\r' | '.' | '-' | '_') =>
-        {
+        (Some(it), None) if it.is_ascii_alphanumeric() || matches!(it, '"' | '.' | '-' | '_') => {
             Err(("stands in cells".to_owned(), help()))
         }
         (Some(_), None) => Ok(()),
@@ -83,6 +84,9 @@ pub fn format(text: &str) -> Result<(), Refused> {
 /// month where it names no day.
 pub fn date_format(text: &str) -> Result<(), Refused> {
     let help = || "write one such as `%d/%m/%Y`: % and a letter for each part".to_owned();
+    if let Some(part) = named_twice(text) {
+        return Err((format!("names the {part} twice"), help()));
+    }
     for day in [date(2026, 3, 28), date(1999, 12, 5)] {
         let mut moment = BrokenDownTime::from(day.at(13, 45, 56, 0));
         moment.set_offset(Some(Offset::UTC));
@@ -91,12 +95,47 @@ pub fn date_format(text: &str) -> Result<(), Refused> {
             .map_err(|it| (format!("is no format of dates: {it}"), help()))?;
         let read = cell::formatted(text, &written)
             .map_err(|_| ("says no day and no month".to_owned(), help()))?;
-        let read = read.civil.date();
+        let (read, time) = (read.civil.date(), read.civil.time());
+        let cut = [(13, 45, 56), (13, 45, 0), (13, 0, 0), (0, 0, 0)];
+        if !cut.contains(&(time.hour(), time.minute(), time.second())) {
+            return Err((format!("reads 13:45 as {time}"), help()));
+        }
         if read != day && read != day.first_of_month() {
             return Err((format!("reads {day} as {read}"), help()));
         }
     }
     Ok(())
+}
+
+/// A part of a moment that a format names more than once: one of the two is meant otherwise.
+fn named_twice(text: &str) -> Option<&'static str> {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('%') {
+        // Between the sign and the letter may stand flags, a width, a point or colons.
+        let from = after.find(|it: char| it.is_ascii_alphabetic() || it == '%')?;
+        let letter = after[from..].chars().next()?;
+        rest = &after[from + letter.len_utf8()..];
+        let parts: &[&str] = match letter {
+            'Y' | 'y' => &["year"],
+            'm' | 'b' | 'B' | 'h' => &["month"],
+            'd' | 'e' => &["day"],
+            'H' | 'k' | 'I' | 'l' => &["hour"],
+            'M' => &["minute"],
+            'S' => &["second"],
+            'F' | 'D' => &["year", "month", "day"],
+            'T' => &["hour", "minute", "second"],
+            'R' => &["hour", "minute"],
+            _ => &[],
+        };
+        for part in parts {
+            if seen.contains(part) {
+                return Some(part);
+            }
+            seen.push(part);
+        }
+    }
+    None
 }
 
 /// The way to a list through structs.

@@ -68,6 +68,10 @@ pub struct Seen {
     dates: Vec<&'static str>,
     is_money: bool,
     is_share: bool,
+    /// Every value is an address of mail.
+    is_mail: bool,
+    /// Floats that are no number: `NaN`, infinity.
+    unreal: u64,
 }
 
 /// How the figures of a column are written.
@@ -193,6 +197,8 @@ impl Seen {
             dates: guess::DATES.iter().chain(&guess::MOMENTS).copied().collect(),
             is_money: true,
             is_share: true,
+            is_mail: true,
+            unreal: 0,
         }
     }
 
@@ -208,7 +214,9 @@ impl Seen {
         if is_null {
             self.nulls.insert(cell.to_owned());
         }
-        if cell.is_empty() || is_null {
+        let is_unreal = self.is_float() && is_unreal(cell);
+        self.unreal += u64::from(is_unreal);
+        if cell.is_empty() || is_null || is_unreal {
             self.missing += 1;
             self.is_key = false;
             return;
@@ -233,6 +241,7 @@ impl Seen {
         self.fits.retain(|it| it.reads(cell));
         self.dates.retain(|it| guess::is_date(cell, it));
         self.figures.add(cell);
+        self.is_mail &= cell.contains('@');
         self.is_money &= guess::is_money(cell);
         self.is_share &= cell.ends_with('%');
         if let Some(number) = decimal(cell) {
@@ -273,6 +282,19 @@ impl Seen {
         shaped || names || (!coarse && personal::is_personal_name(&self.name))
     }
 
+    /// Whether it tells of persons or firms for certain enough to be declared `personal`: by its
+    /// name, or by addresses of mail and days of birth. Other values that are not shown may.
+    pub fn is_of_persons(&self) -> bool {
+        let is_mail = self.is_mail && self.missing < self.rows;
+        let is_birth = matches!(self.guess, Guess::Date(_) | Guess::DateTime(_));
+        let named = personal::is_personal_name(&self.name);
+        self.is_personal() && (named || is_mail || is_birth)
+    }
+
+    fn is_float(&self) -> bool {
+        matches!(self.ty, Some(DataType::Float16 | DataType::Float32 | DataType::Float64))
+    }
+
     /// Makes up its mind, once every row was seen.
     pub fn conclude(&mut self, marks: &Marks) {
         self.hashes = HashSet::new();
@@ -286,8 +308,19 @@ impl Seen {
             (Some(held), ty) => columnar::refusal(held, &ty, false).is_none(),
             (None, _) => true,
         };
-        self.guess = guesses.into_iter().find(held).unwrap_or(Guess::Text);
-        if self.guess == Guess::Text && self.ty.is_none() {
+        // A typed column without a value is what its type says.
+        let by_type = [Guess::Text, Guess::Decimal, Guess::Truth, Guess::Date(None)];
+        let by_type = by_type.into_iter().chain([Guess::DateTime(None)]);
+        let found = guesses.into_iter().chain(by_type).find(held);
+        self.guess = found.unwrap_or(Guess::Text);
+        if 0 < self.unreal {
+            let count = self.unreal;
+            self.remark = Some(format!(
+                "{count} of {} values are no number (NaN, infinity): a run counts them as faults; \
+                 write them as missing.",
+                self.rows
+            ));
+        } else if self.guess == Guess::Text && self.ty.is_none() {
             self.remark = self.unreadable(marks);
         } else if let Guess::Date(Some(taken)) | Guess::DateTime(Some(taken)) = self.guess {
             let other = self.dates.iter().find(|it| **it != taken && day_first(taken, it));
@@ -416,6 +449,12 @@ impl Seen {
         };
         Some(what.to_owned())
     }
+}
+
+/// Whether a float, as text, is no number.
+fn is_unreal(cell: &str) -> bool {
+    let cell = cell.trim_start_matches(['-', '+']);
+    ["nan", "inf", "infinity"].iter().any(|it| cell.eq_ignore_ascii_case(it))
 }
 
 /// Whether two formats are the same but for the order of day and month.

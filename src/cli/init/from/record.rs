@@ -242,9 +242,10 @@ impl Record<'_> {
             }
             let is_needed = self.key == Some(at) || history == Some(&column.field);
             let required = if is_needed { " required" } else { "" };
+            let personal = if seen.is_of_persons() { " personal" } else { "" };
             let label = one_line(&seen.name).replace(['"', '\\'], "'");
             let (field, ty) = (&column.field, words::ty(seen));
-            let _ = writeln!(text, "  field {field} : {ty}{required} \"{label}\"");
+            let _ = writeln!(text, "  field {field} : {ty}{required}{personal} \"{label}\"");
         }
         if let Some(it) = history {
             let _ = write!(
