@@ -222,7 +222,7 @@ fn floats() -> Result<(), Failed> {
     let batch = RecordBatch::try_from_iter([
         ("id", Arc::new(texts) as ArrayRef),
         ("some", Arc::new(some)),
-        ("none", Arc::new(none)),
+        ("blank", Arc::new(none)),
         ("large", Arc::new(large)),
     ])?;
     let mut writer = FileWriter::try_new(fs::File::create(&path)?, &batch.schema())?;
@@ -230,7 +230,7 @@ fn floats() -> Result<(), Failed> {
     writer.finish()?;
     let (exit, said) = tamis(folder.path(), &["init", "made", "--from", "rows.arrow"])?;
     let schema = fs::read_to_string(folder.path().join("made/schema.tamis"))?;
-    let fields = ["field some : decimal", "field none : decimal", "field large : decimal"];
+    let fields = ["field some : decimal", "field blank : decimal", "field large : decimal"];
     let told = "Column `some`: 1 of 3 values are no number";
     match fields.iter().find(|it| !schema.contains(**it)) {
         None if exit == Some(0) && said.contains(told) => Ok(()),
