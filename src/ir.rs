@@ -225,6 +225,22 @@ pub struct Expr {
     pub span: Span,
 }
 
+/// What may leave a quantifier open.
+#[derive(Debug, Clone, Default)]
+pub struct OpenRows {
+    /// All that may be named.
+    pub names: Vec<String>,
+    /// For a field of rows that a number tells apart, the number of the first row that stays open
+    /// and lacks it.
+    pub first: Vec<(FactId, FieldId)>,
+    /// For a field of other rows of the same declaration, how many stay open and lack it.
+    pub some: Vec<(FactId, String)>,
+    /// Fields of rows of which that is not counted.
+    pub asked: Vec<String>,
+    /// What the judged row itself has a say in.
+    pub judged: Vec<E>,
+}
+
 /// Tests and combinations are of type `Truth`. Numbers of a test share a dimension, not a scale.
 #[derive(Debug, Clone)]
 pub enum Kind {
@@ -274,9 +290,8 @@ pub enum Kind {
     Judged(E),
     /// The value where the test is true, else none for this reason.
     Guard(E, E, crate::value::Reason),
-    /// Unknown, because of these fields; where a fact tells the key of the first row that lacks
-    /// one of them, because of that row.
-    Open(Arc<[String]>, Arc<[(FactId, FieldId)]>),
+    /// Unknown, because of what rows lack.
+    Open(Arc<OpenRows>),
     /// Of a declaration, in a policy.
     Total(Total),
 }
@@ -356,7 +371,8 @@ impl Expr {
         match &self.kind {
             Kind::Literal(_) | Kind::Field(_) | Kind::Hit(_) | Kind::Fact(_) => Vec::new(),
             // What is of another row is no part: who walks over fields would mix the two up.
-            Kind::Judged(_) | Kind::Open(..) | Kind::Total(_) => Vec::new(),
+            Kind::Judged(_) | Kind::Total(_) => Vec::new(),
+            Kind::Open(it) => it.judged.iter().collect(),
             Kind::Guard(test, value, _) => vec![test, value],
             Kind::Named(_, it)
             | Kind::Negate(it)
@@ -423,9 +439,13 @@ impl RuleSet {
                         res.insert(*id);
                     }
                     Kind::Hit(other) => open.push(*other),
-                    Kind::Open(_, rows) if evidence => res.extend(rows.iter().map(|it| it.0)),
-                    _ => todo.extend(it.parts()),
+                    Kind::Open(rows) if evidence => {
+                        res.extend(rows.first.iter().map(|it| it.0));
+                        res.extend(rows.some.iter().map(|it| it.0));
+                    }
+                    _ => {}
                 }
+                todo.extend(it.parts());
             }
         }
         res.into_iter().collect()

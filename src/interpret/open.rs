@@ -9,6 +9,7 @@ use crate::ir::E;
 use crate::ir::FactId;
 use crate::ir::Kind;
 use crate::ir::Lookup;
+use crate::ir::OpenRows;
 use crate::ir::RuleSet;
 use crate::schema::FieldId;
 use crate::value::Reason;
@@ -64,9 +65,9 @@ fn ways(set: &RuleSet, expr: &E, row: &Row) -> Option<Ways> {
         }
         Kind::Named(_, it) => ways(set, it, row)?,
         Kind::Hit(rule) => ways(set, &set.rules[rule.0].outcome, row)?,
-        Kind::Open(names, rows) => {
-            let names = first_row(set, rows, row).unwrap_or_else(|| names.to_vec());
-            let each: Sets = names.into_iter().map(|it| BTreeSet::from([it])).collect();
+        Kind::Open(rows) => {
+            let named = open_rows(set, rows, row).into_iter();
+            let each: Sets = named.map(|it| BTreeSet::from([it])).collect();
             Ways { yes: each.clone(), no: each }
         }
         _ => {
@@ -121,6 +122,15 @@ fn causes(set: &RuleSet, expr: &E, row: &Row) -> Sets {
         // A profile is one thing to its readers.
         Kind::Named(name, _) if name.contains('.') && reason != Reason::NotGiven => {
             return only(with_reason(name, reason));
+        }
+        Kind::Named(name, it) if name.contains('.') => {
+            let ending = format!(" ({})", Reason::TooFewValues.words());
+            let told = |it: String| match it.ends_with(&ending) {
+                true => format!("{name}{ending}"),
+                false => it,
+            };
+            let sets = causes(set, it, row).into_iter();
+            return smallest(sets.map(|it| it.into_iter().map(told).collect()).collect());
         }
         Kind::Guard(test, value, reason) if truth(&eval(set, test, row)) == Some(false) => {
             return vec![refused(set, test, value, *reason, row)];
@@ -283,17 +293,30 @@ fn smallest(mut all: Sets) -> Sets {
     kept
 }
 
+/// What the open rows of a quantifier lack, and what the judged row does.
+fn open_rows(set: &RuleSet, rows: &OpenRows, row: &Row) -> BTreeSet<String> {
+    let mut res: BTreeSet<String> = rows.asked.iter().cloned().collect();
+    res.extend(first_row(set, &rows.first, row));
+    let is_some = |it: FactId| !matches!(row.fact(it), Value::Whole(0) | Value::Missing(_));
+    res.extend(rows.some.iter().filter(|it| is_some(it.0)).map(|it| it.1.clone()));
+    res.extend(rows.judged.iter().flat_map(|it| causes(set, it, row)).flatten());
+    if res.is_empty() {
+        return rows.names.iter().cloned().collect();
+    }
+    res
+}
+
 /// `document 1: kind`: what the first row that stays open lacks, where facts tell which it is.
-fn first_row(set: &RuleSet, rows: &[(FactId, FieldId)], row: &Row) -> Option<Vec<String>> {
+fn first_row(set: &RuleSet, rows: &[(FactId, FieldId)], row: &Row) -> Vec<String> {
     let key = |fact: FactId| match row.fact(fact) {
         Value::Whole(it) => Some(it),
         _ => None,
     };
-    let first = rows.iter().filter_map(|it| key(it.0)).min()?;
+    let Some(first) = rows.iter().filter_map(|it| key(it.0)).min() else { return Vec::new() };
     let lacking = rows.iter().filter(|it| key(it.0) == Some(first));
     let name = |(_, id): &(FactId, FieldId)| {
         let record = &set.schema.record(id.record).name;
         format!("{record} {first}: {}", set.schema.field(*id).name)
     };
-    Some(lacking.map(name).collect())
+    lacking.map(name).collect()
 }

@@ -40,6 +40,8 @@ pub struct Case {
     pub row: Option<usize>,
     /// Rows that are there to be judged, outer ones before what they hold.
     pub rows: Vec<GivenRow>,
+    /// The row of each record that `given` named last.
+    pub opened: BTreeMap<RecordId, usize>,
     pub past: Vec<PastRow>,
     /// What stands in the place of what would be computed.
     pub instead: BTreeMap<Place, (Type, Value)>,
@@ -110,6 +112,7 @@ impl Case {
             span,
             row: None,
             rows: Vec::new(),
+            opened: BTreeMap::new(),
             past: Vec::new(),
             instead: BTreeMap::new(),
             lists: BTreeMap::new(),
@@ -119,8 +122,17 @@ impl Case {
         }
     }
 
-    pub fn find(&self, record: RecordId, number: u32) -> Option<usize> {
-        self.rows.iter().position(|it| it.record == record && it.number == number)
+    /// The row of that number in the last one given around it, or else the last of that number.
+    pub fn find(&self, record: RecordId, number: u32, parent: Option<usize>) -> Option<usize> {
+        let is_it = |it: &GivenRow| it.record == record && it.number == number;
+        let own = self.rows.iter().position(|it| is_it(it) && it.parent == parent);
+        own.or_else(|| self.rows.iter().rposition(is_it))
+    }
+
+    /// The last row given of a record.
+    pub fn last(&self, record: RecordId) -> Option<usize> {
+        let made = || self.rows.iter().rposition(|it| it.record == record);
+        self.opened.get(&record).copied().or_else(made)
     }
 
     /// The row around another, and so on, itself first.

@@ -233,7 +233,7 @@ impl Lowering<'_> {
                 Kind::Named(name, _) => {
                     known.insert(name.to_string());
                 }
-                Kind::Open(names, _) => known.extend(names.iter().cloned()),
+                Kind::Open(it) => known.extend(it.names.iter().cloned()),
                 Kind::Fact(id) => {
                     let fact = &self.facts[id.0];
                     known.insert(fact.words.to_string());

@@ -167,13 +167,26 @@ impl<'a> Lowering<'a> {
 
     /// A row of a case, made when it is not there yet, and those around it with it.
     pub fn row(&self, case: &mut Case, record: RecordId, number: u32) -> usize {
-        if let Some(at) = case.find(record, number) {
-            return at;
+        let around = self.schema.record(record).parent;
+        let last = around.and_then(|it| case.last(it));
+        match case.find(record, number, last) {
+            Some(at) => at,
+            None => self.new_row(case, record, number),
         }
-        let parent = self.schema.record(record).parent.map(|it| {
-            let last = case.rows.iter().rposition(|row| row.record == it);
-            last.unwrap_or_else(|| self.row(case, it, 1))
-        });
+    }
+
+    /// `given item 2`: a row of the last one given around it.
+    fn opened_row(&self, case: &mut Case, record: RecordId, number: u32) {
+        let around = self.schema.record(record).parent;
+        let last = around.and_then(|it| case.last(it));
+        let known = case.find(record, number, last).filter(|at| case.rows[*at].parent == last);
+        let at = known.unwrap_or_else(|| self.new_row(case, record, number));
+        case.opened.insert(record, at);
+    }
+
+    fn new_row(&self, case: &mut Case, record: RecordId, number: u32) -> usize {
+        let around = self.schema.record(record).parent;
+        let parent = around.map(|it| case.last(it).unwrap_or_else(|| self.row(case, it, 1)));
         case.rows.push(GivenRow {
             record,
             number,
@@ -203,10 +216,10 @@ impl<'a> Lowering<'a> {
         match it {
             TestLine::Rows { past, name, number } => {
                 reading.part = self.part(*past, name, *number, level);
-                reading.wrong |= matches!(reading.part, Part::Wrong);
                 if let Part::Row(record, number) = reading.part {
-                    self.row(&mut reading.case, record, number);
+                    self.opened_row(&mut reading.case, record, number);
                 }
+                reading.wrong |= matches!(reading.part, Part::Wrong);
             }
             TestLine::List(name) => {
                 reading.part = match self.find_list(name) {

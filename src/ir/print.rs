@@ -59,7 +59,7 @@ pub fn identity(it: &E) -> String {
         Kind::Fact(id) => format!("fact {}", id.0),
         Kind::Judged(it) => format!("judged {}", identity(it)),
         Kind::Guard(_, _, reason) => format!("guard {reason:?}"),
-        Kind::Open(names, _) => format!("open {names:?}"),
+        Kind::Open(it) => format!("open {:?}", it.names),
         Kind::Total(it) => it.words().to_owned(),
     };
     let parts: Vec<String> = it.parts().into_iter().map(identity).collect();
@@ -145,7 +145,7 @@ fn head(set: &RuleSet, it: &E) -> String {
         Kind::Fact(id) => format!("fact {}: {}", id.0, set.facts[id.0].words),
         Kind::Judged(_) => "of the judged row".to_owned(),
         Kind::Guard(_, _, reason) => format!("if … else no value ({})", reason.words()),
-        Kind::Open(names, _) => format!("unknown ({})", names.join(", ")),
+        Kind::Open(it) => format!("unknown ({})", it.names.join(", ")),
         Kind::Total(it) => it.words().to_owned(),
     }
 }

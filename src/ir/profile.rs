@@ -187,6 +187,8 @@ impl Lowering<'_> {
         }
         let (least, support) = match lines.require {
             Some(it) => it,
+            // Where nobody can tell how many values the group has, it is not told as the one used.
+            None if is_last && name.text == "level" => (0, None),
             None if is_last => return Some(statistic),
             None => (1, None),
         };

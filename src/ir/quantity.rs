@@ -11,7 +11,9 @@ use crate::ir::E;
 use crate::ir::Expr;
 use crate::ir::FactId;
 use crate::ir::Kind;
+use crate::ir::OpenRows;
 use crate::ir::Statistic;
+use crate::ir::judged::judged_in;
 use crate::ir::literal::literal;
 use crate::ir::lower::Lowering;
 use crate::ir::lower::Scope;
@@ -21,6 +23,7 @@ use crate::ir::many::fields_of;
 use crate::ir::typing;
 use crate::schema::FieldId;
 use crate::schema::Number;
+use crate::schema::RecordId;
 use crate::schema::Type;
 use crate::source::Span;
 use crate::syntax::ast;
@@ -174,57 +177,86 @@ impl Lowering<'_> {
 
     /// True if `n` are surely true, false if even the unknown ones would not reach `n`.
     fn at_least_rows(&mut self, n: u32, condition: E, source: &Source, span: Span) -> E {
-        let record = self.schema.record(source.fact.rows).name.clone();
-        let names: BTreeSet<String> = fields_of(&condition)
-            .into_iter()
-            .map(|it| format!("{record}: {}", self.schema.field(it).name))
-            .chain(self.judged_names(&condition))
-            .collect();
-        let rows = self.first_open(&condition, source, span);
+        let rows = self.open_rows(&condition, source, span);
         let not = |it: E| truth(Kind::Not(it), span);
         let possible = not(truth(Kind::Established(not(condition.clone())), span));
         let sure = self.count_where(condition, source, span);
         let possible = self.count_where(possible, source, span);
         let (sure, possible) =
             (self.at_least_count(sure, n, span), self.at_least_count(possible, n, span));
-        let open = truth(Kind::Open(names.into_iter().collect(), rows), span);
+        let open = truth(Kind::Open(Arc::new(rows)), span);
         truth(Kind::Or(vec![sure, truth(Kind::And(vec![possible, open]), span)]), span)
     }
 
-    /// For each field of the rows the key of the first row that lacks it and stays open: of rows
-    /// right inside the judged one, told apart by one whole number.
-    fn first_open(
-        &mut self,
-        condition: &E,
-        source: &Source,
-        span: Span,
-    ) -> Arc<[(FactId, FieldId)]> {
+    /// What may leave the rows open: fields of theirs, and what the judged row has a say in.
+    fn open_rows(&mut self, condition: &E, source: &Source, span: Span) -> OpenRows {
+        let judged = judged_in(condition).into_iter().cloned().collect();
+        let mut res = OpenRows { judged, ..OpenRows::default() };
         let record = source.fact.rows;
-        let judged = source.scope.judged.as_ref().map(|it| it.record);
-        let it = self.schema.record(record);
-        let inside = source.fact.dates.is_none() && it.parent == judged;
-        let ([field], true) = (it.key.as_slice(), inside) else { return Arc::from([]) };
-        let key = FieldId { record, field: *field };
-        if self.schema.field(key).ty != Type::Whole {
-            return Arc::from([]);
-        }
-        let field_of = |id: FieldId, ty: Type| Arc::new(Expr { kind: Kind::Field(id), ty, span });
-        let mut all = Vec::new();
+        let is_inside = source.fact.dates.is_none();
+        let judged = source.scope.judged.as_ref().map(|it| it.record).filter(|_| is_inside);
+        let around = judged.map(|it| self.schema.lineage(it)).unwrap_or_default();
+        // A record around both has one row for both.
+        let own = self.schema.lineage(record).into_iter().skip(1);
+        let shared: Vec<RecordId> = own.filter(|it| around.contains(it)).collect();
+        let number = self.number_of(record, judged);
+        let mut names: BTreeSet<String> = self.judged_names(condition).into_iter().collect();
         for id in fields_of(condition) {
-            if id.record != record || self.schema.field(id).required {
+            let field = self.schema.field(id);
+            let (ty, required) = (field.ty.clone(), field.required);
+            if shared.contains(&id.record) {
+                names.insert(field.name.clone());
+                res.judged.push(Arc::new(Expr { kind: Kind::Field(id), ty, span }));
                 continue;
             }
-            let lacks = field_of(id, self.schema.field(id).ty.clone());
-            let open = [condition.clone(), lacks].map(|it| truth(Kind::IsMissing(it), span));
-            let mut fact = source.fact.clone();
-            fact.filter =
-                Some(truth(Kind::And(fact.filter.into_iter().chain(open).collect()), span));
-            fact.statistic = Statistic::Smallest;
-            fact.value = Some(field_of(key, Type::Whole));
-            if let Kind::Fact(fact) = self.fact(fact, span).kind {
-                all.push((fact, id));
+            let name = format!("{}: {}", self.schema.record(record).name, field.name);
+            names.insert(name.clone());
+            match number.filter(|_| id.record == record) {
+                _ if required => {}
+                Some(number) => {
+                    res.first.extend(self.of_open(condition, id, Some(number), source, span));
+                }
+                None if is_inside => {
+                    let count = self.of_open(condition, id, None, source, span);
+                    res.some.extend(count.map(|it| (it.0, name)));
+                }
+                None => res.asked.push(name),
             }
         }
-        all.into()
+        res.names = names.into_iter().collect();
+        res
+    }
+
+    /// The one whole number that tells rows right inside the judged one apart.
+    fn number_of(&self, record: RecordId, judged: Option<RecordId>) -> Option<FieldId> {
+        let it = self.schema.record(record);
+        let ([field], true) = (it.key.as_slice(), judged.is_some() && it.parent == judged) else {
+            return None;
+        };
+        let key = FieldId { record, field: *field };
+        (self.schema.field(key).ty == Type::Whole).then_some(key)
+    }
+
+    /// Of the rows that stay open and lack a field, the first one's number, or how many they are.
+    fn of_open(
+        &mut self,
+        condition: &E,
+        id: FieldId,
+        number: Option<FieldId>,
+        source: &Source,
+        span: Span,
+    ) -> Option<(FactId, FieldId)> {
+        let field_of = |id: FieldId, ty: Type| Arc::new(Expr { kind: Kind::Field(id), ty, span });
+        let lacks = field_of(id, self.schema.field(id).ty.clone());
+        let open = [condition.clone(), lacks].map(|it| truth(Kind::IsMissing(it), span));
+        let mut fact = source.fact.clone();
+        fact.filter = Some(truth(Kind::And(fact.filter.into_iter().chain(open).collect()), span));
+        fact.ty = Type::Whole;
+        fact.statistic = if number.is_some() { Statistic::Smallest } else { Statistic::Count };
+        fact.value = number.map(|it| field_of(it, Type::Whole));
+        match self.fact(fact, span).kind {
+            Kind::Fact(fact) => Some((fact, id)),
+            _ => None,
+        }
     }
 }

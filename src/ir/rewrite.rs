@@ -8,18 +8,20 @@ use crate::ir::Expr;
 use crate::ir::InList;
 use crate::ir::Kind;
 use crate::ir::Lookup;
+use crate::ir::OpenRows;
 
 impl Expr {
     /// Its parts, in the order of [`Expr::parts`], each replaced.
     fn with_parts(&self, make: &mut dyn FnMut(&E) -> E) -> Kind {
         let mut all = |parts: &[E]| parts.iter().map(&mut *make).collect::<Vec<E>>();
         match &self.kind {
-            Kind::Literal(_)
-            | Kind::Field(_)
-            | Kind::Hit(_)
-            | Kind::Fact(_)
-            | Kind::Total(_)
-            | Kind::Open(..) => self.kind.clone(),
+            Kind::Literal(_) | Kind::Field(_) | Kind::Hit(_) | Kind::Fact(_) | Kind::Total(_) => {
+                self.kind.clone()
+            }
+            Kind::Open(it) => {
+                let judged = it.judged.iter().map(make).collect();
+                Kind::Open(Arc::new(OpenRows { judged, ..(**it).clone() }))
+            }
             Kind::Judged(it) => Kind::Judged(make(it)),
             Kind::Guard(test, value, reason) => Kind::Guard(make(test), make(value), *reason),
             Kind::Named(name, it) => Kind::Named(name.clone(), make(it)),

@@ -278,6 +278,9 @@ fn each_once<T: Send>(
     })
 }
 
+/// Where a row stands: its declaration, how deep, its record, its key, and which row of that key.
+type Place = (String, usize, RecordId, Vec<Value>, usize);
+
 /// The rows of the declarations, those of each level as a run judges them.
 fn find(
     set: &RuleSet,
@@ -289,7 +292,7 @@ fn find(
     let outermost = outermost(set, opened);
     let wanted: BTreeSet<String> =
         question.ids.iter().map(|it| in_form(set, outermost, it)).collect();
-    let mut rows: BTreeMap<(String, usize, Vec<Value>, usize), Judged> = BTreeMap::new();
+    let mut rows: BTreeMap<Place, Judged> = BTreeMap::new();
     let of_declarations = |it: &&run::Level| schema.lineage(it.record).contains(&outermost);
     let mut read = BTreeSet::new();
     for it in opened.levels.iter().filter(of_declarations) {
@@ -306,7 +309,8 @@ fn find(
                 let key: Vec<Value> =
                     schema.key_fields(*record).into_iter().map(|it| row.get(it)).collect();
                 let number = if source.merged { 0 } else { number };
-                let place = (id.clone(), schema.lineage(*record).len(), key, number);
+                let depth = schema.lineage(*record).len();
+                let place = (id.clone(), depth, *record, key, number);
                 rows.entry(place)
                     .and_modify(|known| run::agree(set, *record, &mut known.row, row))
                     .or_insert_with(|| Judged {

@@ -172,9 +172,13 @@ fn bare(it: &Expr, source: &SourceFile) -> String {
         }
         ExprKind::Quantified { quantifier, condition, rows: it } => {
             let verb = match quantifier {
-                ast::Quantifier::AtLeast(1) | ast::Quantifier::Exactly(1) => "has",
-                ast::Quantifier::AtLeast(_) | ast::Quantifier::AtMost(_) => "have",
-                ast::Quantifier::Exactly(_) => "have",
+                ast::Quantifier::AtLeast(n)
+                | ast::Quantifier::AtMost(n)
+                | ast::Quantifier::Exactly(n)
+                    if *n != 1 =>
+                {
+                    "have"
+                }
                 _ => "has",
             };
             let condition = expr(condition, Level::Or, source);

@@ -9,6 +9,7 @@ use crate::ir::E;
 use crate::ir::Expr;
 use crate::ir::FactId;
 use crate::ir::Kind;
+use crate::ir::OpenRows;
 use crate::ir::Parameter;
 use crate::ir::Policy;
 use crate::ir::Reach;
@@ -295,7 +296,10 @@ fn column(id: FieldId, ty: Type) -> E {
 fn fixed(rule: &Rule, truth: Option<bool>) -> E {
     let kind = match truth {
         Some(it) => Kind::Literal(Value::Truth(it)),
-        None => Kind::Open(Arc::from(vec![rule.id.to_string()]), Arc::from(Vec::new())),
+        None => {
+            let asked = vec![rule.id.to_string()];
+            Kind::Open(Arc::new(OpenRows { asked, ..OpenRows::default() }))
+        }
     };
     Arc::new(Expr { kind, ty: Type::Truth, span: rule.span })
 }

@@ -69,7 +69,12 @@ class Setting:
 
 def rows_of(path):
     with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        return [{key: plain(it) for key, it in row.items()} for row in csv.DictReader(file)]
+
+
+def plain(text):
+    """Without the apostrophe that keeps spreadsheets from taking a text for a formula."""
+    return text[1:] if text.startswith(("'=", "'+", "'-", "'@", "''")) else text
 
 
 def hit_key(world, record, row):

@@ -12,6 +12,7 @@ mod damaged;
 mod display;
 mod dump;
 mod ends;
+mod everywhere;
 mod exact;
 mod faults;
 mod generate;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
     trials.extend(dump::trials());
     trials.extend(damaged::trials());
     trials.extend(ends::trials());
+    trials.extend(everywhere::trials());
     trials.extend(layout::trials());
     trials.extend(list_index::trials());
     trials.extend(memory::trials());
