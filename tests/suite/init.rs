@@ -74,7 +74,7 @@ pub fn trials() -> Vec<Trial> {
 /// Name, file, content, and lines of what is made.
 type Plain = (&'static str, &'static str, &'static [u8], &'static [&'static str]);
 
-const PLAIN: [Plain; 14] = [
+const PLAIN: [Plain; 17] = [
     (
         "a file whose first column has gaps",
         "gaps.csv",
@@ -105,6 +105,25 @@ const PLAIN: [Plain; 14] = [
         b"id,made,sent,seen\na,14-Aug-14,31/12/2024,20240131\nb,4-Jun-13,01/02/2025,20240201\n\
           c,28-DEC-16,05/06/2025,20250131\n",
         &["made = \"%d-%b-%y\"", "sent = \"%d/%m/%Y\"", "seen = \"%Y%m%d\"", "field seen : date"],
+    ),
+    (
+        "months",
+        "months.csv",
+        b"id,sold,bought,period,number\na,2026-01,01/2026,202601,202601\n\
+          b,2026-12,12/2026,202612,2\n",
+        &["sold = \"%Y-%m\"", "bought = \"%m/%Y\"", "period = \"%Y%m\"", "number : whole number"],
+    ),
+    (
+        "codes that lost a zero",
+        "codes.csv",
+        b"id,hs8\na,1012100\nb,85171300\n",
+        &["field hs8 : whole number", "lost a zero in front"],
+    ),
+    (
+        "names with line breaks",
+        "names.csv",
+        b"id,\"x\ny\"\na,1\nb,2\n",
+        &["\"x\\ny\" = \"x_y\"", "field x_y : whole number"],
     ),
     (
         "decimal commas",
@@ -164,7 +183,7 @@ const PLAIN: [Plain; 14] = [
 /// Name, file, content, and what is said instead of a project.
 type Refused = (&'static str, &'static str, &'static [&'static str]);
 
-const REFUSED: [Refused; 7] = [
+const REFUSED: [Refused; 9] = [
     ("title lines", ";;;\n;;DATA;\n;;;\nID;ORIGIN;KG;USD\n1;CN;10;5\n2;IN;20;5\n", &[":4:"]),
     ("a title", "Export of 2025-10-31\nID;ORIGIN;KG\n1;CN;10\n2;IN;20\n", &[":2:", "take line 1"]),
     ("no names", "36,AERO,-0- ,CUBA\n173,ANGLO,-0- ,CUBA\n", &[":1:", "names of the columns are"]),
@@ -172,6 +191,8 @@ const REFUSED: [Refused; 7] = [
     ("two lines of names", "id;kg\nno;weight\n1;10\n2;20\n", &[":2:", "keep one line"]),
     ("rows that are wider", "ID|KG\n1|10|\n2|20|\n", &["no row has as many cells"]),
     ("nothing", "", &["is empty"]),
+    ("a mark alone", "\u{FEFF}", &["is empty"]),
+    ("blank lines", "\n\r\n\n", &["is empty"]),
 ];
 
 /// What looks as if it were of persons is written nowhere.

@@ -140,7 +140,7 @@ fn key(field: &str) -> String {
     if bare { field.to_owned() } else { quoted(field) }
 }
 
-/// A string of TOML.
+/// A string of TOML, on one line: as JSON has it.
 fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }

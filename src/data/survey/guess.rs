@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 
+use crate::data::cell;
 use crate::data::survey::seen::Seen;
 
 /// What all the values of a column can be read as.
@@ -21,7 +22,7 @@ pub enum Guess {
 }
 
 /// Formats of dates that extracts have, besides ISO; where two fit, the first is taken and told.
-pub const DATES: [&str; 19] = [
+pub const DATES: [&str; 24] = [
     "%d/%m/%Y",
     "%m/%d/%Y",
     "%d.%m.%Y",
@@ -41,6 +42,11 @@ pub const DATES: [&str; 19] = [
     "%b %d, %Y",
     "%B %d, %Y",
     "%d%b%Y",
+    "%Y-%m",
+    "%Y/%m",
+    "%m/%Y",
+    "%m.%Y",
+    "%Y%m",
 ];
 
 pub const MOMENTS: [&str; 12] = [
@@ -61,9 +67,14 @@ pub const MOMENTS: [&str; 12] = [
 /// Whether the text is a date of this format, in the years that declarations are of.
 pub fn is_date(text: &str, format: &str) -> bool {
     let years = 1900..2100;
-    // `%d` reads one digit as well; `%Y%m%d` must not.
-    let fixed = format != "%Y%m%d" || text.len() == 8;
-    fixed && Date::strptime(format, text).is_ok_and(|it| years.contains(&it.year()))
+    // `%d` reads one digit as well; where digits follow each other it must not.
+    let fixed = match format {
+        "%Y%m%d" => text.len() == 8,
+        "%Y%m" => text.len() == 6,
+        _ => true,
+    };
+    let date = || cell::formatted(format, text).map(|it| it.civil.date());
+    fixed && date().is_ok_and(|it| years.contains(&it.year()))
 }
 
 /// Words that extracts write where there is nothing.

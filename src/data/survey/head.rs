@@ -72,6 +72,9 @@ pub fn read(path: &Path, shown: &str) -> Result<Head, Trouble> {
     }
     let names = text::header(path, separator, encoding);
     let names = names.map_err(|it| Trouble::data(format!("{shown}: {it}")))?;
+    if names.is_empty() {
+        return Err(Trouble::data(format!("{shown}: is empty")));
+    }
     Ok(Head { separator, encoding, names })
 }
 

@@ -354,7 +354,11 @@ impl Seen {
         if fits(Kind::Code) && (hs || parts(&CODES)) {
             res.push(Guess::Code);
         }
-        let dates = self.dates.iter().filter(|it| **it != "%Y%m%d" || self.is_dated(&words));
+        let dates = self.dates.iter().filter(|it| match **it {
+            "%Y%m%d" => self.is_dated(&words),
+            "%Y%m" => named(&["period", "month", "mois", "monat", "mes", "maand"]),
+            _ => true,
+        });
         for it in dates {
             res.push(match guess::DATES.contains(it) {
                 true => Guess::Date(Some(it)),

@@ -74,8 +74,13 @@ pub fn hint(seen: &Seen) -> Option<&'static str> {
     let words = personal::words(&seen.name);
     let named = |wanted: &[&str]| words.iter().any(|it| wanted.contains(&it.as_str()));
     let exchange = named(&["fx", "exchange", "currency", "conversion", "exch"]);
+    let digits = seen.range.map(|(least, most)| [least, most].map(|it| it.to_string().len()));
+    let lost = digits.is_some_and(|it| it.iter().any(|it| matches!(it, 3 | 5 | 7 | 9)));
+    let code = named(&["hs", "cn", "cn8", "hs6", "hs8", "hs10", "taric", "hts", "commodity"]);
     if exchange {
         None
+    } else if seen.guess == Guess::Whole && lost && code {
+        Some("Perhaps codes that lost a zero in front? Have the column written as text.")
     } else if named(&["percent", "percentage", "pct", "share"]) || named(&["rate", "rates"]) {
         Some("Perhaps `percent`: 8.0 in the file is then 8 %.")
     } else if named(&["mass", "weight", "kg"]) {
