@@ -212,7 +212,7 @@ pub fn alone(
         steps: Vec::new(),
         claims: Vec::new(),
         together: forms(set, &policy.together, &row).into_iter().collect(),
-        hash: secrets.order(&keys),
+        hash: secrets.order(&drawn_by(set, policy, &keys)),
         keys,
     };
     if policy.together.is_empty() {
@@ -261,6 +261,13 @@ fn forms(set: &RuleSet, all: &[Named], row: &Row) -> Vec<Option<Arc<str>>> {
         }
     };
     all.iter().zip(texts(set, all, row)).map(form).collect()
+}
+
+/// Keys in the form that draws hash: the same for each way to write them.
+fn drawn_by<'a>(set: &RuleSet, policy: &Policy, keys: &'a [String]) -> Vec<Cow<'a, str>> {
+    let fields = set.schema.key_fields(policy.level).into_iter();
+    let forms = fields.map(|it| set.schema.field(it).ty.form());
+    keys.iter().zip(forms).map(|(key, form)| text::capitals(key, form)).collect()
 }
 
 /// The scores of findings that count: those below the level first, then all.
@@ -367,8 +374,13 @@ impl Asked<'_> {
                 continue;
             }
             let strata = texts(self.set, &draw.by, self.row);
+            let capitals = |(it, text): (&Named, Option<Arc<str>>)| {
+                text.map(|text| Arc::from(&*text::capitals(&text, it.value.ty.form())))
+            };
+            let strata: Vec<_> = draw.by.iter().zip(strata).map(capitals).collect();
             let (of, to) = (self.policy.word(draw.of), self.policy.word(draw.to));
-            let number = secrets.number(at, [of, to], &strata, &it.keys);
+            let keys = drawn_by(self.set, self.policy, &it.keys);
+            let number = secrets.number(at, [of, to], &strata, &keys);
             let halved = draw.halved.as_ref().is_some_and(|it| self.is_true(it));
             let drawn = Drawn { draw: at, number, rate: draw.rate >> u32::from(halved) };
             it.draws.push(drawn);

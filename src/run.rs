@@ -3,6 +3,7 @@
 pub mod besides;
 pub mod carried;
 pub mod cases;
+pub mod common;
 pub mod decide;
 pub mod decisions;
 pub mod digest;
@@ -381,12 +382,6 @@ impl Opened {
         self.levels.first().map(|it| &it.source.table)
     }
 
-    /// How many keys tell declarations apart.
-    pub fn keys(&self, set: &RuleSet) -> usize {
-        let outermost = set.schema.lineage(self.inner).last().copied().unwrap_or(self.inner);
-        set.schema.key_fields(outermost).len()
-    }
-
     /// Judges every row by every rule. What `out` was given holds only if this ends well.
     ///
     /// Errors: data that cannot be read, too many faulty rows, and what the engine cannot do.
@@ -476,10 +471,12 @@ impl Opened {
                 it.source.table.prepare(&options.limits())?;
             }
             self.count_around(set, options)?;
-            match options.engine {
+            let counted = match options.engine {
                 Engine::DataFusion => engine::run(set, self, with_lines, options),
                 Engine::Interpreter => interpreted::run(set, self, with_lines, options),
-            }
+            }?;
+            self.hold_together(set, with_lines, options)?;
+            Ok(counted)
         })?;
         let report = self.told(set, options)?;
         let Counted { rules: counts, rows: judged, found } = counted;

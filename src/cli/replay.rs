@@ -189,8 +189,8 @@ impl Asked<'_> {
         };
         let options = cli_run::usual();
         let found = one::explain(self.set, self.sources, self.opened, &question, &options)?;
-        let id = found.first().map_or_else(|| id.to_owned(), |it| it.id.clone());
-        let only = Only { id: &id, keys: self.opened.keys(self.set) };
+        let Some(first) = found.first() else { return Err(Trouble::bug("a replay of nothing")) };
+        let only = &Only::of(self.set, first)?;
         let mut again = Said::new(What::Lines);
         for it in &found {
             again.add_lines(self.set, &self.opened.keys, it)?;

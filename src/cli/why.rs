@@ -194,8 +194,7 @@ pub fn why(it: &Why, context: &Context) -> Result<Exit, Trouble> {
     let Some(declaration) = found.first() else { return Ok(Exit::Ok) };
     let recorded = match (&it.run, &place.lines) {
         (Some(run), Some(lines)) if what_if.is_empty() => {
-            let only = Only { id: &declaration.id, keys: opened.keys(&set) };
-            Some(recorded(it, run, &set, lines, declaration, only)?)
+            Some(recorded(it, run, &set, lines, declaration)?)
         }
         _ => None,
     };
@@ -292,8 +291,8 @@ fn recorded(
     set: &RuleSet,
     lines: &[FieldId],
     declaration: &Declaration,
-    only: Only,
 ) -> Result<Recorded, Trouble> {
+    let only = &Only::of(set, declaration)?;
     let mut again = Said::new(What::Lines);
     again.add_lines(set, lines, declaration)?;
     let hits = said::read(&run.join(HITS), What::Lines, only)?;

@@ -64,6 +64,23 @@ impl Table {
         First { line: raw.line(row), value, masked, expected: None }
     }
 
+    /// Counts rows whose record around is nowhere.
+    fn blame_orphans(
+        &self,
+        (file, raw): (&DataFile, &scan::Raw),
+        keys: &[String],
+        rows: &[usize],
+        (tally, faulty): (&mut Batch, &mut [bool]),
+    ) {
+        let key = keys.join(", ");
+        for row in rows {
+            let place = raw.row_of_file(*row);
+            let first = || self.key_of(keys, raw, file, *row);
+            tally.blame(key.clone(), "no outer record of this key", place, first);
+            faulty[*row] = true;
+        }
+    }
+
     /// Counts what does not fit and leaves out rows that are rejected. Ragged rows are rejected
     /// whole.
     fn batch(
@@ -126,13 +143,8 @@ impl Table {
         if let Some(outer) = &self.outer
             && let Some(headers) = outer.table.headers.get()
         {
-            let key = outer.keys.join(", ");
-            for row in headers.fill(&self.arrow, &outer.keys, &mut arrays)? {
-                let place = raw.row_of_file(row);
-                let first = || self.key_of(&outer.keys, raw, file, row);
-                tally.blame(key.clone(), "no outer record of this key", place, first);
-                faulty[row] = true;
-            }
+            let orphans = headers.fill(&self.arrow, &outer.keys, &mut arrays)?;
+            self.blame_orphans((file, raw), &outer.keys, &orphans, (&mut tally, &mut faulty));
         }
         if let Some(holder) = &self.repeats.holder {
             holder.apply(&self.columns, &mut arrays)?;
@@ -160,6 +172,11 @@ impl Table {
                 }
             }
         }
+        self.repeats.common.apply(&self.repeats.levels, &mut arrays)?;
+        let (orphans, keys) = self.repeats.orphaned(&arrays)?;
+        let keys: Vec<String> =
+            keys.into_iter().map(|it| self.arrow.field(it).name().clone()).collect();
+        self.blame_orphans((file, raw), &keys, &orphans, (&mut tally, &mut faulty));
         tally.faulty = faulty.iter().filter(|it| **it).count() as u64;
         tally.rejected = rejected.iter().filter(|it| **it).count() as u64;
         let some_rejected = 0 < tally.rejected;

@@ -14,7 +14,7 @@ use arrow::array::new_null_array;
 use arrow::compute::SortOptions;
 use arrow::compute::concat_batches;
 use arrow::compute::interleave;
-use arrow::compute::is_not_null;
+use arrow::compute::kernels::cmp::lt;
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::take_record_batch;
 use arrow::datatypes::Schema;
@@ -247,19 +247,18 @@ impl Headers {
         for (at, field) in schema.fields().iter().enumerate() {
             let Ok(column) = self.schema.index_of(field.name()) else { continue };
             let form = keys.iter().position(|it| it == field.name()).map(|it| self.keys[it].1);
-            // The key as the outer record writes it; without one as it stands.
-            let kept = match form {
-                Some(Form::Exact) => continue,
-                Some(Form::Folded | Form::Name) => Some(arrays[at].clone()),
-                None => None,
-            };
+            if form == Some(Form::Exact) {
+                continue;
+            }
             let none = new_null_array(self.schema.field(column).data_type(), 1);
             let held = self.portions.iter().map(|it| it.column(column).as_ref());
             let held: Vec<&dyn Array> = held.chain([none.as_ref()]).collect();
             let filled = interleave(&held, &places).map_err(broken)?;
-            arrays[at] = match kept {
-                Some(own) => {
-                    zip(&is_not_null(&filled).map_err(broken)?, &filled, &own).map_err(broken)?
+            // The key as the outer record writes it, unless its own spelling sorts first.
+            arrays[at] = match form {
+                Some(_) => {
+                    let first = lt(&filled, &arrays[at]).map_err(broken)?;
+                    zip(&first, &filled, &arrays[at]).map_err(broken)?
                 }
                 None => filled,
             };

@@ -3,19 +3,24 @@
 //! The rows of a key are one row. Of the record that a file has a row of, a key that stands twice
 //! is a fault; of the records around it, which a flat extract repeats, values must agree. Reading
 //! costs a hash a row; only where something is found are the rows in question read once more
-//! ([`settled`]), and the table is then read as if they had been one row from the start.
+//! ([`settled`]), and the table is then read as if they had been one row from the start. Keys that
+//! stand in several tables are held against one another when all of them were read ([`common`]).
 
+pub mod common;
 pub mod holder;
 pub mod prints;
 pub mod settled;
 pub mod watch;
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 
 use crate::data::Table;
+use crate::data::repeats::common::Common;
+use crate::data::repeats::common::Noted;
 use crate::data::repeats::holder::Holder;
 use crate::data::repeats::prints::Prints;
 use crate::data::repeats::settled::Settled;
@@ -45,12 +50,15 @@ impl Limits {
 /// A record of the rows: its key, and what rows of one key have to agree on.
 #[derive(Debug, Clone)]
 pub struct Level {
+    pub record: RecordId,
     /// Columns of the key after those of the level before, and the form of each.
     pub keys: Vec<(usize, Form)>,
     /// Columns of its own values, and how texts of them compare.
     pub values: Vec<(usize, Form)>,
     /// Whether each row has a key of its own; else rows repeat it.
     pub unique: bool,
+    /// Whether its keys stand in other tables too.
+    pub noted: bool,
 }
 
 /// What is known of the keys of a table; its copies share it.
@@ -60,6 +68,16 @@ pub struct Repeats {
     pub levels: Vec<Level>,
     /// Of elements of lists, the rows that hold them.
     pub holder: Option<Arc<Holder>>,
+    /// What is known of keys that stand in other tables too.
+    pub common: Arc<Common>,
+    /// The record around, in other files, of which these rows have the key and nothing is read.
+    pub around: Option<RecordId>,
+    /// Keys of it that it does not have.
+    pub orphans: OnceLock<HashSet<u64>>,
+    /// The keys of rows that stand in other tables too.
+    pub noted: Mutex<Noted>,
+    /// Whether all rows were noted.
+    noted_all: OnceLock<()>,
     limits: OnceLock<Limits>,
     found: Mutex<Found>,
 }
@@ -68,8 +86,8 @@ pub struct Repeats {
 enum Found {
     #[default]
     Nothing,
-    /// By the first pass over the rows.
-    Seen(Arc<Mutex<Prints>>),
+    /// By the first pass over the rows, and whether it was over all of them.
+    Seen(Arc<Mutex<Prints>>, bool),
     /// Every key stands once, and what is repeated agrees.
     Alike,
     Settled(Arc<Settled>),
@@ -100,9 +118,21 @@ impl Repeats {
             let of_level = |it: &&FieldId| it.record == level && !identity.contains(it);
             let values = columns.iter().filter(of_level).filter_map(column).collect();
             let values = if own(level) { values } else { Vec::new() };
-            levels.push(Level { keys, values, unique: unique == Some(level) });
+            let unique = unique == Some(level);
+            levels.push(Level { record: level, keys, values, unique, noted: false });
         }
         Repeats { levels, ..Repeats::default() }
+    }
+
+    /// For the same rows, as if none had been read.
+    pub fn unread(&self) -> Repeats {
+        Repeats {
+            levels: self.levels.clone(),
+            holder: self.holder.clone(),
+            common: self.common.clone(),
+            around: self.around,
+            ..Repeats::default()
+        }
     }
 
     /// For rows whose keys nobody asks for.
@@ -125,23 +155,24 @@ impl Repeats {
         self.limits.get().cloned().unwrap_or_else(none)
     }
 
-    /// Where a pass over all rows puts what it sees; the first one only.
-    pub fn watch(&self) -> Option<Arc<Mutex<Prints>>> {
+    /// Where a pass, over all rows or not, puts what it sees: the first one only, none after one
+    /// over all rows.
+    pub fn watch(&self, whole: bool) -> Option<Arc<Mutex<Prints>>> {
         let mut found = self.found.lock().ok()?;
         match &*found {
             Found::Nothing if !self.levels.is_empty() => {
                 let prints = Arc::new(Mutex::new(Prints::new(self.levels.len(), false)));
-                *found = Found::Seen(prints.clone());
+                *found = Found::Seen(prints.clone(), whole);
                 Some(prints)
             }
-            Found::Nothing | Found::Seen(_) | Found::Alike | Found::Settled(_) => None,
+            Found::Nothing | Found::Seen(..) | Found::Alike | Found::Settled(_) => None,
         }
     }
 
     pub fn settled(&self) -> Option<Arc<Settled>> {
         match &*self.found.lock().ok()? {
             Found::Settled(it) => Some(it.clone()),
-            Found::Nothing | Found::Seen(_) | Found::Alike => None,
+            Found::Nothing | Found::Seen(..) | Found::Alike => None,
         }
     }
 
@@ -156,8 +187,18 @@ impl Table {
     /// The same table of elements; these rows hold them.
     pub fn held_by(self, table: &Table) -> Table {
         let holder = Some(Arc::new(Holder::new(table)));
-        let levels = self.repeats.levels.clone();
-        Table { repeats: Arc::new(Repeats { levels, holder, ..Repeats::default() }), ..self }
+        let repeats = Repeats { holder, ..self.repeats.unread() };
+        Table { repeats: Arc::new(repeats), ..self }
+    }
+
+    /// The same table: keys of some records stand in others too. Of the record `around`, where
+    /// there is one, nothing else is read.
+    pub fn beside(self, common: &Arc<Common>, around: Option<RecordId>) -> Table {
+        let mut repeats = Repeats { around, common: common.clone(), ..self.repeats.unread() };
+        for level in &mut repeats.levels {
+            level.noted = common.records.contains(&level.record);
+        }
+        Table { repeats: Arc::new(repeats), ..self }
     }
 
     /// Whether a row may have another value than its file says, since rows around it share a key.
@@ -171,12 +212,22 @@ impl Table {
     /// Errors: more faults than are tolerated, and what reading says.
     pub fn is_to_be_read_again(&self) -> Result<bool, Trouble> {
         let found = self.repeats.found.lock().map(|it| it.clone()).unwrap_or_default();
-        let Found::Seen(prints) = found else { return Ok(false) };
+        let Found::Seen(prints, whole) = found else { return Ok(false) };
         let taken = prints.lock().map(|mut it| std::mem::take(&mut *it));
-        let taken = taken.map_err(|_| Trouble::bug("a reader stopped"))?;
-        match settled::settled(self, taken, &self.repeats.limits())? {
+        let mut taken = taken.map_err(|_| Trouble::bug("a reader stopped"))?;
+        let limits = self.repeats.limits();
+        self.repeats.note(&mut taken, whole)?;
+        let mut settled = settled::settled(self, taken, &limits)?;
+        if settled.is_some() && !whole {
+            // Nobody looks at the other rows once some are settled.
+            let mut all = settled::seen(self, &limits)?;
+            self.repeats.note(&mut all, true)?;
+            settled = settled::settled(self, all, &limits)?;
+        }
+        match settled {
             None => {
-                self.repeats.know(Found::Alike);
+                // Others may read more of it.
+                self.repeats.know(if whole { Found::Alike } else { Found::Nothing });
                 Ok(false)
             }
             Some(it) => {

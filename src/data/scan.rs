@@ -155,7 +155,7 @@ impl Scan {
             }
         }
         let footers = table.files.iter().map(|_| OnceLock::new()).collect();
-        let watch = table.repeats().watch();
+        let watch = table.repeats().watch(table.is_whole());
         Scan { table: table.clone(), batch_size, units, footers, watch }
     }
 

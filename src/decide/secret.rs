@@ -1,5 +1,6 @@
 //! Keyed draws: the same for whoever has the key, not to be foreseen without it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -77,13 +78,14 @@ impl Secrets {
         Ok(res)
     }
 
-    /// Below a million, for one draw and one declaration. Each stratum is drawn apart.
+    /// Below a million, for one draw and one declaration. Each stratum is drawn apart. Strata and
+    /// keys are in the form that does not depend on how they are written.
     pub fn number(
         &self,
         draw: usize,
         channels: [&str; 2],
         strata: &[Option<Arc<str>>],
-        keys: &[String],
+        keys: &[Cow<str>],
     ) -> u32 {
         let Some(key) = self.draws.get(draw) else { return u32::MAX };
         let mut hash = blake3::Hasher::new_keyed(key);
@@ -94,7 +96,7 @@ impl Secrets {
     }
 
     /// Settles ties.
-    pub fn order(&self, keys: &[String]) -> u64 {
+    pub fn order(&self, keys: &[Cow<str>]) -> u64 {
         let mut hash = blake3::Hasher::new_keyed(&self.order);
         keys.iter().for_each(|it| part(&mut hash, Some(it)));
         first(&hash)

@@ -21,6 +21,11 @@ use crate::trouble::Trouble;
 pub type Besides = Mutex<BTreeMap<(RecordId, bool), Vec<Arc<Table>>>>;
 
 impl Opened {
+    /// What was read so far besides the judged rows.
+    pub fn besides(&self) -> BTreeMap<(RecordId, bool), Vec<Arc<Table>>> {
+        self.besides.lock().map(|it| it.clone()).unwrap_or_default()
+    }
+
     /// Remembers what facts read, with the records around. `first` is the number of the first
     /// file: those of history are not the data of this run.
     pub fn beside(&self, set: &RuleSet, record: RecordId, first: u64, source: &Source) {
@@ -70,7 +75,7 @@ impl Opened {
     pub fn read(&self, set: &RuleSet) -> (Report, Vec<Report>) {
         let mut each: Vec<Report> = self.tables.values().map(|it| it.tally.report()).collect();
         let mut report = each.iter().cloned().fold(Report::default(), Report::with);
-        let all = self.besides.lock().map(|it| it.clone()).unwrap_or_default();
+        let all = self.besides();
         let counted = self.counted(set);
         let judged = |it: RecordId| counted.contains(&source::rows_of(set, &self.input, it));
         for ((record, history), tables) in &all {

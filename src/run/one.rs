@@ -158,12 +158,17 @@ fn explained(
 /// The findings in the order of a run's lines: by key, then by rule.
 fn decide(set: &RuleSet, secrets: &Secrets, it: &Declaration) -> Option<Decision> {
     let level = set.policy.as_ref()?.level;
-    let own = it.rows.iter().find(|row| row.level == level)?;
+    let own = it.rows.iter().find(|row| row.level == level);
+    // Rows of a declaration that is nowhere know its key, and that alone.
+    let (named, row) = match own {
+        Some(own) => (&own.row, own.row.clone()),
+        None => (&it.rows.first()?.row, Row::default()),
+    };
     let text = |row: &Row, record: RecordId| -> Vec<String> {
         let keys = set.schema.key_fields(record);
         keys.into_iter().filter_map(|id| explain::plain_text(&row.get(id))).collect()
     };
-    let keys = text(&own.row, level);
+    let keys = text(named, level);
     let mut found = Vec::new();
     for judged in &it.rows {
         let item: Vec<String> =
@@ -172,7 +177,10 @@ fn decide(set: &RuleSet, secrets: &Secrets, it: &Declaration) -> Option<Decision
             found.extend(decide::finding(set, answer.rule, item.clone(), &judged.row));
         }
     }
-    decide::alone(set, secrets, keys, &own.row, found)
+    if own.is_none() && found.is_empty() {
+        return None;
+    }
+    decide::alone(set, secrets, keys, &row, found)
 }
 
 /// What the rules of a level need of many rows.
@@ -295,12 +303,15 @@ fn find(
     let mut rows: BTreeMap<Place, Judged> = BTreeMap::new();
     let of_declarations = |it: &&run::Level| schema.lineage(it.record).contains(&outermost);
     let mut read = BTreeSet::new();
+    let mut tables = Vec::new();
     for it in opened.levels.iter().filter(of_declarations) {
         // What files of one record say of several is read once.
         if !read.insert(it.source.rows) {
             continue;
         }
         let table = &it.source.table;
+        let table = &Arc::new(table.sieved_around(&|it| sieve(set, outermost, it, &wanted)));
+        tables.push((it.source.rows, table.clone()));
         let levels = opened.levels.iter().filter(of_declarations);
         let levels: Vec<_> = levels.filter(|other| other.source.rows == it.source.rows).collect();
         for (number, row) in rows_of(set, table, outermost, &wanted, options)?.iter().enumerate() {
@@ -322,6 +333,7 @@ fn find(
             }
         }
     }
+    opened.written_alike(set, &tables)?;
     let mut res: Vec<Declaration> = question
         .ids
         .iter()
@@ -373,7 +385,6 @@ fn rows_of(
 ) -> Result<Vec<Row>, Again> {
     let columns = row::columns(set, &table.arrow);
     let id = Id::new(set, outermost, table);
-    let table = &Arc::new(table.sieved_around(&|it| sieve(set, outermost, it, wanted)));
     let parts = each(table, options, Vec::new, |rows: &mut Vec<Row>, batch| {
         for at in (0..batch.num_rows()).filter(|at| id.may_be(batch, *at, wanted)) {
             rows.push(row::row(set, &columns, batch, at));

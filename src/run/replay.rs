@@ -19,6 +19,7 @@ use parquet::arrow::arrow_reader::RowSelection;
 
 use crate::disk;
 use crate::hit::Outcome;
+use crate::interpret::explain;
 use crate::ir::RuleSet;
 use crate::run::decisions;
 use crate::run::lines;
@@ -27,6 +28,8 @@ use crate::run::lines::Lines;
 use crate::run::one::Declaration;
 use crate::schema::FieldId;
 use crate::trouble::Trouble;
+use crate::value::text;
+use crate::value::text::Form;
 
 /// What is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +46,30 @@ pub struct Said {
     count: usize,
 }
 
-/// The declaration that alone is asked for: its keys joined by `/`, and how many they are.
-#[derive(Debug, Clone, Copy)]
-pub struct Only<'a> {
-    pub id: &'a str,
-    pub keys: usize,
+/// The declaration that alone is asked for: its keys as they are written now, and their forms. A
+/// run of other rules, which read other files, may have written them otherwise.
+#[derive(Debug, Clone)]
+pub struct Only {
+    keys: Vec<String>,
+    forms: Vec<Form>,
+}
+
+impl Only {
+    /// Errors: none but a fault of ours.
+    pub fn of(set: &RuleSet, it: &Declaration) -> Result<Only, Trouble> {
+        let Some(first) = it.rows.first() else {
+            return Err(Trouble::bug("a declaration without rows"));
+        };
+        let outermost = set.schema.lineage(first.level).pop().unwrap_or(first.level);
+        let fields = set.schema.key_fields(outermost);
+        let key = |it: &FieldId| explain::plain_text(&first.row.get(*it)).unwrap_or_default();
+        let forms = fields.iter().map(|it| set.schema.field(*it).ty.form()).collect();
+        Ok(Only { keys: fields.iter().map(key).collect(), forms })
+    }
+
+    fn is(&self, at: usize, key: &str) -> bool {
+        text::formed(&self.keys[at], self.forms[at]) == text::formed(key, self.forms[at])
+    }
 }
 
 /// Columns of decisions in which others who ask for the same places have a say.
@@ -102,7 +124,7 @@ impl Said {
     /// Takes in lines of the declaration that is asked for, or all.
     ///
     /// Errors: a batch that holds no lines.
-    pub fn add(&mut self, batch: &RecordBatch, only: Option<Only>) -> Result<(), Trouble> {
+    pub fn add(&mut self, batch: &RecordBatch, only: Option<&Only>) -> Result<(), Trouble> {
         let (schema, columns) = (batch.schema(), self.what.columns());
         let is_text = schema.fields().iter().all(|it| *it.data_type() == DataType::Utf8);
         let names: Vec<&str> = schema.fields().iter().map(|it| it.name().as_str()).collect();
@@ -115,9 +137,13 @@ impl Said {
                 let column = batch.column(at).as_string::<i32>();
                 column.is_valid(row).then(|| column.value(row).to_owned())
             };
-            let key: Vec<String> = (0..keys).map(|at| text(at).unwrap_or_default()).collect();
-            if only.is_some_and(|it| key[..it.keys.min(keys)].join("/") != it.id) {
-                continue;
+            let mut key: Vec<String> = (0..keys).map(|at| text(at).unwrap_or_default()).collect();
+            if let Some(only) = only {
+                let count = only.keys.len().min(keys);
+                if (0..count).any(|at| !only.is(at, &key[at])) {
+                    continue;
+                }
+                key[..count].clone_from_slice(&only.keys[..count]);
             }
             let words: Words = (keys..batch.num_columns()).map(text).collect();
             let rule = match self.what {
@@ -248,7 +274,7 @@ fn opened(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, Trouble>
 /// What a file of hits, or of decisions, says of one declaration.
 ///
 /// Errors: a file that cannot be read as such.
-pub fn read(path: &Path, what: What, only: Only) -> Result<Said, Trouble> {
+pub fn read(path: &Path, what: What, only: &Only) -> Result<Said, Trouble> {
     let refused = || refused(path);
     let rows = of_one(opened(path)?, only).ok_or_else(refused)?;
     let reader = opened(path)?.with_row_selection(rows).build().map_err(|_| refused())?;
@@ -260,21 +286,16 @@ pub fn read(path: &Path, what: What, only: Only) -> Result<Said, Trouble> {
 }
 
 /// The rows of one declaration, told by their keys before anything else is read.
-fn of_one(builder: ParquetRecordBatchReaderBuilder<File>, only: Only) -> Option<RowSelection> {
-    let mask = ProjectionMask::roots(builder.parquet_schema(), 0..only.keys);
+fn of_one(builder: ParquetRecordBatchReaderBuilder<File>, only: &Only) -> Option<RowSelection> {
+    let mask = ProjectionMask::roots(builder.parquet_schema(), 0..only.keys.len());
     let mut all: Vec<BooleanArray> = Vec::new();
     for batch in builder.with_projection(mask).build().ok()? {
         let batch = batch.ok()?;
         let columns = batch.columns().iter().map(|it| it.as_string_opt::<i32>());
         let columns: Vec<&StringArray> = columns.collect::<Option<_>>()?;
         let is_it = |row: usize| {
-            let mut left = Some(only.id);
-            for (at, column) in columns.iter().enumerate() {
-                let key = if column.is_valid(row) { column.value(row) } else { "" };
-                left = left.and_then(|it| it.strip_prefix(if at == 0 { "" } else { "/" }));
-                left = left.and_then(|it| it.strip_prefix(key));
-            }
-            left == Some("")
+            let mut columns = columns.iter().enumerate();
+            columns.all(|(at, it)| only.is(at, if it.is_valid(row) { it.value(row) } else { "" }))
         };
         all.push((0..batch.num_rows()).map(|row| Some(is_it(row))).collect());
     }

@@ -1,6 +1,7 @@
 //! Where the rows of a record are: in a flat extract, in files of their own, in history.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::data;
@@ -8,6 +9,7 @@ use crate::data::Around;
 use crate::data::Table;
 use crate::data::nested::Level;
 use crate::data::nested::Within;
+use crate::data::repeats::common::Common;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
 use crate::run::Again;
@@ -41,6 +43,8 @@ pub struct Files<'a> {
     input: &'a Input,
     /// The fields that any of the records needs.
     used: Vec<FieldId>,
+    /// What all these tables have in common.
+    common: Arc<Common>,
     /// By the record that the files have one row of.
     pub tables: BTreeMap<RecordId, Arc<Table>>,
 }
@@ -178,7 +182,8 @@ pub fn open(
 
 impl<'a> Files<'a> {
     pub fn new(set: &'a RuleSet, input: &'a Input, used: &[FieldId]) -> Files<'a> {
-        Files { set, input, used: used.to_vec(), tables: BTreeMap::new() }
+        let common = Arc::new(Common::new(shared(set, input)));
+        Files { set, input, used: used.to_vec(), common, tables: BTreeMap::new() }
     }
 
     /// The files that have the rows of `record`, of which these fields are needed.
@@ -208,24 +213,29 @@ impl<'a> Files<'a> {
             return self.elements(record, needed);
         }
         let Some(own) = input.records.get(&schema.record(record).name) else {
-            return data::open(schema, &input.set, &input.files, record, &self.used, Around::All);
+            let (base, files) = (&input.set, &input.files);
+            let it = data::open(schema, base, files, record, &self.used, Around::All)?;
+            return Ok(it.beside(&self.common, None));
         };
-        let around = match schema.record(record).parent {
+        let parent = schema.record(record).parent;
+        let around = match parent {
             Some(it) if apart(set, input, it) => Some(self.open(it, needed)?.table),
             Some(it) if holds(set, input, it) && around_used(set, it, needed) => {
                 let flat = &input.files;
                 let it =
                     data::open(schema, &input.set, flat, it, &self.used, repeated(set, input, it))?;
-                Some(Arc::new(it))
+                Some(Arc::new(it.beside(&self.common, None)))
             }
             Some(_) | None => None,
         };
-        let held = match (&around, schema.record(record).parent) {
+        let held = match (&around, parent) {
             (Some(it), _) => Around::Table(it),
             (None, Some(_)) => Around::Keys,
             (None, None) => Around::All,
         };
-        data::open(schema, &own.set, &own.files, record, &self.used, held)
+        let keys = parent.filter(|it| around.is_none() && holds(set, input, *it));
+        let it = data::open(schema, &own.set, &own.files, record, &self.used, held)?;
+        Ok(it.beside(&self.common, keys))
     }
 
     /// Rows that are elements of lists.
@@ -263,8 +273,25 @@ impl<'a> Files<'a> {
         let (base, files) = own.map_or((&input.set, &input.files), |it| (&it.set, &it.files));
         let it = Within { base: base.clone(), beside, levels, around: headers };
         let elements = data::open(schema, base, files, record, &self.used, Around::Within(&it))?;
-        Ok(elements.held_by(&parent))
+        Ok(elements.beside(&self.common, None).held_by(&parent))
     }
+}
+
+/// Records whose keys stand in the files of several tables. Elements of lists stand in those of the
+/// rows around them.
+fn shared(set: &RuleSet, input: &Input) -> BTreeSet<RecordId> {
+    let base = |it: RecordId| {
+        let lineage = set.schema.lineage(it);
+        let holder = lineage.iter().copied().find(|it| !within(set, input, *it));
+        rows_of(set, input, holder.unwrap_or(it))
+    };
+    let all = || (0..set.schema.records.len()).map(RecordId);
+    let held: Vec<RecordId> = all().filter(|it| holds(set, input, *it)).collect();
+    let inside = |record: RecordId| {
+        let held = held.iter().filter(move |it| set.schema.lineage(**it).contains(&record));
+        held.map(|it| base(*it)).collect::<BTreeSet<RecordId>>()
+    };
+    all().filter(|it| 1 < inside(*it).len()).collect()
 }
 
 /// How a flat extract has the rows of a record.

@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 /// How a text field compares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Form {
     /// As it stands: codes, choices, countries.
     Exact,
@@ -32,6 +32,26 @@ pub fn formed(text: &str, form: Form) -> Cow<'_, str> {
             Cow::Borrowed(text)
         }
         Form::Folded | Form::Name => Cow::Owned(self::form(text, form)),
+    }
+}
+
+/// The form in capital letters, where a letter has one that is a single letter: draws hash it, so
+/// that keys of digits and capitals are hashed as they stand.
+pub fn capitals(text: &str, form: Form) -> Cow<'_, str> {
+    match form {
+        Form::Exact => Cow::Borrowed(text),
+        Form::Folded if text.bytes().all(|it| it.is_ascii() && !it.is_ascii_lowercase()) => {
+            Cow::Borrowed(text)
+        }
+        Form::Folded | Form::Name => Cow::Owned(formed(text, form).chars().map(capital).collect()),
+    }
+}
+
+fn capital(letter: char) -> char {
+    let mut all = letter.to_uppercase();
+    match (all.next(), all.next()) {
+        (Some(it), None) => it,
+        _ => letter,
     }
 }
 

@@ -5,7 +5,7 @@ import struct
 from fractions import Fraction
 
 import blake3
-from values import Missing, Unknown, form, is_missing, number_text
+from values import Missing, Unknown, capitals, form, is_missing, number_text
 
 MILLION = 1_000_000
 
@@ -146,7 +146,7 @@ class Decider:
             if before != self.rank_of(line["of"]):
                 continue
             strata = [self.word(node, it.row) for node in line["by"]]
-            keys = [str(word) for word in self.keys(it.row)]
+            keys = self.drawn_by(it.row)
             parts = [line["of"], line["to"]] + strata + keys
             key = blake3.derive_key("tamis 2026 draw", self.secret(line).encode())
             number = hashed(key, parts) % MILLION
@@ -165,11 +165,13 @@ class Decider:
 
     def word(self, node, row):
         it = self.judge.value(node, row)
-        return None if is_missing(it) else words(it)
+        return None if is_missing(it) else words(capitals(it, node["type"]["name"]))
 
-    def keys(self, row):
+    def drawn_by(self, row):
+        """The key of a declaration, the same for each way to write it."""
         world = self.judge.world
-        return [words(row.field(*it)) for it in world.keys(self.policy["level"])]
+        keys = world.keys(self.policy["level"])
+        return [words(capitals(row.field(*it), world.type_of(*it))) for it in keys]
 
     def standing(self, it):
         """What it is asked in lines, found while its totals are at hand."""
@@ -199,7 +201,7 @@ class Decider:
         draws = self.of_kind("random")
         first = self.secret(draws[0]) if draws else self.policy["name"]
         key = blake3.derive_key("tamis 2026 order", first.encode())
-        return hashed(key, [str(word) for word in self.keys(it.row)])
+        return hashed(key, self.drawn_by(it.row))
 
     def capacity(self, line, decisions):
         channel = self.rank_of(line["channel"])

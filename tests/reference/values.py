@@ -230,3 +230,11 @@ def form(it, name):
     if name == "text":
         return folded(it)
     return it
+
+
+def capitals(it, name):
+    """The form in capital letters, where a letter has one that is a single letter."""
+    it = form(it, name)
+    if not isinstance(it, str) or name not in ("name", "text"):
+        return it
+    return "".join(one.upper() if len(one.upper()) == 1 else one for one in it)

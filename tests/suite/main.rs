@@ -43,6 +43,7 @@ mod said;
 mod seed;
 mod sheets;
 mod slips;
+mod spelling;
 mod supposed;
 #[cfg(unix)]
 mod terminal;
@@ -98,6 +99,7 @@ fn main() -> ExitCode {
     trials.extend(reach::trials());
     trials.extend(records::trials());
     trials.extend(keys::trials());
+    trials.extend(spelling::trials());
     trials.extend(typed::trials());
     trials.extend(walks::trials());
     trials.extend(weakened::trials());

@@ -9,7 +9,6 @@ use arrow::array::ArrayRef;
 use crate::data::Table;
 use crate::data::repeats::Level;
 use crate::data::repeats::Limits;
-use crate::data::repeats::Repeats;
 use crate::schema::FieldId;
 use crate::trouble::Trouble;
 use crate::value::text::Form;
@@ -31,10 +30,8 @@ impl std::fmt::Debug for Holder {
 impl Holder {
     /// For the rows of this table, which others may read too, with keys that they know themselves.
     pub fn new(table: &Table) -> Holder {
-        let known = &table.repeats;
-        let levels = known.levels.clone();
-        let repeats = Repeats { levels, holder: known.holder.clone(), ..Repeats::default() };
-        let table = Arc::new(Table { repeats: Arc::new(repeats), ..table.again() });
+        let repeats = Arc::new(table.repeats.unread());
+        let table = Arc::new(Table { repeats, ..table.again() });
         Holder { table, is_read: Mutex::new(false) }
     }
 
@@ -80,7 +77,7 @@ impl Holder {
         };
         let level = |it: &Level| {
             let (keys, values) = (moved(&it.keys)?, moved(&it.values)?);
-            Ok(Level { keys, values, unique: it.unique })
+            Ok(Level { keys, values, ..it.clone() })
         };
         let levels = self.table.repeats.levels.iter().map(level);
         let levels = levels.collect::<Result<Vec<_>, Trouble>>()?;

@@ -13,8 +13,11 @@ use crate::trouble::Trouble;
 
 /// The first bits of a print choose its bucket: a bucket of tens of millions fits into a cache.
 const BITS: u32 = 10;
+pub const BUCKETS: usize = 1 << BITS;
 /// So many numbers are held before they are put on disk: 32 MiB.
 const HELD: usize = 1 << 22;
+/// Of keys that stand in several tables, which are kept until all of them were read: 4 MiB.
+const NOTED: usize = 1 << 19;
 
 /// What a pass saw of every level, outermost first.
 #[derive(Debug, Default)]
@@ -32,12 +35,16 @@ pub struct Seen {
     pub edges: Vec<(u64, u64)>,
     /// Keys whose rows, one after the other, differ.
     pub apart: Vec<u64>,
+    /// Of a level whose keys stand in other tables too: each run of rows of a key, and how its
+    /// texts are written.
+    pub noted: Option<Buckets>,
 }
 
 impl Prints {
     /// For so many levels; with `paired` each key comes with another number.
     pub fn new(levels: usize, paired: bool) -> Prints {
-        let seen = || Seen { keys: Buckets::new(paired), edges: Vec::new(), apart: Vec::new() };
+        let keys = || Buckets::new(paired);
+        let seen = || Seen { keys: keys(), edges: Vec::new(), apart: Vec::new(), noted: None };
         Prints { levels: (0..levels).map(|_| seen()).collect(), rows: 0 }
     }
 
@@ -48,7 +55,8 @@ impl Prints {
         for it in self.levels.iter_mut().filter(|it| HELD <= it.keys.held) {
             it.keys.put_away(folder)?;
         }
-        Ok(())
+        let noted = self.levels.iter_mut().filter_map(|it| it.noted.as_mut());
+        noted.filter(|it| NOTED <= it.held).try_for_each(|it| it.put_away(folder))
     }
 }
 
@@ -68,14 +76,13 @@ fn full() -> Trouble {
 }
 
 impl Buckets {
-    fn new(paired: bool) -> Buckets {
-        let count = 1 << BITS;
+    pub fn new(paired: bool) -> Buckets {
         Buckets {
             width: 1 + usize::from(paired),
-            all: vec![Vec::new(); count],
+            all: vec![Vec::new(); BUCKETS],
             held: 0,
             file: None,
-            away: vec![Vec::new(); count],
+            away: vec![Vec::new(); BUCKETS],
         }
     }
 
@@ -105,12 +112,15 @@ impl Buckets {
         Ok(())
     }
 
-    fn bucket(&mut self, at: usize) -> Result<Vec<u64>, Trouble> {
-        let mut all = std::mem::take(&mut self.all[at]);
-        let Some(file) = &mut self.file else { return Ok(all) };
-        for (place, length) in self.away[at].drain(..) {
-            let mut bytes = vec![0; length];
-            file.seek(SeekFrom::Start(place)).map_err(|_| full())?;
+    /// The numbers of a bucket; they stay.
+    ///
+    /// Errors: a file that cannot be read back.
+    pub fn bucket(&self, at: usize) -> Result<Vec<u64>, Trouble> {
+        let mut all = self.all[at].clone();
+        let Some(mut file) = self.file.as_ref() else { return Ok(all) };
+        for (place, length) in &self.away[at] {
+            let mut bytes = vec![0; *length];
+            file.seek(SeekFrom::Start(*place)).map_err(|_| full())?;
             file.read_exact(&mut bytes).map_err(|_| full())?;
             all.extend(bytes.as_chunks::<8>().0.iter().map(|it| u64::from_le_bytes(*it)));
         }
@@ -124,7 +134,11 @@ impl Buckets {
         &mut self,
         mut with: impl FnMut(&[u64]) -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
-        (0..self.all.len()).try_for_each(|at| with(&self.bucket(at)?))
+        for at in 0..BUCKETS {
+            with(&self.bucket(at)?)?;
+            (self.all[at], self.away[at]) = (Vec::new(), Vec::new());
+        }
+        Ok(())
     }
 }
 

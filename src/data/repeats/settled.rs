@@ -62,12 +62,12 @@ pub struct Settled {
 
 /// Rows of a level, one for each key in question.
 #[derive(Debug)]
-struct Merged {
-    prints: HashSet<u64, ahash::RandomState>,
+pub struct Merged {
+    pub prints: HashSet<u64, ahash::RandomState>,
     /// Of each key, as it is written in its form.
-    places: HashMap<Box<[u8]>, usize>,
+    pub places: HashMap<Box<[u8]>, usize>,
     /// Columns of the level, and their places in the table.
-    columns: Vec<(usize, ArrayRef)>,
+    pub columns: Vec<(usize, ArrayRef)>,
 }
 
 fn broken<E>(_: E) -> Trouble {
@@ -132,11 +132,27 @@ fn plain(table: &Table) -> Arc<Table> {
 fn paired(table: &Table, limits: &Limits) -> Result<Prints, Trouble> {
     let mut levels = table.repeats.levels.clone();
     levels.retain(|it| !it.unique);
-    let count = levels.len();
+    levels.iter_mut().for_each(|it| it.noted = false);
+    watched(table, levels, true, limits)
+}
+
+/// A pass over all rows that sees what a first one does.
+///
+/// Errors: what reading says.
+pub fn seen(table: &Table, limits: &Limits) -> Result<Prints, Trouble> {
+    watched(table, table.repeats.levels.clone(), false, limits)
+}
+
+fn watched(
+    table: &Table,
+    levels: Vec<Level>,
+    paired: bool,
+    limits: &Limits,
+) -> Result<Prints, Trouble> {
+    let into = Arc::new(Mutex::new(Prints::new(levels.len(), paired)));
     let repeats = Arc::new(Repeats { levels, ..Repeats::default() });
-    let into = Arc::new(Mutex::new(Prints::new(count, true)));
     repeats.limit(limits);
-    let mut watcher = Watcher::new(&repeats, &into, true);
+    let mut watcher = Watcher::new(&repeats, &into, paired);
     for batch in plain(table).read(BATCH) {
         watcher.see(&batch?)?;
     }
@@ -235,8 +251,10 @@ fn merged(table: &Table, asked: &[HashSet<u64>]) -> Result<Settled, Trouble> {
     Ok(res)
 }
 
-/// Keys as bytes, texts in their forms.
-fn written(
+/// Keys as bytes, texts in their forms; of the rows that are wanted.
+///
+/// Errors: none but a fault of ours.
+pub fn written(
     columns: &[ArrayRef],
     levels: &[Level],
     rows: impl Fn(usize) -> bool,
@@ -349,21 +367,7 @@ impl Settled {
         for (at, merged) in self.merged.iter().enumerate() {
             printer.keys(&read, &levels[at].keys, &mut prints)?;
             let Some(merged) = merged else { continue };
-            if !prints.iter().any(|it| merged.prints.contains(it)) {
-                continue;
-            }
-            let asked = |row: usize| merged.prints.contains(&prints[row]);
-            let keys = written(&read, &levels[..=at], asked)?;
-            let found = |it: &Option<Box<[u8]>>| merged.places.get(it.as_ref()?).copied();
-            let places: Vec<Option<usize>> = keys.iter().map(found).collect();
-            let from = places.iter().enumerate().map(|(row, it)| it.map_or((0, row), |it| (1, it)));
-            let from: Vec<(usize, usize)> = from.collect();
-            for (at, column) in &merged.columns {
-                let at = place(*at)?;
-                let other = cast(column, columns[at].data_type()).map_err(broken)?;
-                let both = [columns[at].as_ref(), other.as_ref()];
-                columns[at] = interleave(&both, &from).map_err(broken)?;
-            }
+            merged.put(&read, &levels[..=at], &prints, place, columns)?;
         }
         Ok(())
     }
@@ -371,6 +375,47 @@ impl Settled {
     /// What is to be told of a row.
     pub fn faults(&self, number: u64) -> &[(String, &'static str)] {
         self.faults.get(&number).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Merged {
+    /// Puts the values of the keys in question into the columns; `read` has them as they were read,
+    /// with the keys of these levels, of which the last is this one.
+    ///
+    /// Errors: none but a fault of ours.
+    pub fn put(
+        &self,
+        read: &[ArrayRef],
+        levels: &[Level],
+        prints: &[u64],
+        place: &dyn Fn(usize) -> Result<usize, Trouble>,
+        columns: &mut [ArrayRef],
+    ) -> Result<(), Trouble> {
+        if !prints.iter().any(|it| self.prints.contains(it)) {
+            return Ok(());
+        }
+        let keys = written(read, levels, |row| self.prints.contains(&prints[row]))?;
+        // Of many keys in question a batch has few.
+        let mut used: Vec<u32> = Vec::new();
+        let mut from: Vec<(usize, usize)> = Vec::with_capacity(keys.len());
+        for (row, key) in keys.iter().enumerate() {
+            match key.as_ref().and_then(|it| self.places.get(it)) {
+                Some(place) => {
+                    from.push((1, used.len()));
+                    used.push(u32::try_from(*place).map_err(broken)?);
+                }
+                None => from.push((0, row)),
+            }
+        }
+        let used = UInt32Array::from(used);
+        for (at, column) in &self.columns {
+            let at = place(*at)?;
+            let other = take(column, &used, None).map_err(broken)?;
+            let other = cast(&other, columns[at].data_type()).map_err(broken)?;
+            let both = [columns[at].as_ref(), other.as_ref()];
+            columns[at] = interleave(&both, &from).map_err(broken)?;
+        }
+        Ok(())
     }
 }
 

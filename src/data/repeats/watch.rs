@@ -1,5 +1,6 @@
 //! What a reader sees of keys: a print for each row, and whether rows of a key differ.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -21,6 +22,7 @@ use arrow::record_batch::RecordBatch;
 use crate::data::encoded;
 use crate::data::repeats::Level;
 use crate::data::repeats::Repeats;
+use crate::data::repeats::prints::Buckets;
 use crate::data::repeats::prints::Prints;
 use crate::trouble::Trouble;
 use crate::value::text;
@@ -31,8 +33,8 @@ pub const NONE: u64 = 0;
 /// So many numbers move on together.
 const PORTION: usize = 1 << 16;
 
-/// For each column: the last dictionary, and the prints of its texts.
-type Known = Vec<Option<(ArrayRef, Vec<u64>)>>;
+/// For each column and form: the last dictionary, and the prints of its texts.
+type Known = HashMap<(usize, Form), (ArrayRef, Vec<u64>)>;
 
 /// Prints cells. The same cell has the same print in every reader.
 pub struct Printer {
@@ -42,7 +44,7 @@ pub struct Printer {
 
 impl Default for Printer {
     fn default() -> Printer {
-        Printer { state: RandomState::with_seeds(11, 12, 13, 14), known: Vec::new() }
+        Printer { state: RandomState::with_seeds(11, 12, 13, 14), known: Known::new() }
     }
 }
 
@@ -103,17 +105,13 @@ impl Printer {
             return Ok(());
         }
         if let Some(texts) = column.as_dictionary_opt::<Int32Type>() {
-            if self.known.len() <= at {
-                self.known.resize_with(at + 1, || None);
+            let known = self.known.get(&(at, form));
+            if known.is_none_or(|it| !encoded::is_same(&it.0, texts.values())) {
+                let values = texts.values().as_string_opt::<i32>().ok_or_else(|| broken(()))?;
+                let all = values.iter().map(|it| it.map_or(MISSING, of_text)).collect();
+                self.known.insert((at, form), (texts.values().clone(), all));
             }
-            let hashes = match &mut self.known[at] {
-                Some((held, hashes)) if encoded::is_same(held, texts.values()) => hashes,
-                place => {
-                    let values = texts.values().as_string_opt::<i32>().ok_or_else(|| broken(()))?;
-                    let all = values.iter().map(|it| it.map_or(MISSING, of_text)).collect();
-                    &mut place.insert((texts.values().clone(), all)).1
-                }
-            };
+            let hashes = self.known.get(&(at, form)).map_or(&[][..], |it| &it.1);
             let hash = |key: Option<i32>| hashes.get(usize::try_from(key?).ok()?).copied();
             add(prints, texts.keys().iter().map(hash));
             return Ok(());
@@ -160,6 +158,7 @@ struct Own {
     keys: Vec<u64>,
     edges: Vec<(u64, u64)>,
     apart: Vec<u64>,
+    noted: Vec<u64>,
 }
 
 impl Watcher {
@@ -180,13 +179,16 @@ impl Watcher {
         let mut prints = vec![1; rows];
         for (at, level) in repeats.levels.iter().enumerate() {
             self.printer.keys(batch.columns(), &level.keys, &mut prints)?;
+            if level.noted && 0 < rows {
+                self.note(at, level, &prints, batch)?;
+            }
             if level.unique {
                 self.own[at].keys.extend(prints.iter().filter(|it| **it != NONE));
             } else if 0 < rows {
                 self.runs(at, level, &prints, batch)?;
             }
         }
-        if self.own.iter().any(|it| PORTION <= it.keys.len()) {
+        if self.own.iter().any(|it| PORTION <= it.keys.len().max(it.noted.len())) {
             self.move_on()?;
         }
         Ok(())
@@ -207,7 +209,7 @@ impl Watcher {
         let starts: Vec<usize> =
             (0..prints.len()).filter(|row| *row == 0 || !is_same(*row)).collect();
         if starts.len() < prints.len() {
-            for it in differing(level, batch)? {
+            for it in differing(compared(level), batch)? {
                 let rows = (1..prints.len()).filter(|row| is_same(*row) && it.value(row - 1));
                 self.own[at].apart.extend(rows.map(|row| prints[row]));
             }
@@ -217,7 +219,7 @@ impl Watcher {
             (false, [first, .., last]) => vec![*first, *last],
             (false, all) => all.to_vec(),
         };
-        let values = self.values(level, &wanted, batch)?;
+        let values = self.values(compared(level), &wanted, batch)?;
         let pairs = wanted.iter().map(|row| prints[*row]).zip(values);
         let own = &mut self.own[at];
         if self.paired {
@@ -230,15 +232,35 @@ impl Watcher {
         Ok(())
     }
 
-    /// The prints of what rows have to agree on.
+    /// Rows of one key written alike that follow one another, as one: for other tables with it.
+    fn note(
+        &mut self,
+        at: usize,
+        level: &Level,
+        prints: &[u64],
+        batch: &RecordBatch,
+    ) -> Result<(), Trouble> {
+        let differs = differing(written(level), batch)?;
+        let starts = (0..prints.len()).filter(|row| {
+            let differs = || differs.iter().any(|it| it.value(row - 1));
+            prints[*row] != NONE && (*row == 0 || prints[*row] != prints[row - 1] || differs())
+        });
+        let starts: Vec<usize> = starts.collect();
+        let spelt = self.values(written(level), &starts, batch)?;
+        let pairs = starts.iter().zip(spelt).flat_map(|(row, spelt)| [prints[*row], spelt]);
+        self.own[at].noted.extend(pairs);
+        Ok(())
+    }
+
+    /// The prints of these columns.
     fn values(
         &mut self,
-        level: &Level,
+        columns: impl Iterator<Item = usize>,
         rows: &[usize],
         batch: &RecordBatch,
     ) -> Result<Vec<u64>, Trouble> {
         let mut prints = vec![1; rows.len()];
-        for at in compared(level) {
+        for at in columns {
             let column = batch.column(at);
             let places = rows.iter().map(|it| u32::try_from(*it).unwrap_or(u32::MAX));
             let places = arrow::array::UInt32Array::from_iter_values(places);
@@ -259,6 +281,10 @@ impl Watcher {
             own.keys.clear();
             into.edges.append(&mut own.edges);
             into.apart.append(&mut own.apart);
+            if !own.noted.is_empty() {
+                into.noted.get_or_insert_with(|| Buckets::new(true)).add(&own.noted);
+                own.noted.clear();
+            }
         }
         into.put_away(&self.spill)
     }
@@ -266,17 +292,24 @@ impl Watcher {
 
 /// The columns in which rows of a key must not differ: values, and how the key is written.
 fn compared(level: &Level) -> impl Iterator<Item = usize> {
-    let written = level.keys.iter().filter(|it| it.1 != Form::Exact);
-    level.values.iter().chain(written).map(|it| it.0)
+    level.values.iter().map(|it| it.0).chain(written(level))
+}
+
+/// The columns of the key that may be written in several ways.
+fn written(level: &Level) -> impl Iterator<Item = usize> {
+    level.keys.iter().filter(|it| it.1 != Form::Exact).map(|it| it.0)
 }
 
 /// For each of these columns: whether a row differs from the one before it.
-fn differing(level: &Level, batch: &RecordBatch) -> Result<Vec<BooleanArray>, Trouble> {
+fn differing(
+    columns: impl Iterator<Item = usize>,
+    batch: &RecordBatch,
+) -> Result<Vec<BooleanArray>, Trouble> {
     let before = |at: usize| {
         let column = batch.column(at);
         let length = column.len() - 1;
         distinct(&column.slice(1, length), &column.slice(0, length)).map_err(broken)
     };
-    let all: Result<Vec<BooleanArray>, Trouble> = compared(level).map(before).collect();
+    let all: Result<Vec<BooleanArray>, Trouble> = columns.map(before).collect();
     Ok(all?.into_iter().filter(|it| it.has_true()).collect())
 }
