@@ -8,6 +8,7 @@ import csv
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ import tempfile
 import decide
 from judge import Judge
 from lists import ReferenceList
-from read import Reader, project_of
+from read import UNUSED, Reader, project_of
 from values import Unknown, number_text
 
 RUNS = (
@@ -38,7 +39,7 @@ def call(command, folder):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         raise Failed(f"{' '.join(command)}\n{done.stderr}")
-    return done.stdout
+    return done.stdout, done.stderr
 
 
 class Setting:
@@ -49,22 +50,22 @@ class Setting:
         self.history, self.options = list(history), list(options)
 
     def dump(self):
-        text = call([self.tamis, "dump", "--stage", "ir", "--format", "json"], self.folder)
-        project = project_of(text)
+        command = [self.tamis, "dump", "--stage", "ir", "--format", "json"]
+        project = project_of(call(command, self.folder)[0])
         project["root"] = str(self.folder)
         return project
 
     def run(self, engine, threads, out):
         """Hits by (keys, rule), decisions by key."""
         hits, decisions = out / "hits.csv", out / "decisions.csv"
-        command = [self.tamis, "run", self.data, "--out", str(hits), "--quiet"]
+        command = [self.tamis, "run", self.data, "--out", str(hits)]
         command += ["--engine", engine, "--threads", threads, "--max-rejected", "100%"]
         for it in self.history:
             command += ["--history", it]
         if self.has_policy:
             command += ["--decisions", str(decisions)]
-        call(command + self.options, self.folder)
-        return rows_of(hits), rows_of(decisions) if self.has_policy else None
+        said = "".join(call(command + self.options, self.folder))
+        return rows_of(hits), rows_of(decisions) if self.has_policy else None, said
 
 
 def rows_of(path):
@@ -101,7 +102,7 @@ def expected(project, setting):
     decisions = None
     if project["policy"]:
         decider = decide.Decider(judge, project["policy"], findings, ENVIRONMENT)
-        rows = world.judged(project["policy"]["level"])
+        rows = world.judged(project["policy"]["level"]) + list(decider.absent.values())
         decisions = {}
         for it in decider.all(rows):
             decisions[hit_key(world, project["policy"]["level"], it.row)] = {
@@ -141,14 +142,28 @@ def differences(project, setting, runs=RUNS):
     res = []
     for engine, threads in runs:
         with tempfile.TemporaryDirectory() as out:
-            rows, decided = setting.run(engine, threads, pathlib.Path(out))
+            rows, decided, said = setting.run(engine, threads, pathlib.Path(out))
         where = f"{engine}, {threads} threads"
         res += differing_hits(where, hits, found_hits(project, world, rows))
+        res += differing_orphans(where, orphans_of(project, world), said)
         if decisions is not None:
             keys = [field for _, field in world.keys(project["policy"]["level"])]
             by_key = {tuple(row[it] for it in keys): row for row in decided}
             res += differing_decisions(where, decisions, by_key)
     return res, sum(len(world.judged(it["level"])) for it in project["rules"])
+
+
+def orphans_of(project, world):
+    """Of records that rules judge, how many rows have no record around."""
+    levels = {it["level"] for it in project["rules"] if it["status"] not in UNUSED}
+    return {it: world.orphans.get(it, 0) for it in levels if world.records[it]["in"]}
+
+
+def differing_orphans(where, wanted, said):
+    for record, count in wanted.items():
+        told = re.findall(rf"today-{record}-\d\.\w+: \S[^\n]* no outer record .*?, (\d+) time", said)
+        if sum(map(int, told)) != count:
+            yield f"{where}: {told} rows of {record} are told to be alone, by the manual {count}"
 
 
 def differing_hits(where, wanted, found):

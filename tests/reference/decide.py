@@ -29,9 +29,14 @@ class Decider:
         self.channels = policy["channels"]
         self.lines = policy["lines"]
         self.found = {}
+        # Declarations that are nowhere, and have rows that rules say something of.
+        self.absent = {}
         for rule, row, answer in findings:
             at = row.at(policy["level"])
             if at is not None:
+                at = at.itself()
+                if at.absent:
+                    self.absent[id(at)] = at
                 self.found.setdefault(id(at), []).append((rule, row, answer))
 
     def of_kind(self, kind):

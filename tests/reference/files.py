@@ -82,6 +82,7 @@ class Files:
         self.ratios = self.chance(0.2)
         self.twice = self.chance(0.25) and "twice" not in LEAVE
         self.cases = self.chance(0.25) and "cases" not in LEAVE
+        self.orphans = self.chance(0.2) and "orphans" not in LEAVE
         wide = self.shape.wide
         self.styled = wide and self.chance(0.4)
         self.typed = wide and self.shape.parquet and not self.comma and self.chance(0.6)
@@ -171,7 +172,8 @@ class Files:
                 continue
             least = 1 if self.shape.flat and inner == "item" or "childless" in LEAVE else 0
             for number in range(1, 1 + max(least, self.random.choice([0, 1, 1, 2, 3]))):
-                own = dict(keys, **{KEYS[inner]: str(number)})
+                is_text = self.shape.fields[inner][KEYS[inner]].startswith("text")
+                own = dict(keys, **{KEYS[inner]: f"N{number}" if is_text else str(number)})
                 self.grow(inner, own, res, dict(around, **{record: row}))
 
     def alone(self, record, ids):
@@ -192,7 +194,7 @@ class Files:
             tables[""] = lines
         if self.shape.layout == "within":
             tables[""] = [row for row, _ in tree["declaration"]]
-            tree = {}
+            tree = {it: rows for it, rows in tree.items() if it in self.shape.beside}
         for record, rows in tree.items():
             tables[record] = [row for row, _ in rows]
         for record in ("control", "operator"):
@@ -202,8 +204,18 @@ class Files:
                     tables[record] = self.registers()
                 else:
                     tables[record] = self.alone(record, [f"K{it}" for it in ids])
+        if self.orphans:
+            self.lose(tables)
         tables = {record: self.repeated(record, rows) for record, rows in tables.items()}
         toml += self.written(name, tables, folder)
+
+    def lose(self, tables):
+        """Leaves rows out that others stand in."""
+        for record in tables:
+            own = record or ("item" if self.shape.flat else "declaration")
+            inner = [it for it in tables if it and it != own]
+            if any(own in self.shape.lineage(it)[1:] for it in inner):
+                tables[record] = [it for it in tables[record] if not self.chance(0.2)]
 
     def repeated(self, record, rows):
         """Rows, some of them twice with another value, some with their keys in other letters."""
@@ -221,6 +233,8 @@ class Files:
         for at, row in enumerate(res):
             if self.cases and self.chance(0.3):
                 keys = {it: spelt(row[it]) for it in ID_FIELDS if it in row}
+                if row.get("document_number", "").startswith("N"):
+                    keys["document_number"] = row["document_number"].lower()
                 res[at] = dict(row, **keys)
         return res
 
@@ -246,7 +260,7 @@ class Files:
             toml += self.table(f"{name}-{record or 'flat'}", record, rows, folder)
         if self.shape.layout == "within":
             inner = [it for it, parent in self.shape.parents.items() if parent]
-            for it in inner:
+            for it in [it for it in inner if it not in self.shape.beside]:
                 toml += [f"[data.{name}.{it}]", f'within = "{it}s"', 'nulls = ["n/a"]']
                 toml += self.mapped(list(self.shape.fields[it]))
         return toml
@@ -364,7 +378,7 @@ class Files:
     def lists(self, record):
         res = []
         for inner, parent in self.shape.parents.items():
-            if parent == record:
+            if parent == record and inner not in self.shape.beside:
                 own = [it for it, ty in self.shape.fields[inner].items() if ty is not None]
                 res.append((f"{inner}s", own + self.lists(inner)))
         return res
@@ -372,6 +386,7 @@ class Files:
     def cut(self, row, columns):
         """A row as a Parquet file holds it: blank is no value now and then."""
         lists = {key: it for key, it in row.items() if isinstance(it, list)}
+        lists = {key: it for key, it in lists.items() if key[:-1] not in self.shape.beside}
         res = {}
         for it in columns:
             blank = not row.get(it) and self.chance(0.7)

@@ -111,6 +111,12 @@ class Shape:
             self.layout = random.choice(["files", "files", "flat", "flat", "within"])
         if self.flat and "flat-beside" in LEAVE and "document" in self.parents:
             self.layout = "files"
+        # Records in files of their own beside rows with lists.
+        self.beside = ()
+        if self.layout == "within" and "document" in self.parents and chance(0.4):
+            self.beside = ("document", "page")
+        if "document" in self.parents and "cases" not in LEAVE and chance(0.2):
+            self.fields["document"]["document_number"] = "text required"
         self.parquet = self.layout == "within" or chance(0.25)
         if "known-from-both" in LEAVE and "filed_on" in self.fields["declaration"]:
             for field in ("fraud", "told_on"):

@@ -14,6 +14,8 @@ class Phrases(wider.Wider):
     def __init__(self, random, shape, leave):
         self.random, self.shape, self.leave = random, shape, leave
         self.rules, self.plain_rules = [], []
+        # Whether conditions on one row read fields of its own record alone.
+        self.own = False
         # What the profile gives, each as a comparison with room for the sign.
         self.gives = ["unit_value {} peers.median"]
 
@@ -26,7 +28,8 @@ class Phrases(wider.Wider):
     # What a row of a record can see
 
     def has(self, record, field):
-        return any(field in self.shape.fields[it] for it in self.shape.lineage(record))
+        lineage = self.shape.lineage(record)
+        return any(field in self.shape.fields[it] for it in lineage[: 1 if self.own else None])
 
     def visible(self, record, *fields):
         return [it for it in fields if self.has(record, it)]

@@ -12,6 +12,8 @@ from cells import UNREADABLE, Cells
 from values import Missing, form
 
 
+# Rules that are judged only when they are named.
+UNUSED = ("draft", "retired")
 # In a line of values by record, the line as it stands in its file.
 RAW = ""
 
@@ -30,6 +32,13 @@ class Row:
         self.record, self.values, self.judged = record, values, judged
         self.parent = None
         self.key = ()
+        # A row that is nowhere: its key is known from rows inside it.
+        self.absent = False
+        self.real = None
+
+    def itself(self):
+        """The row that has this key: what is nowhere stands for it where a key is asked."""
+        return self.real if self.absent and self.real is not None else self
 
     def at(self, record):
         """The row itself or one around it, of that record."""
@@ -63,6 +72,8 @@ class World:
         self.rows = {name: [] for name in self.records}
         self.lines = 0
         self.faults = 0
+        # Lines without a record around them, by record.
+        self.orphans = {}
         self._inside = {}
 
     # The schema
@@ -143,13 +154,13 @@ class World:
         around = self.lineage(record)[1:]
         own = self.lineage(row.record)
         shared = next(it for it in around if it in own)
-        place = row.at(shared)
+        place = row.at(shared).itself()
         if not self._inside:
             for rows in self.rows.values():
                 for it in rows:
                     at = it.parent
                     while at is not None:
-                        self._inside.setdefault((id(at), it.record), []).append(it)
+                        self._inside.setdefault((id(at.itself()), it.record), []).append(it)
                         at = at.parent
         return self._inside.get((id(place), record), [])
 
@@ -157,7 +168,7 @@ class World:
         """The declaration that a row is a part of."""
         while row.parent is not None:
             row = row.parent
-        return row
+        return row.itself()
 
     def below(self, row, record):
         return self.inside(row, record)
@@ -175,8 +186,39 @@ class Reader:
         held = set()
         for at, name in enumerate([data] + history):
             tables = self.tables(self.project["data"][name])
+            if at == 0:
+                self.spelt = self.spellings(tables)
             self.add(tables, at == 0, held)
         return self.world
+
+    def spellings(self, tables):
+        """How each key is written: of the files that are judged, or around that, as sorts first."""
+        res = {}
+        for record in self.read_for_rules(tables):
+            for line, _ in tables[record]:
+                key, done = self.whole_key(record, line), 0
+                for at in reversed(self.world.lineage(record)):
+                    done += len(self.world.key(at))
+                    for field in self.world.key(at):
+                        place = (at, key[:done], field)
+                        res[place] = min(res.get(place, line[at][field]), line[at][field])
+        return res
+
+    def read_for_rules(self, tables):
+        """The records whose files are read for what rules and policy judge."""
+        levels = {it["level"] for it in self.project["rules"] if it["status"] not in UNUSED}
+        if self.project["policy"]:
+            levels.add(self.project["policy"]["level"])
+        read = {up for it in levels for up in self.world.lineage(it)}
+        if self.flat & read:
+            read |= self.flat
+        return [it for it in tables if it in read]
+
+    def written(self, row):
+        """The key of a row in the spelling that all its files share."""
+        for field in self.world.key(row.record):
+            place = (row.record, row.key, field)
+            row.values[field] = self.spelt.get(place, row.values[field])
 
     def tables(self, data_set):
         """The rows of each record, as dictionaries of values."""
@@ -283,6 +325,7 @@ class Reader:
     def add(self, tables, judged, held):
         """Rows of one data set; what an earlier one holds stays as it has it."""
         new, missed = {}, {}
+        orphans = self.world.orphans
         roots = [it for it in self.world.records if not self.world.records[it]["in"]]
         order = sorted(tables, key=lambda it: len(self.world.lineage(it)))
         for record in order:
@@ -294,6 +337,10 @@ class Reader:
                 if inner:
                     above = self.world.records[record]["in"]
                     it.parent = self.around(above, it, new, missed, judged)
+                    if judged and it.parent.absent:
+                        orphans[record] = orphans.get(record, 0) + it.lines
+                if judged:
+                    self.written(it)
                 new[(record, it.key)] = it
                 self.world.rows[record].append(it)
         for (record, _), it in new.items():
@@ -324,7 +371,7 @@ class Reader:
                 same = {form(it, ty) for it in given}
                 values[name] = min(given) if len(same) == 1 else None
             it = Row(record, values, judged)
-            it.key, it.line = key, found[0][0]
+            it.key, it.line, it.lines = key, found[0][0], len(found)
             res.append(it)
         return res
 
@@ -336,13 +383,18 @@ class Reader:
     def around(self, record, row, new, missed, judged):
         """The row of the record around; for those whose file lacks it one that has only its key."""
         key = row.key[: len(self.world.keys(record))]
-        found = new.get((record, key)) or missed.get((record, key))
+        found = missed.get((record, key))
+        if found is None and not row.absent:
+            found = new.get((record, key))
         if found is None:
             self.world.faults += 1
             fields = {it["name"]: None for it in self.world.records[record]["fields"]}
             fields.update({it: row.line[record][it] for it in self.world.key(record)})
             found = missed[(record, key)] = Row(record, fields, judged)
-            found.key, found.line = key, row.line
+            found.key, found.line, found.absent = key, row.line, True
+            found.real = new.get((record, key))
+            if judged:
+                self.written(found)
             above = self.world.records[record]["in"]
             if above:
                 found.parent = self.around(above, found, new, missed, judged)

@@ -63,7 +63,9 @@ class Rules:
         levels = [it for it in self.shape.parents if it != "operator"]
         if not self.shape.wide or self.chance(0.6):
             levels = [it for it in levels if it != "control"]
-        for at in range(self.random.randint(8, 14)):
+        few = self.chance(0.25)
+        self.phrases.own = few and self.chance(0.5)
+        for at in range(self.random.randint(1, 3) if few else self.random.randint(8, 14)):
             blocks.append(self.rule(f"R{at + 10}", self.random.choice(levels)))
         if self.chance(0.6):
             blocks.append(self.policy())
