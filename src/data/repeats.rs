@@ -124,8 +124,8 @@ impl Repeats {
         Repeats { levels, ..Repeats::default() }
     }
 
-    /// For the same rows, as if none had been read.
-    pub fn unread(&self) -> Repeats {
+    /// The same, nothing known of it yet.
+    pub fn unknown(&self) -> Repeats {
         Repeats {
             levels: self.levels.clone(),
             holder: self.holder.clone(),
@@ -138,12 +138,6 @@ impl Repeats {
     /// For rows whose keys nobody asks for.
     pub fn unwatched(&self) -> Repeats {
         Repeats { holder: self.holder.clone(), ..Repeats::default() }
-    }
-
-    /// The same, nothing known of it yet.
-    pub fn unknown(&self) -> Repeats {
-        let (levels, holder) = (self.levels.clone(), self.holder.clone());
-        Repeats { levels, holder, ..Repeats::default() }
     }
 
     pub fn limit(&self, limits: &Limits) {
@@ -187,14 +181,14 @@ impl Table {
     /// The same table of elements; these rows hold them.
     pub fn held_by(self, table: &Table) -> Table {
         let holder = Some(Arc::new(Holder::new(table)));
-        let repeats = Repeats { holder, ..self.repeats.unread() };
+        let repeats = Repeats { holder, ..self.repeats.unknown() };
         Table { repeats: Arc::new(repeats), ..self }
     }
 
     /// The same table: keys of some records stand in others too. Of the record `around`, where
     /// there is one, nothing else is read.
     pub fn beside(self, common: &Arc<Common>, around: Option<RecordId>) -> Table {
-        let mut repeats = Repeats { around, common: common.clone(), ..self.repeats.unread() };
+        let mut repeats = Repeats { around, common: common.clone(), ..self.repeats.unknown() };
         for level in &mut repeats.levels {
             level.noted = common.records.contains(&level.record);
         }

@@ -30,7 +30,7 @@ impl std::fmt::Debug for Holder {
 impl Holder {
     /// For the rows of this table, which others may read too, with keys that they know themselves.
     pub fn new(table: &Table) -> Holder {
-        let repeats = Arc::new(table.repeats.unread());
+        let repeats = Arc::new(table.repeats.unknown());
         let table = Arc::new(Table { repeats, ..table.again() });
         Holder { table, is_read: Mutex::new(false) }
     }
