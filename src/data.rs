@@ -27,6 +27,7 @@ pub mod typed;
 pub mod walk;
 pub mod xml;
 
+use std::collections::BTreeMap;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,6 +69,8 @@ pub struct Table {
     pub files: Vec<DataFile>,
     pub tally: Arc<Tally>,
     fields: Arc<Vec<Wanted>>,
+    /// The same for files, by number, that are read otherwise.
+    otherwise: Arc<BTreeMap<usize, Arc<Vec<Wanted>>>>,
     outer: Option<Outer>,
     /// Its own rows by key, for tables of records inside it.
     headers: Arc<OnceLock<Headers>>,
@@ -191,21 +194,22 @@ pub fn open(
     if matches!(around, Around::Keys) {
         columns.retain(&here);
     }
-    let of = |id: &FieldId| match within {
-        Some(it) => field(schema, it.set_of(id.record), *id),
-        None => field(schema, set, *id),
+    let fields_by = |set: &DataSet| {
+        let of = |id: &FieldId| {
+            let own = within.map_or(set, |it| it.set_of(id.record));
+            let mut field = field(schema, own, *id);
+            field.needed &= here(id);
+            field.told = within.is_none() || id.record == record;
+            if let Some(it) = within {
+                field.name = it.column(id.record, &field.name);
+            }
+            if !here(id) || !field.told {
+                field.known = None;
+            }
+            field
+        };
+        Arc::new(columns.iter().map(of).collect::<Vec<Wanted>>())
     };
-    let mut fields: Vec<Wanted> = columns.iter().map(of).collect();
-    for (field, id) in fields.iter_mut().zip(&columns) {
-        field.needed &= here(id);
-        field.told = within.is_none() || id.record == record;
-        if let Some(it) = within {
-            field.name = it.column(id.record, &field.name);
-        }
-        if !here(id) || !field.told {
-            field.known = None;
-        }
-    }
     let arrow: Vec<ArrowField> = columns
         .iter()
         .map(|id| {
@@ -219,7 +223,7 @@ pub fn open(
     for path in files {
         let mut declared = declared(schema, record);
         declared.retain(&here);
-        match file::open(schema, (set, within), path, &declared, &columns) {
+        match file::open(schema, (set.of(path), within), path, &declared, &columns) {
             Ok(file) => opened.push(file),
             Err(file::Misfit::File(what)) => unreadable.push(what),
             Err(file::Misfit::Columns(found)) => faults.extend(found),
@@ -230,12 +234,8 @@ pub fn open(
         declared.retain(&here);
         faults = file::unfed(schema, (set, within), &opened, &declared);
     }
-    let help = if faults.is_empty() {
-        "name files of data that can be read, and say in tamis.toml how they are written"
-    } else {
-        "correct the files, map their names in `columns` of tamis.toml, or list a field that may \
-         be absent in `optional`"
-    };
+    let flat = matches!(around, Around::All).then_some(record);
+    let help = file::remedy(schema, (set, files), flat, !faults.is_empty());
     let mut faults = unreadable.into_iter().chain(faults);
     if let Some(first) = faults.next() {
         return Err(Trouble::data(first).details(faults).help(help));
@@ -262,15 +262,17 @@ pub fn open(
         Around::Keys | Around::Table(_) => it == record,
         Around::Within(within) => within.holds(it),
     };
+    let (fields, otherwise) = (fields_by(set), file::otherwise(set, &opened, fields_by));
     let repeats = Arc::new(Repeats::new(schema, record, &columns, unique, own));
     Ok(Table {
         columns,
         arrow: Arc::new(ArrowSchema::new(arrow)),
-        files: opened,
         tally: Arc::new(Tally::default()),
-        fields: Arc::new(fields),
+        fields,
+        otherwise: Arc::new(otherwise),
         outer,
         headers: Arc::default(),
+        files: opened,
         repeats,
         numbered: None,
         days: None,
@@ -330,6 +332,7 @@ impl Table {
             files: self.files.clone(),
             tally: Arc::new(Tally::default()),
             fields: self.fields.clone(),
+            otherwise: self.otherwise.clone(),
             outer: self.outer.clone(),
             headers: self.headers.clone(),
             repeats: self.repeats.clone(),
@@ -400,10 +403,10 @@ impl Table {
     }
 
     /// Whether a row group may hold a row that is wanted.
-    fn wanted(&self, file: &DataFile) -> Option<Vec<bool>> {
-        let days = self.days?;
+    fn wanted(&self, number: usize) -> Option<Vec<bool>> {
+        let (days, file) = (self.days?, &self.files[number]);
         let at = self.columns.iter().position(|it| *it == days.field)?;
-        let iso = self.fields[at].reading.date_format.is_none();
+        let iso = self.fields_of(number)[at].reading.date_format.is_none();
         columnar::within(file, file.places[at]?, days.first..=days.last, iso)
     }
 

@@ -10,7 +10,8 @@ pub mod digest;
 pub mod directory;
 pub mod engine;
 pub mod fields;
-pub mod interpreted;
+mod input;
+mod interpreted;
 pub mod lines;
 pub mod manifest;
 pub mod one;
@@ -29,6 +30,8 @@ pub use fields::agree;
 pub use fields::fields_in;
 pub use fields::used;
 use fields::with;
+pub use input::Input;
+pub use input::input;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -39,13 +42,9 @@ use std::sync::Mutex;
 use arrow::record_batch::RecordBatch;
 
 use crate::data::Table;
-use crate::data::manifest::DataSet;
-use crate::data::manifest::Manifest;
 use crate::data::repeats::Limits;
 use crate::data::repeats::Repeats;
 use crate::data::tally::Report;
-use crate::data::walk;
-use crate::data::walk::Refusal;
 use crate::diagnostic::did_you_mean;
 use crate::disk;
 use crate::ir::RuleId;
@@ -165,81 +164,6 @@ pub struct Level {
     pub record: RecordId,
     pub rules: Vec<RuleId>,
     pub source: Source,
-}
-
-/// Files, and how they are read; or those of each record.
-#[derive(Debug, Clone, Default)]
-pub struct Input {
-    pub set: DataSet,
-    pub files: Vec<PathBuf>,
-    pub records: BTreeMap<String, Input>,
-}
-
-impl Input {
-    /// Files as their names and columns are.
-    pub fn of(files: &[PathBuf]) -> Input {
-        Input { files: files.to_vec(), ..Input::default() }
-    }
-
-    /// The files of a data set, those of its records included.
-    pub fn all_files(&self) -> Vec<PathBuf> {
-        let mut res = self.files.clone();
-        res.extend(self.records.values().flat_map(Input::all_files));
-        res
-    }
-
-    fn of_set(manifest: &Manifest, name: &str, set: &DataSet) -> Result<Input, Trouble> {
-        let mut files = Vec::new();
-        for pattern in &set.path {
-            let found = walk::matching(&manifest.root, &pattern.text).map_err(Refusal::trouble)?;
-            if found.is_empty() {
-                let message = format!("data set `{name}`: no file matches `{}`", pattern.text);
-                return Err(Trouble::usage(message).help("correct `path` in tamis.toml"));
-            }
-            files.extend(found);
-        }
-        let files = disk::once(walk::once(files));
-        let mut records = BTreeMap::new();
-        for (record, set) in &set.records {
-            let input = Input::of_set(manifest, &format!("{name}.{record}"), set)?;
-            records.insert(record.clone(), input);
-        }
-        let set = DataSet { whole: true, ..set.clone() };
-        Ok(Input { set, files, records })
-    }
-}
-
-/// A data set of the manifest, or files named directly.
-///
-/// Errors: a name that is neither.
-pub fn input(manifest: Option<&Manifest>, named: &[String]) -> Result<Input, Trouble> {
-    if let [name] = named
-        && let Some(manifest) = manifest
-        && let Some(set) = manifest.data.get(name)
-    {
-        return Input::of_set(manifest, name, set);
-    }
-    let files: Vec<PathBuf> = named.iter().map(PathBuf::from).collect();
-    if let Some(missing) = files.iter().find(|it| !it.exists()) {
-        let known: Vec<&str> =
-            manifest.iter().flat_map(|it| it.data.keys()).map(String::as_str).collect();
-        if known.iter().any(|it| missing.as_os_str() == *it) {
-            let message = format!("`{}` is a data set, and more is named", missing.display());
-            return Err(Trouble::usage(message).help("name one data set, or files alone"));
-        }
-        let message = format!("`{}` is neither a data set nor a file", missing.display());
-        let help = format!("data sets of this project: {}", known.join(", "));
-        return Err(Trouble::usage(message).help(help));
-    }
-    let is_none = |it: &&PathBuf| !it.is_file() && !it.is_dir();
-    if let Some(other) = files.iter().find(is_none) {
-        let message = format!("`{}` is not a regular file", other.display());
-        return Err(Trouble::usage(message).help("files are read more than once: make it one"));
-    }
-    let files = disk::once(walk::once(files));
-    let only = manifest.filter(|it| it.data.len() == 1).and_then(|it| it.data.values().next());
-    let set = only.filter(|it| it.records.is_empty()).cloned().unwrap_or_default();
-    Ok(Input { set, files, records: BTreeMap::new() })
 }
 
 /// Opens and checks every file. Nothing but what the rules use is read later. `history` are the

@@ -65,10 +65,10 @@ Examples:
 
 #[derive(clap::Args)]
 pub struct Run {
-    /// A data set of tamis.toml, or files
+    /// Data sets of tamis.toml, or files
     #[arg(required = true)]
     data: Vec<String>,
-    /// Where past rows come from besides: a data set or a file. May be repeated
+    /// Where past rows come from besides: data sets or files. May be repeated
     #[arg(long, value_name = "DATA", env = "TAMIS_HISTORY", hide_env = true)]
     history: Vec<String>,
     /// Files or folders of rules; those of tamis.toml when none is named
@@ -119,7 +119,7 @@ pub struct Run {
 pub struct Plan {
     /// One rule; all of them when none is named
     rule: Option<String>,
-    /// A data set of tamis.toml, or files
+    /// Data sets of tamis.toml, or files
     data: Vec<String>,
     #[arg(long = "data", value_name = "DATA", hide = true)]
     also: Vec<String>,

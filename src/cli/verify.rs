@@ -146,7 +146,7 @@ pub fn request(manifest: &Manifest, root: &Path) -> Request {
     }
 }
 
-/// A data set of the project, or files of it.
+/// Data sets of the project, or files of it.
 ///
 /// Errors: files that are no longer there.
 pub fn data_of(
@@ -155,14 +155,12 @@ pub fn data_of(
     root: &Path,
 ) -> Result<Input, Trouble> {
     let is_set = |name: &String| project.is_some_and(|it| it.data.contains_key(name));
-    if let [name] = named
-        && is_set(name)
-    {
-        return run::input(project, named);
-    }
-    let files: Vec<String> =
-        named.iter().map(|it| root.join(it).to_string_lossy().into_owned()).collect();
-    run::input(project, &files)
+    let here = |name: &String| match is_set(name) {
+        true => name.clone(),
+        false => root.join(name).to_string_lossy().into_owned(),
+    };
+    let all: Vec<String> = named.iter().map(here).collect();
+    run::input(project, &all)
 }
 
 /// The files that the same run would read today; nothing when its project cannot be read.

@@ -71,7 +71,7 @@ pub struct Why {
     id: String,
     /// A data set of tamis.toml, or files; the only data set when none is named
     data: Vec<String>,
-    /// Where past rows come from besides: a data set or a file. May be repeated
+    /// Where past rows come from besides: data sets or files. May be repeated
     #[arg(long, value_name = "DATA", env = "TAMIS_HISTORY", hide_env = true)]
     history: Vec<String>,
     /// Files or folders of rules; those of tamis.toml when none is named

@@ -11,6 +11,7 @@ use crate::data::Converted;
 use crate::data::DataFile;
 use crate::data::ROW_BITS;
 use crate::data::Table;
+use crate::data::Wanted;
 use crate::data::cell::Fault;
 use crate::data::columnar;
 use crate::data::encoded::Memory;
@@ -34,14 +35,20 @@ impl Table {
     ) -> Result<RecordBatch, Trouble> {
         let file = &self.files[number];
         let (columns, ragged) = match &raw.rows {
-            scan::RawRows::Text(records) => text::columns(file, &self.fields, records),
+            scan::RawRows::Text(records) => text::columns(file, self.fields_of(number), records),
             scan::RawRows::Columns(batch) => {
                 let encoded = &self.encoded;
-                let columns = columnar::columns(file, &self.fields, encoded, batch, memory)?;
+                let columns =
+                    columnar::columns(file, self.fields_of(number), encoded, batch, memory)?;
                 (columns, vec![false; batch.num_rows()])
             }
         };
         self.batch(number, raw, columns, &ragged)
+    }
+
+    /// How the columns of a file are read.
+    pub fn fields_of(&self, number: usize) -> &[Wanted] {
+        self.otherwise.get(&number).unwrap_or(&self.fields)
     }
 
     /// Where a row stands, and its key around.
@@ -106,7 +113,7 @@ impl Table {
         }
         let mut arrays = Vec::with_capacity(columns.len());
         let places = file.places.iter().copied();
-        let fields = self.fields.iter().zip(places);
+        let fields = self.fields_of(number).iter().zip(places);
         for ((field, place), Converted { array, faults }) in fields.zip(columns) {
             let mut blame = |row: usize, reason: &'static str, expected: Option<String>| {
                 if field.told {

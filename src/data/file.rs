@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
@@ -17,6 +18,7 @@ use crate::data::text;
 use crate::diagnostic::did_you_mean;
 use crate::disk;
 use crate::schema::FieldId;
+use crate::schema::RecordId;
 use crate::schema::Schema;
 
 /// Why a file cannot be used.
@@ -192,12 +194,87 @@ pub fn begin(set: &DataSet, path: &Path) -> Result<Begun, String> {
     Ok(Begun { format, separator, encoding, header, types, rows })
 }
 
+/// What to do about files that do not fit. Of a flat extract `flat` is the record that it has a row
+/// of.
+pub fn remedy(
+    schema: &Schema,
+    (set, files): (&DataSet, &[PathBuf]),
+    flat: Option<RecordId>,
+    misfits: bool,
+) -> String {
+    if !misfits {
+        return "name files of data that can be read, and say in tamis.toml how they are written"
+            .to_owned();
+    }
+    let headers = || files.iter().filter_map(|it| Some(begin(set.of(it), it).ok()?.header));
+    let holds = |it: RecordId| {
+        let fields = &schema.record(it).fields;
+        let names: Vec<&str> = fields.iter().flat_map(|it| foreign_names(set, it)).collect();
+        headers().any(|header| header.iter().any(|it| names.contains(&it.as_str())))
+    };
+    // Rows of the record around, which the extract cannot be of as long as the schema has others
+    // inside it.
+    if let Some(inner) = flat.filter(|it| !holds(*it))
+        && let Some(outer) = schema.lineage(inner).into_iter().find(|it| holds(*it))
+    {
+        let (inner, outer) = (&schema.record(inner).name, &schema.record(outer).name);
+        return format!(
+            "they have no column of `{inner}`: say in tamis.toml that they are the files of \
+             `{outer}` alone, `[data.NAME.{outer}]` with their `path`"
+        );
+    }
+    "correct the files, map their names in `columns` of tamis.toml, or list a field that may be \
+     absent in `optional`"
+        .to_owned()
+}
+
+/// How the files of other data sets are read, by their numbers; what several share, once.
+pub fn otherwise<T: Clone>(
+    set: &DataSet,
+    files: &[DataFile],
+    fields_by: impl Fn(&DataSet) -> T,
+) -> BTreeMap<usize, T> {
+    let mut made: Vec<(&Arc<DataSet>, T)> = Vec::new();
+    let mut res = BTreeMap::new();
+    for (number, file) in files.iter().enumerate() {
+        let Some(own) = set.otherwise.get(&file.path) else { continue };
+        let known = made.iter().find(|it| Arc::ptr_eq(it.0, own)).map(|it| it.1.clone());
+        let fields = known.unwrap_or_else(|| {
+            let it = fields_by(own);
+            made.push((own, it.clone()));
+            it
+        });
+        res.insert(number, fields);
+    }
+    res
+}
+
 /// Columns that `columns` of the data set names for fields that may be absent, and that none of its
 /// files has: a slip would leave the field missing everywhere.
 pub fn unfed(
     schema: &Schema,
     (set, within): (&DataSet, Option<&Within>),
     files: &[DataFile],
+    declared: &[FieldId],
+) -> Vec<String> {
+    let mut sets = vec![set];
+    for it in set.otherwise.values().map(|it| &**it) {
+        if !sets.iter().any(|known| std::ptr::eq(*known, it)) {
+            sets.push(it);
+        }
+    }
+    let of = |own: &DataSet| {
+        files.iter().filter(|it| std::ptr::eq(set.of(&it.path), own)).collect::<Vec<_>>()
+    };
+    let one = |own| unfed_of(schema, (own, within), &of(own), declared);
+    sets.into_iter().flat_map(one).collect()
+}
+
+/// The same of the files that one data set says how to read.
+fn unfed_of(
+    schema: &Schema,
+    (set, within): (&DataSet, Option<&Within>),
+    files: &[&DataFile],
     declared: &[FieldId],
 ) -> Vec<String> {
     let mut res = Vec::new();

@@ -8,6 +8,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::data::file;
 use crate::diagnostic::Code;
@@ -100,7 +101,29 @@ pub struct DataSet {
     /// Whether these are all the files of the data set: a column that `columns` names is then in
     /// one of them at least.
     pub whole: bool,
+    /// Files that another data set says how to read, where several are read as one.
+    pub otherwise: BTreeMap<PathBuf, Arc<DataSet>>,
     pub places: Places,
+}
+
+impl DataSet {
+    /// How a file is read.
+    pub fn of(&self, file: &Path) -> &DataSet {
+        self.otherwise.get(file).map_or(self, |it| it)
+    }
+
+    /// Whether files are read alike, whichever of the two they belong to.
+    pub fn is_read_as(&self, other: &DataSet) -> bool {
+        let of_text = |it: &DataSet| {
+            (it.separator.clone(), it.encoding.clone(), it.decimal.clone(), it.nulls.clone())
+        };
+        self.format == other.format
+            && self.columns == other.columns
+            && self.dates == other.dates
+            && self.ratios == other.ratios
+            && self.optional == other.optional
+            && of_text(self) == of_text(other)
+    }
 }
 
 /// Where the table of a data set, its keys and what they name stand.

@@ -142,7 +142,7 @@ impl Scan {
             let unit = |group| Mutex::new(Unit { file, group, open: None, ended: false });
             match &it.rows {
                 Rows::Groups(rows) if by_group && it.format == Format::Parquet => {
-                    let wanted = table.wanted(it);
+                    let wanted = table.wanted(file);
                     let mut first = 1;
                     for (group, rows) in rows.iter().enumerate() {
                         if wanted.as_ref().is_none_or(|it| it[group]) {

@@ -29,8 +29,9 @@ impl Lowering<'_> {
             let it = Diagnostic::new(Code::T1109, span, message);
             let record = self.schema.record(level).name.clone();
             self.push(it.help(format!(
-                "ask from here only for rules that look at nothing but the {record} and what is \
-                 around it"
+                "write the condition itself, `any {record} has (…)`, or give {} a score or a \
+                 channel: what it needs is found for each {record} alone",
+                name.text
             )));
             return self.error(span);
         };

@@ -41,6 +41,7 @@ mod rows;
 mod runs;
 mod said;
 mod seed;
+mod several;
 mod sheets;
 mod slips;
 mod spelling;
@@ -98,6 +99,7 @@ fn main() -> ExitCode {
     trials.extend(nested::trials());
     trials.extend(reach::trials());
     trials.extend(records::trials());
+    trials.extend(several::trials());
     trials.extend(keys::trials());
     trials.extend(spelling::trials());
     trials.extend(typed::trials());
