@@ -132,10 +132,10 @@ fn repeated() -> Result<(), Failed> {
     let folder = folder.path();
     let twice = ["run", "now", "--out", "-", "--history", "older", "--history", "older.csv"];
     expect(folder, &twice, 0, &["1: 2.25 EUR, 5 %"])?;
-    fs::write(folder.join("old.csv"), "Nr;day;who;Wert;rate\nc;01/03/2026;M\u{e9};1,5;0,08\n")?;
+    fs::write(folder.join("old.csv"), "Nr;day;who;Wert;rate\nc;15/02/2026;M\u{e9};2,25;0,05\n")?;
     let both = ["run", "now", "--out", "-", "--history", "old", "--history", "older"];
     expect(folder, &both, 3, &["older.csv", "--max-rejected"])?;
-    expect(folder, &[&both[..], &["--max-rejected", "50%"]].concat(), 0, &["1: 1.5 EUR, 8 %"])
+    expect(folder, &[&both[..], &["--max-rejected", "50%"]].concat(), 0, &["1: 2.25 EUR, 5 %"])
 }
 
 fn refused() -> Result<(), Failed> {
