@@ -84,6 +84,7 @@ class Files:
         self.cases = self.chance(0.25) and "cases" not in LEAVE
         self.orphans = self.chance(0.2) and "orphans" not in LEAVE
         wide = self.shape.wide
+        self.odd = wide and self.chance(0.3)
         self.styled = wide and self.chance(0.4)
         self.typed = wide and self.shape.parquet and not self.comma and self.chance(0.6)
         self.absent = self.optional() if wide and self.chance(0.2) else None
@@ -117,6 +118,8 @@ class Files:
             return self.dated(field, row)
         if self.chance(self.blank):
             return self.random.choice(["", "", "  ", "n/a"])
+        if self.odd and field in wider.MORE and self.chance(0.3):
+            return self.random.choice(wider.MORE[field])
         return self.random.choice(POOLS[field])
 
     def dated(self, field, row):
@@ -136,9 +139,15 @@ class Files:
             return f"{row['accepted_date']}{self.random.choice('TTT ')}{hour}"
         if field in ("filed_on", "told_on", "recorded_on") and not self.chance(self.blank):
             base = row.get("accepted_date") or row.get("control_date") or "2026-03-01"
+            base = base[:10] if "-" in base else "2026-03-01"
             late = datetime.timedelta(days=self.random.choice([0, 0, 1, 4, 15]))
             return (datetime.date.fromisoformat(base) + late).isoformat()
-        return "" if self.chance(self.blank) else self.day().isoformat()
+        if self.chance(self.blank):
+            return ""
+        it = self.day().isoformat()
+        if self.odd and self.chance(0.2):
+            return self.random.choice([it.replace("-", ""), f"{it} 23:30", f"{it}T01:00+02:00"])
+        return it
 
     def row(self, record, keys):
         """A row with its key and those around it, and cells for what else it has."""
@@ -280,7 +289,7 @@ class Files:
         style = PLAIN_STYLE
         if self.styled:
             separator = self.random.choice(";\t|") if self.comma else self.random.choice(",;\t|")
-            style = self.random.choice(STYLES)
+            style = self.random.choice([it for it in STYLES if fits(it, rows)])
         ending = "parquet" if self.shape.parquet else "csv"
         for at, part in enumerate(parts):
             path = folder / f"{name}-{at}.{ending}"
@@ -422,6 +431,15 @@ def foreign(columns, renamed):
         (it[0], foreign(it[1], renamed)) if isinstance(it, tuple) else renamed.get(it, it)
         for it in columns
     ]
+
+
+def fits(style, rows):
+    """Whether an encoding has every sign of the cells."""
+    try:
+        "".join(it for row in rows for it in row.values() if isinstance(it, str)).encode(style[0])
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def write_csv(path, columns, rows, separator, renamed, style):

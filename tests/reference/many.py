@@ -66,6 +66,8 @@ class Many:
     def __init__(self, judge):
         self.judge = judge
         self.world = judge.world
+        # By record and nodes, which stay where they are.
+        self.known, self.asked = {}, {}
 
     # Which rows
 
@@ -97,7 +99,7 @@ class Many:
         if asked["where"]:
             lacks += [
                 it
-                for it in (self.judge.value(part, row, row) for part in judged_in(asked["where"]))
+                for it in (self.judge.value(part, row, row) for part in self.judged(asked["where"]))
                 if is_missing(it)
             ]
         if lacks:
@@ -176,6 +178,12 @@ class Many:
 
     def known_fields(self, record, reads):
         """The fields that say from when on a row counts: of its record, and of what is read."""
+        key = (record, tuple(id(it) for it in reads))
+        if key not in self.known:
+            self.known[key] = self._known_fields(record, reads)
+        return self.known[key]
+
+    def _known_fields(self, record, reads):
         world = self.world
         res = []
         field = world.lineage_name(record, "known_from")
@@ -195,6 +203,12 @@ class Many:
         if value is None:
             return False
         return value <= (now if isinstance(value, datetime.datetime) else day)
+
+    def judged(self, node):
+        """`judged_in`, found once."""
+        if id(node) not in self.asked:
+            self.asked[id(node)] = judged_in(node)
+        return self.asked[id(node)]
 
     # Statistics
 

@@ -80,7 +80,8 @@ class Phrases(wider.Wider):
             it = getattr(self, "on_" + self.pick(*atoms))(record)
             if it:
                 return it
-        return "accepted_date >= 2026-01-01" if self.has(record, "accepted_date") else None
+        day = "accepted_date" if self.has(record, "accepted_date") else "control_date"
+        return f"{day} >= 2026-01-01"
 
     def on_country(self, record):
         found = self.visible(record, "origin", "dispatch", "country")
@@ -345,7 +346,8 @@ class Phrases(wider.Wider):
             if " {} peers" in words and self.shape.wide and self.chance(0.3):
                 words = words.replace("{} peers", "{} 80 % of peers")
             return words.format(self.pick("<", ">=")), shown
-        if self.shape.refers and self.has(record, "importer_id"):
+        refers = self.shape.refers and "declaration" in self.shape.lineage(record)
+        if refers and self.has(record, "importer_id"):
             found = ["importer.level >= medium", "importer.country in EU", "importer.capital > 20 EUR"]
             own = self.shape.fields["operator"]
             more = {
