@@ -211,7 +211,20 @@ impl Project {
     ///
     /// Errors: what `tamis run` would stop at.
     pub fn run(&self, files: &[PathBuf], by: By) -> Result<Said, String> {
-        self.run_input(&Input::of(files), None, by)
+        self.run_input(&Input::of(files), None, &self.every(), by)
+    }
+
+    /// As `run`, of the rule of this name alone.
+    ///
+    /// Errors: what `tamis run --rule` would stop at.
+    pub fn run_rule(&self, files: &[PathBuf], id: &str, by: By) -> Result<Said, String> {
+        let is_it = |it: &RuleId| self.0.rule_set.rules[it.0].id.as_ref() == id;
+        let rules: Vec<RuleId> = self.every().into_iter().filter(is_it).collect();
+        self.run_input(&Input::of(files), None, &rules, by)
+    }
+
+    fn every(&self) -> Vec<RuleId> {
+        (0..self.0.rule_set.rules.len()).map(RuleId).collect()
     }
 
     /// As `run`, with past rows from files of their own besides, and records in files of theirs.
@@ -219,7 +232,8 @@ impl Project {
     /// Errors: what `tamis run` would stop at.
     pub fn run_files(&self, files: &Files, by: By) -> Result<Said, String> {
         let (input, history) = inputs(files);
-        self.run_input(&input, Some(&history).filter(|it| !it.files.is_empty()), by)
+        let history = Some(&history).filter(|it| !it.files.is_empty());
+        self.run_input(&input, history, &self.every(), by)
     }
 
     /// Hits and undecided of each rule, where nothing but counts is asked for.
@@ -227,7 +241,7 @@ impl Project {
     /// Errors: what `tamis run` would stop at.
     pub fn counts(&self, files: &Files, by: By) -> Result<Vec<(u64, u64)>, String> {
         let set = &self.0.rule_set;
-        let rules: Vec<RuleId> = (0..set.rules.len()).map(RuleId).collect();
+        let rules = self.every();
         let (input, history) = inputs(files);
         let history = Some(&history).filter(|it| !it.files.is_empty());
         let opened = run::open(set, &rules, &input, history, false).map_err(|it| it.to_string())?;
@@ -272,7 +286,7 @@ impl Project {
     /// Errors: what `tamis run` would stop at.
     pub fn run_named(&self, data: &[String], by: By) -> Result<Said, String> {
         let input = run::input(self.0.manifest.as_ref(), data).map_err(|it| it.to_string())?;
-        self.run_input(&input, None, by)
+        self.run_input(&input, None, &self.every(), by)
     }
 
     /// What `tamis why` says of declarations, each by itself.
@@ -366,10 +380,15 @@ impl Project {
         Ok((set, found))
     }
 
-    fn run_input(&self, input: &Input, history: Option<&Input>, by: By) -> Result<Said, String> {
+    fn run_input(
+        &self,
+        input: &Input,
+        history: Option<&Input>,
+        rules: &[RuleId],
+        by: By,
+    ) -> Result<Said, String> {
         let set = &self.0.rule_set;
-        let rules: Vec<RuleId> = (0..set.rules.len()).map(RuleId).collect();
-        let opened = run::open(set, &rules, input, history, true).map_err(|it| it.to_string())?;
+        let opened = run::open(set, rules, input, history, true).map_err(|it| it.to_string())?;
         let mut lines = Vec::new();
         let mut receive = |batch: &RecordBatch| {
             lines.extend((0..batch.num_rows()).map(|row| line(batch, row)));
