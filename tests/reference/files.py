@@ -417,7 +417,7 @@ class Files:
 
 def spelt(key):
     """A key in other letters, or a number in other signs."""
-    return f"0{key}.0" if key.isdigit() else key.lower().replace(" é-", " É  ")
+    return f"0{key}" if key.isdigit() else key.lower().replace(" é-", " É  ")
 
 
 def plain(row):
