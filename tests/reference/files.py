@@ -462,7 +462,7 @@ def write(project, folder):
     (folder / "lists").mkdir(exist_ok=True)
     for path, text in (LISTS | wider.LISTS if files.shape.wide else LISTS).items():
         (folder / path).write_text(text, encoding="utf-8")
-    toml = ['[schema]', 'declaration = "schema.tamis"']
+    toml = ['[project]', 'rules = ["rules/*.tamis"]', '[schema]', 'declaration = "schema.tamis"']
     count = files.random.randint(3, 10)
     if files.shape.wide and files.chance(0.06):
         count = files.random.randint(20, 50)
