@@ -184,11 +184,15 @@ class Reader:
     def read(self, data, history):
         """The rows of a data set, and of those that `--history` names."""
         held = set()
-        for at, name in enumerate([data] + history):
-            tables = self.tables(self.project["data"][name])
-            if at == 0:
-                self.spelt = self.spellings(tables)
-            self.add(tables, at == 0, held)
+        tables = self.tables(self.project["data"][data])
+        self.spelt = self.spellings(tables)
+        self.add(tables, True, held)
+        # Several histories are read as one.
+        past = {}
+        for name in history:
+            for record, lines in self.tables(self.project["data"][name]).items():
+                past.setdefault(record, []).extend(lines)
+        self.add(past, False, held)
         return self.world
 
     def spellings(self, tables):
