@@ -19,8 +19,8 @@ use std::sync::Mutex;
 use std::sync::OnceLock;
 
 use crate::data::Table;
+use crate::data::repeats::common::ByRecord;
 use crate::data::repeats::common::Common;
-use crate::data::repeats::common::Noted;
 use crate::data::repeats::holder::Holder;
 use crate::data::repeats::prints::Prints;
 use crate::data::repeats::settled::Settled;
@@ -75,7 +75,7 @@ pub struct Repeats {
     /// Keys of it that it does not have.
     pub orphans: OnceLock<HashSet<u64>>,
     /// The keys of rows that stand in other tables too.
-    pub noted: Mutex<Noted>,
+    pub noted: Mutex<ByRecord>,
     /// Whether all rows were noted.
     noted_all: OnceLock<()>,
     limits: OnceLock<Limits>,

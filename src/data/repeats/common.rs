@@ -19,7 +19,7 @@ use crate::data::Table;
 use crate::data::repeats::Level;
 use crate::data::repeats::Repeats;
 use crate::data::repeats::prints::BUCKETS;
-use crate::data::repeats::prints::Buckets;
+use crate::data::repeats::prints::Noted;
 use crate::data::repeats::prints::Prints;
 use crate::data::repeats::settled::Merged;
 use crate::data::repeats::settled::formed;
@@ -31,8 +31,8 @@ use crate::value::text::Form;
 
 const BATCH: usize = 8_192;
 
-/// The keys of rows, by record: prints of keys, each with that of how it is written.
-pub type Noted = BTreeMap<RecordId, Buckets>;
+/// The keys of rows, by record.
+pub type ByRecord = BTreeMap<RecordId, Noted>;
 
 /// What the tables of some data have in common.
 #[derive(Debug, Default)]
@@ -105,11 +105,11 @@ impl Repeats {
             (self.noted.lock().map_err(stopped)?, other.noted.lock().map_err(stopped)?);
         let Some(own) = own.get(&record) else { return Ok(res) };
         for at in 0..BUCKETS {
-            let own = own.bucket(at)?;
+            let own = own.keys.bucket(at)?;
             if own.is_empty() {
                 continue;
             }
-            let known = others.get(&record).map(|it| it.bucket(at)).transpose()?;
+            let known = others.get(&record).map(|it| it.keys.bucket(at)).transpose()?;
             let known: HashSet<u64, ahash::RandomState> =
                 known.unwrap_or_default().as_chunks::<2>().0.iter().map(|it| it[0]).collect();
             res.extend(
@@ -171,14 +171,14 @@ fn differing(tables: &[Arc<Table>], record: RecordId) -> Result<HashSet<u64>, Tr
     let mut res = HashSet::new();
     let noted = tables.iter().map(|it| it.repeats.noted.lock().map_err(stopped));
     let noted = noted.collect::<Result<Vec<_>, _>>()?;
-    let noted: Vec<&Buckets> = noted.iter().filter_map(|it| it.get(&record)).collect();
-    if noted.len() < 2 {
+    let noted: Vec<&Noted> = noted.iter().filter_map(|it| it.get(&record)).collect();
+    if noted.len() < 2 || !noted.iter().any(|it| it.has_other) {
         return Ok(res);
     }
     for at in 0..BUCKETS {
         let mut known: HashMap<u64, u64, ahash::RandomState> = HashMap::default();
         for it in &noted {
-            for pair in it.bucket(at)?.as_chunks::<2>().0 {
+            for pair in it.keys.bucket(at)?.as_chunks::<2>().0 {
                 if *known.entry(pair[0]).or_insert(pair[1]) != pair[1] {
                     res.insert(pair[0]);
                 }

@@ -37,7 +37,22 @@ pub struct Seen {
     pub apart: Vec<u64>,
     /// Of a level whose keys stand in other tables too: each run of rows of a key, and how its
     /// texts are written.
-    pub noted: Option<Buckets>,
+    pub noted: Option<Noted>,
+}
+
+/// Keys that stand in other tables too.
+#[derive(Debug)]
+pub struct Noted {
+    /// Each with how it is written.
+    pub keys: Buckets,
+    /// Whether any is written otherwise than in the spelling that sorts first of all.
+    pub has_other: bool,
+}
+
+impl Default for Noted {
+    fn default() -> Noted {
+        Noted { keys: Buckets::new(true), has_other: false }
+    }
 }
 
 impl Prints {
@@ -55,7 +70,7 @@ impl Prints {
         for it in self.levels.iter_mut().filter(|it| HELD <= it.keys.held) {
             it.keys.put_away(folder)?;
         }
-        let noted = self.levels.iter_mut().filter_map(|it| it.noted.as_mut());
+        let noted = self.levels.iter_mut().filter_map(|it| Some(&mut it.noted.as_mut()?.keys));
         noted.filter(|it| NOTED <= it.held).try_for_each(|it| it.put_away(folder))
     }
 }

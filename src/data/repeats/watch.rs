@@ -22,7 +22,6 @@ use arrow::record_batch::RecordBatch;
 use crate::data::encoded;
 use crate::data::repeats::Level;
 use crate::data::repeats::Repeats;
-use crate::data::repeats::prints::Buckets;
 use crate::data::repeats::prints::Prints;
 use crate::trouble::Trouble;
 use crate::value::text;
@@ -58,6 +57,26 @@ fn mixed(a: u64, b: u64) -> u64 {
     let low = u64::try_from(product & u128::from(u64::MAX)).unwrap_or(0);
     let high = u64::try_from(product >> 64).unwrap_or(0);
     low ^ high ^ b.rotate_left(32)
+}
+
+/// How a key is written whose texts are capitals and digits: no other spelling sorts before it.
+pub const LEAST: u64 = 0;
+
+/// Whether a text of a column, or each, is one that sorts before all other spellings of it.
+fn is_least(column: &ArrayRef, row: Option<usize>) -> bool {
+    let least = |it: &[u8]| it.iter().all(|it| it.is_ascii() && !it.is_ascii_lowercase());
+    let (texts, row) = match column.as_dictionary_opt::<Int32Type>() {
+        Some(it) => {
+            let key = |row: usize| usize::try_from(it.keys().value(row)).ok();
+            (it.values().as_string_opt::<i32>(), row.map(key))
+        }
+        None => (column.as_string_opt::<i32>(), row.map(Some)),
+    };
+    match (texts, row) {
+        (Some(texts), None) => least(texts.value_data()),
+        (Some(texts), Some(Some(row))) => least(texts.value(row).as_bytes()),
+        (Some(_), Some(None)) | (None, _) => false,
+    }
 }
 
 /// What a cell without a value adds.
@@ -159,6 +178,7 @@ struct Own {
     edges: Vec<(u64, u64)>,
     apart: Vec<u64>,
     noted: Vec<u64>,
+    has_other: bool,
 }
 
 impl Watcher {
@@ -246,7 +266,18 @@ impl Watcher {
             prints[*row] != NONE && (*row == 0 || prints[*row] != prints[row - 1] || differs())
         });
         let starts: Vec<usize> = starts.collect();
-        let spelt = self.values(written(level), &starts, batch)?;
+        let mut spelt = vec![LEAST; starts.len()];
+        // A name has other spellings in capitals alone.
+        let names = level.keys.iter().any(|it| it.1 == Form::Name);
+        if names || !written(level).all(|at| is_least(batch.column(at), None)) {
+            spelt = self.values(written(level), &starts, batch)?;
+            for (spelt, row) in spelt.iter_mut().zip(&starts) {
+                if !names && written(level).all(|at| is_least(batch.column(at), Some(*row))) {
+                    *spelt = LEAST;
+                }
+            }
+        }
+        self.own[at].has_other |= spelt.iter().any(|it| *it != LEAST);
         let pairs = starts.iter().zip(spelt).flat_map(|(row, spelt)| [prints[*row], spelt]);
         self.own[at].noted.extend(pairs);
         Ok(())
@@ -282,7 +313,9 @@ impl Watcher {
             into.edges.append(&mut own.edges);
             into.apart.append(&mut own.apart);
             if !own.noted.is_empty() {
-                into.noted.get_or_insert_with(|| Buckets::new(true)).add(&own.noted);
+                let noted = into.noted.get_or_insert_default();
+                noted.keys.add(&own.noted);
+                noted.has_other |= own.has_other;
                 own.noted.clear();
             }
         }
