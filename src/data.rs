@@ -402,6 +402,13 @@ impl Table {
         self.days.is_none()
     }
 
+    /// Whether parts of the files hold none of these days, so that they could stay unread.
+    pub fn leaves_out(&self, days: Days) -> bool {
+        let table = self.within(days);
+        let left_out = |it: &DataFile| table.wanted(it).is_some_and(|it| it.contains(&false));
+        table.files.iter().any(left_out)
+    }
+
     /// Whether a row group may hold a row that is wanted.
     fn wanted(&self, number: usize) -> Option<Vec<bool>> {
         let (days, file) = (self.days?, &self.files[number]);

@@ -200,6 +200,18 @@ impl Table {
         self.repeats.holder.as_ref().is_some_and(|it| it.is_settled())
     }
 
+    /// Whether rows of a key agree on every column of this table, and no key stands twice. All of
+    /// it is read for that, once.
+    ///
+    /// Errors: more faults than are tolerated, and what reading says.
+    pub fn is_alike(&self, batch_size: usize) -> Result<bool, Trouble> {
+        let is_known = |it: &Found| !matches!(it, Found::Nothing);
+        if !self.repeats.found.lock().is_ok_and(|it| is_known(&it)) {
+            Arc::new(self.again()).read(batch_size).try_for_each(|it| it.map(|_| ()))?;
+        }
+        Ok(!self.is_to_be_read_again()? && self.repeats.settled().is_none())
+    }
+
     /// Whether what a pass has read does not hold: rows of a key do not agree, or a key stands
     /// twice. They are settled then, and the table is to be read again.
     ///

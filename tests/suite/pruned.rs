@@ -56,7 +56,56 @@ pub fn trials() -> Vec<Trial> {
     let groups = GROUPS.iter().map(|(name, days, wanted)| {
         Trial::test(format!("days {name} in row groups"), move || pruned(days, *wanted))
     });
-    groups.chain([Trial::test("instants of 96 bits", wide)]).collect()
+    let others = [
+        Trial::test("instants of 96 bits", wide),
+        Trial::test("days of one key in several row groups", scattered),
+    ];
+    groups.chain(others).collect()
+}
+
+/// Rows of a key in row groups of their own: what they disagree on, or only one of them tells, is
+/// the same as in a CSV, whether or not a window reaches all of them.
+fn scattered() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let rows = [
+        ("apart", "2019-01-01"),
+        ("filled", ""),
+        ("alone", "2026-03-01"),
+        ("apart", "2026-03-02"),
+        ("filled", "2026-03-03"),
+        ("ALONE", "2026-03-01"),
+        ("old", "2019-01-01"),
+        ("old", "2018-01-01"),
+    ];
+    let column = |all: Vec<&str>| Arc::new(StringArray::from(all)) as ArrayRef;
+    let batch = RecordBatch::try_from_iter([
+        ("id", column(rows.iter().map(|it| it.0).collect())),
+        ("day", column(rows.iter().map(|it| it.1).collect())),
+        ("at", column(rows.iter().map(|_| "").collect())),
+    ])?;
+    let file = fs::File::create(folder.path().join("past.parquet"))?;
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None)?;
+    for row in 0..rows.len() {
+        writer.write(&batch.slice(row, 1))?;
+        writer.flush()?;
+    }
+    writer.close()?;
+    let lines: String = rows.iter().map(|it| format!("{},{},\n", it.0, it.1)).collect();
+    fs::write(folder.path().join("past.csv"), format!("id,day,at\n{lines}"))?;
+    fs::write(folder.path().join("d.csv"), "id,day,at\nnow,2026-03-10,\n")?;
+    let hits = |past, engine| run(folder.path(), &["d.csv", "--history", past, "--engine", engine]);
+    let wanted = hits("past.csv", "interpreter")?;
+    // Of `filled` and `alone` the day is known; what is missing may be any day, or is none.
+    if !wanted.contains("now,R1,hit,,,2,") {
+        return Err(wanted.into());
+    }
+    for (past, engine) in [("past.csv", "datafusion"), ("past.parquet", "datafusion")] {
+        let found = hits(past, engine)?;
+        if found != wanted {
+            return Err(format!("{past}, {engine}:\n{found}wanted\n{wanted}").into());
+        }
+    }
+    Ok(())
 }
 
 fn pruned(days: &[&str], wanted: usize) -> Result<(), Failed> {

@@ -124,11 +124,10 @@ impl<'a> Side<'a> {
     fn open(&self, work: &Work, (input, first): (&Input, u64)) -> Result<Source, Trouble> {
         let source = self.source(work, (input, first))?;
         source.table.prepare(&work.options.limits())?;
-        // Rows that are merged may disagree on the day: all of them are read.
-        let is_merged = source.merged || source.table.is_settled_around();
-        let days = self.days.filter(|_| !is_merged);
         let mut table = source.table.numbered(first);
-        if let Some((days, _)) = days {
+        if let Some((days, _)) = self.days
+            && self.may_leave_out(work, (input, first), &source, days)?
+        {
             table = table.within(days);
         }
         if let Some(tally) = &self.tally {
@@ -137,6 +136,25 @@ impl<'a> Side<'a> {
         let source = Source { table: Arc::new(table), ..source };
         work.opened.beside(work.set, self.record, first, &source);
         Ok(source)
+    }
+
+    /// Whether parts of files without these days may stay unread. Rows that are merged may disagree
+    /// on the day: a pass over keys and days alone tells whether any do.
+    ///
+    /// Errors: what that pass says.
+    fn may_leave_out(
+        &self,
+        work: &Work,
+        input: (&Input, u64),
+        source: &Source,
+        days: Days,
+    ) -> Result<bool, Trouble> {
+        if source.merged || source.table.is_settled_around() || !source.table.leaves_out(days) {
+            return Ok(false);
+        }
+        let narrow = work.opened.source(work.set, input, self.record, &[days.field])?;
+        narrow.table.prepare(&work.options.limits())?;
+        narrow.table.is_alike(work.options.batch_size)
     }
 
     fn plan(&self, work: &Work, source: &Source) -> Result<LogicalPlan, Trouble> {
