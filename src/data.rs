@@ -405,8 +405,8 @@ impl Table {
     /// Whether parts of the files hold none of these days, so that they could stay unread.
     pub fn leaves_out(&self, days: Days) -> bool {
         let table = self.within(days);
-        let left_out = |it: &DataFile| table.wanted(it).is_some_and(|it| it.contains(&false));
-        table.files.iter().any(left_out)
+        let left_out = |it: usize| table.wanted(it).is_some_and(|it| it.contains(&false));
+        (0..table.files.len()).any(left_out)
     }
 
     /// Whether a row group may hold a row that is wanted.
