@@ -116,7 +116,8 @@ def expected(project, setting):
 
 def finding(judge, rule, row, answer):
     if isinstance(answer, Unknown):
-        return {"outcome": "undecided", "undecided_because": answer.names()}
+        names = None if row.is_alone() else answer.names()
+        return {"outcome": "undecided", "undecided_because": names}
     score = number_text(judge.value(rule["score"], row)) if rule["score"] else ""
     shown = {it["text"]: judge.words(it, row) for it in rule["show"]}
     said = {"outcome": "hit", "score": score, "because": judge.message(rule, row)}
@@ -182,6 +183,9 @@ def differing_hits(where, wanted, found):
 
 
 def same(column, wanted, found):
+    if column == "because" and found[:1] == "'" and wanted[:1] in set("=+-@"):
+        # A cell that a spreadsheet would compute.
+        return wanted == found[1:]
     if column == "undecided_because":
         return same_names(wanted, found)
     if column == "evidence":
@@ -194,6 +198,9 @@ def same(column, wanted, found):
 def same_names(wanted, found):
     """Names of fields are compared; where a statistic is named, that something is named."""
     names = [it.strip() for it in found.split(", ")] if found else []
+    if wanted is None:
+        # Of a record around that is nowhere everything is missing: enough is named.
+        return bool(names)
     if any("(" in it or ": " in it for it in wanted) or "(" in found or ": " in found:
         return bool(names)
     return sorted(names) == wanted

@@ -169,7 +169,9 @@ class Files:
     def named(self, number):
         """A key as the schema has it."""
         ty = self.shape.fields["declaration"]["declaration_id"]
-        return f"D{number}" if ty.startswith("text") else f"D é-{number}" if "name" in ty else str(number)
+        if ty.startswith("whole"):
+            return str(number)
+        return f"D é-{number}" if ty.startswith("name") else f"D{number}"
 
     def grow(self, record, keys, res, around):
         row = self.row(record, keys)
@@ -330,7 +332,9 @@ class Files:
             "money": ["double", "decimal"], "mass": ["double", "decimal"], "decimal": ["double"],
             "date": ["date"] if not self.form else [], "volume": ["double"],
         }
-        found = ["time", "zoned"] if ty.startswith("date-time") else kinds.get(words[0], []) if words else []
+        found = kinds.get(words[0], []) if words else []
+        if ty.startswith("date-time"):
+            found = ["time", "zoned"]
         return self.random.choice(found) if found else None
 
     def mapped(self, columns):
@@ -456,6 +460,7 @@ def write(project, folder):
     """Writes the project; returns the data set to judge and those of history."""
     folder.mkdir(parents=True, exist_ok=True)
     files = Files(project)
+    project.orphans = files.orphans
     (folder / "schema.tamis").write_text(project.shape.schema(), encoding="utf-8")
     (folder / "rules").mkdir(exist_ok=True)
     (folder / "rules" / "made.tamis").write_text(project.rules(), encoding="utf-8")

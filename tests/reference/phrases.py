@@ -260,7 +260,8 @@ class Phrases(wider.Wider):
         for field in self.visible(record, "total_value", "amount", "doc_value"):
             options.append((field, " EUR", True))
         if self.shape.wide:
-            options += [(it, unit, True) for it, unit in wider.MEASURES.items() if self.has(record, it)]
+            found = self.visible(record, *wider.MEASURES)
+            options += [(it, wider.MEASURES[it], True) for it in found]
         return self.random.choice(options) if options else None
 
     def statistic(self, record):
@@ -334,7 +335,7 @@ class Phrases(wider.Wider):
             length = self.pick("10 days", "1 months", "6 months")
             who = "importer_id"
             if self.shape.wide:
-                length = self.pick("10 days", "1 months", "6 months", "2 weeks", "0 days", "1 years")
+                length = self.pick(length, "2 weeks", "0 days", "1 years")
                 own = self.visible(record, "importer_name", "seller_name", "hs", "origin", "office")
                 who = self.pick(who, *own)
             return f"{who} known for {op} {length}", None
@@ -348,7 +349,9 @@ class Phrases(wider.Wider):
             return words.format(self.pick("<", ">=")), shown
         refers = self.shape.refers and "declaration" in self.shape.lineage(record)
         if refers and self.has(record, "importer_id"):
-            found = ["importer.level >= medium", "importer.country in EU", "importer.capital > 20 EUR"]
+            found = [
+                "importer.level >= medium", "importer.country in EU", "importer.capital > 20 EUR",
+            ]
             own = self.shape.fields["operator"]
             more = {
                 "home": "importer.home is importer.country", "trader": "not importer.trader",

@@ -40,6 +40,10 @@ class Row:
         """The row that has this key: what is nowhere stands for it where a key is asked."""
         return self.real if self.absent and self.real is not None else self
 
+    def is_alone(self):
+        """Whether a record around it is nowhere."""
+        return self.parent is not None and (self.parent.absent or self.parent.is_alone())
+
     def at(self, record):
         """The row itself or one around it, of that record."""
         it = self

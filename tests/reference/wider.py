@@ -195,7 +195,9 @@ class Wider:
         options = []
         if self.has(record, "gross"):
             options += ["gross > 5 kg", "gross <= 0.002 t", "gross > net_mass", "gross < 2000 g"]
-            options += ["gross - net_mass < 1 kg", "gross / net_mass > 1.5", "value / gross < 4 EUR/kg"]
+            options += [
+                "gross - net_mass < 1 kg", "gross / net_mass > 1.5", "value / gross < 4 EUR/kg",
+            ]
         if self.has(record, "volume"):
             options += ["volume <= 100 l", "volume > 0.5 hl", "net_mass / volume > 0.01 kg/l"]
         if self.has(record, "fee"):
@@ -219,8 +221,12 @@ class Wider:
     def on_nomenclature(self, record):
         options = []
         if self.has(record, "regime"):
-            options += ["regime is PROC 4000", "regime under PROC 40", "regime at 2 digits is PROC 10"]
-            options += ["regime is one of (PROC 40, PROC 1000)", "regime not under (PROC 71, PROC 10)"]
+            options += [
+                "regime is PROC 4000", "regime under PROC 40", "regime at 2 digits is PROC 10",
+            ]
+            options += [
+                "regime is one of (PROC 40, PROC 1000)", "regime not under (PROC 71, PROC 10)",
+            ]
         if self.has(record, "taric"):
             options += ["taric under HS 85", "taric at 8 digits is TARIC 85171300"]
             options += ["taric is TARIC 8517130000", "taric under (HS 640399, TARIC 85176200)"]
@@ -230,7 +236,7 @@ class Wider:
     def on_mode(self, record):
         if not self.has(record, "mode"):
             return None
-        return self.pick("mode is road", "mode is one of (sea, air)", "mode is not air", "mode is given")
+        return self.pick("mode is road", "mode is one of (sea, air)", "mode is not air")
 
     def on_instant(self, record):
         if not self.has(record, "arrived_at"):
@@ -278,7 +284,9 @@ class Wider:
         if self.has(record, "importer_id") and self.has(record, "value"):
             options += ["value > lookup(traders, importer_id).ceiling"]
         if self.has(record, "importer_name"):
-            options += ["importer_name in list persons", "lookup(persons, importer_name).rank >= few"]
+            options += [
+                "importer_name in list persons", "lookup(persons, importer_name).rank >= few",
+            ]
         if self.has(record, "hs") and self.has(record, "origin"):
             options += [
                 "lookup(duties, origin, hs).rate >= 5 %", "lookup(duties, origin, hs).stop",
@@ -290,7 +298,9 @@ class Wider:
     def on_names(self, record):
         options = []
         if self.has(record, "agent"):
-            options += ["agent is importer_name", "agent is not \"ACME\"", "agent contains \"fils\""]
+            options += [
+                "agent is importer_name", "agent is not \"ACME\"", "agent contains \"fils\"",
+            ]
         if self.has(record, "seller_name"):
             options += ["seller_name is \"lódź fils\"", "seller_name starts with \"urun\""]
             options += ["seller_name is one of (\"acme\", \"B+C\")", "seller_name ends with \"c\""]
@@ -305,7 +315,9 @@ class Wider:
                 "round(value * 1.005, 2) > 60.55 EUR", "tax_rate of value < 5 % of value",
             ]
         if self.has(record, "packages"):
-            options += ["packages between few and 2", "packages not between 1 and 1", "packages > few"]
+            options += [
+                "packages between few and 2", "packages not between 1 and 1", "packages > few",
+            ]
             options += ["min(packages, 2) = max(packages, 2) - 1", "tax_rate / packages > 2 %"]
         if self.has(record, "origin"):
             options += ["origin in FAR", "origin not in FAR", "origin not in EU"]
