@@ -53,13 +53,17 @@ impl Input {
     }
 
     /// Whether both have the same records in files of their own, in lists, and in flat extracts.
+    /// Where every record has files of its own, one of them may lack some.
     fn is_laid_out_as(&self, other: &Input) -> bool {
-        let same = |(name, own): (&String, &Input)| {
-            other.records.get(name).is_some_and(|it| own.is_laid_out_as(it))
+        let is_apart = |it: &Input| it.files.is_empty() && !it.has_lists();
+        let may_lack = is_apart(self) && is_apart(other);
+        let same = |(name, own): (&String, &Input)| match other.records.get(name) {
+            Some(it) => own.is_laid_out_as(it),
+            None => may_lack,
         };
         self.files.is_empty() == other.files.is_empty()
             && self.set.within == other.set.within
-            && self.records.len() == other.records.len()
+            && (may_lack || self.records.len() == other.records.len())
             && self.records.iter().all(same)
     }
 
@@ -80,8 +84,11 @@ impl Input {
         }
         self.files = disk::once(walk::once(self.files));
         for (name, own) in other.records {
-            let before = self.records.remove(&name).unwrap_or_default();
-            self.records.insert(name, before.with(own));
+            let both = match self.records.remove(&name) {
+                Some(before) => before.with(own),
+                None => own,
+            };
+            self.records.insert(name, both);
         }
         self
     }

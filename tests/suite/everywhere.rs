@@ -17,6 +17,7 @@ struct Project {
     /// Tables of `tamis.toml` after `[data.a]`.
     data: &'static str,
     files: &'static [(&'static str, &'static str)],
+    history: &'static [&'static str],
     ids: &'static [&'static str],
     /// The lines of the run, without its head.
     lines: &'static str,
@@ -62,6 +63,7 @@ rule R2
         ("flat.csv", "declaration_id,item_number,value\nA,1,10\nA,2,5\nB,1,\n"),
         ("documents.csv", "declaration_id,document_number,kind\nA,1,N380\nA,2,\nA,3,N380\n"),
     ],
+    history: &[],
     ids: &["A", "B"],
     lines: "\
 A,,1,R2,hit,3,,,,
@@ -73,7 +75,67 @@ B,1,,R1,undecided,,,,,value
 ",
 };
 
-const PROJECTS: &[Project] = &[BRANCHES];
+/// `H1` stands in both histories: in the second one it is repeated. The first has no controls.
+const HISTORIES: Project = Project {
+    name: "two histories",
+    schema: "\
+record declaration
+  key declaration_id
+  field declaration_id : text required
+  field accepted_date : date required
+  field importer_id : text
+  field value : money in EUR
+  history date accepted_date
+
+record control
+  key control_id
+  field control_id : text required
+  field importer_id : text
+  field control_date : date
+  history date control_date
+",
+    rules: "\
+rule R1
+  for declaration
+  when count of past declarations with same importer_id in last 30 days >= 1
+  then
+    because \"{sum of value over past declarations with same importer_id in last 30 days}\"
+
+rule R2
+  for declaration
+  when count of past controls with same importer_id in last 30 days >= 2
+",
+    data: "\
+[data.a.declaration]
+path = \"today.csv\"
+[data.y2025.declaration]
+path = \"y2025.csv\"
+[data.y2026.declaration]
+path = \"y2026.csv\"
+[data.y2026.control]
+path = \"controls.csv\"
+",
+    files: &[
+        ("today.csv", "declaration_id,accepted_date,importer_id,value\nD1,2026-03-10,A,1\n"),
+        (
+            "y2025.csv",
+            "declaration_id,accepted_date,importer_id,value\nH1,2026-03-01,A,5\nd1,2026-03-01,A,90\n",
+        ),
+        (
+            "y2026.csv",
+            "declaration_id,accepted_date,importer_id,value\nh1,2026-03-01,A,5\nH2,2026-03-02,A,7\n",
+        ),
+        ("controls.csv", "control_id,importer_id,control_date\nK1,A,2026-03-01\nK2,A,2026-03-02\n"),
+    ],
+    history: &["y2025", "y2026"],
+    ids: &["D1"],
+    lines: "\
+D1,R1,hit,,,12 EUR,,
+D1,R2,hit,,,,,
+",
+};
+
+const PROJECTS: &[Project] = &[BRANCHES, HISTORIES];
 
 pub fn trials() -> Vec<Trial> {
     let trial = |it: &'static Project| {
@@ -82,7 +144,7 @@ pub fn trials() -> Vec<Trial> {
     PROJECTS.iter().map(trial).collect()
 }
 
-fn one_answer(it: &Project) -> Result<(), Failed> {
+fn made(it: &Project) -> Result<tempfile::TempDir, Failed> {
     let folder = tempfile::tempdir()?;
     let path = folder.path();
     fs::write(path.join("schema.tamis"), it.schema)?;
@@ -92,19 +154,30 @@ fn one_answer(it: &Project) -> Result<(), Failed> {
     }
     let toml = "[project]\nrules = [\"rules.tamis\"]\n[schema]\ndeclaration = \"schema.tamis\"\n";
     fs::write(path.join("tamis.toml"), format!("{toml}[data.a]\n{}", it.data))?;
+    Ok(folder)
+}
+
+fn one_answer(it: &Project) -> Result<(), Failed> {
+    let folder = made(it)?;
+    let path = folder.path();
+    let with_history = |arguments: &[&'static str]| -> Vec<&'static str> {
+        let histories = it.history.iter().flat_map(|it| ["--history", it]);
+        arguments.iter().copied().chain(histories).collect()
+    };
     for engine in ["interpreter", "datafusion"] {
-        said(path, &["run", "a", "--out", "hits.csv", "--engine", engine])?;
+        let run = ["run", "a", "--out", "hits.csv", "--max-rejected", "100%", "--engine", engine];
+        said(path, &with_history(&run))?;
         let hits = fs::read_to_string(path.join("hits.csv"))?;
         let lines = hits.split_once('\n').map_or("", |it| it.1);
         if lines != it.lines {
             return Err(format!("{engine}:\n{lines}wanted:\n{}", it.lines).into());
         }
     }
-    said(path, &["run", "a", "--out", "record"])?;
+    said(path, &with_history(&["run", "a", "--out", "record", "--max-rejected", "100%"]))?;
     said(path, &["replay", "record"])?;
     for id in it.ids {
         said(path, &["replay", "record", id])?;
-        let why = said(path, &["why", id, "a", "--output", "json"])?;
+        let why = said(path, &with_history(&["why", id, "a", "--output", "json"]))?;
         let (why, run) = (by_why(&why)?, by_run(it.lines, id));
         if why != run {
             return Err(format!("why {id}: {why:?}, run: {run:?}").into());
