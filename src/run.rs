@@ -281,11 +281,19 @@ impl Opened {
         all
     }
 
-    /// The records whose rows are held for those inside them.
+    /// The records whose rows are held for those inside them, where these are read.
     fn held(&self) -> BTreeSet<RecordId> {
-        let is_held = |table: &Arc<Table>| {
-            self.tables.values().filter_map(|it| it.around()).any(|it| Arc::ptr_eq(it, table))
-        };
+        let none = self.levels.iter().all(|it| it.rules.is_empty());
+        let is_read = |it: &&Level| !it.rules.is_empty() || (none && it.record == self.inner);
+        let mut around: Vec<&Arc<Table>> = Vec::new();
+        for level in self.levels.iter().filter(is_read) {
+            let mut next = level.source.table.around();
+            while let Some(it) = next {
+                around.push(it);
+                next = it.around();
+            }
+        }
+        let is_held = |table: &Arc<Table>| around.iter().any(|it| Arc::ptr_eq(it, table));
         self.tables.iter().filter(|it| is_held(it.1)).map(|it| *it.0).collect()
     }
 

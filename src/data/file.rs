@@ -207,10 +207,16 @@ pub fn remedy(
             .to_owned();
     }
     let headers = || files.iter().filter_map(|it| Some(begin(set.of(it), it).ok()?.header));
-    let holds = |it: RecordId| {
+    let names = |it: RecordId| {
         let fields = &schema.record(it).fields;
-        let names: Vec<&str> = fields.iter().flat_map(|it| foreign_names(set, it)).collect();
-        headers().any(|header| header.iter().any(|it| names.contains(&it.as_str())))
+        fields.iter().flat_map(|it| foreign_names(set, it)).collect::<Vec<&str>>()
+    };
+    // A name that a record around has too says nothing.
+    let holds = |it: RecordId| {
+        let around = schema.lineage(it).into_iter().skip(1);
+        let around: Vec<&str> = around.flat_map(names).collect();
+        let own: Vec<&str> = names(it).into_iter().filter(|it| !around.contains(it)).collect();
+        headers().any(|header| header.iter().any(|it| own.contains(&it.as_str())))
     };
     // Rows of the record around, which the extract cannot be of as long as the schema has others
     // inside it.

@@ -75,6 +75,8 @@ pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("several data sets as history, each read as it says", history),
         Trial::test("several data sets with a key in two of them", repeated),
+        Trial::test("several records, and an extract of the outer one alone", outer_alone),
+        Trial::test("several records, of which rules judge the outer one alone", outer_judged),
         Trial::test("several data sets of two layouts are refused", refused),
     ]
 }
@@ -142,4 +144,48 @@ fn refused() -> Result<(), Failed> {
     let folder = project()?;
     let both = ["run", "now", "--history", "old", "--history", "apart"];
     expect(folder.path(), &both, 2, &["hold their records in other places"])
+}
+
+/// An extract without a column of the innermost record is refused with the table that helps.
+fn outer_alone() -> Result<(), Failed> {
+    let folder = project()?;
+    let folder = folder.path();
+    let item = "\nrecord item in declaration\n  key number\n  field number : whole number required\n  \
+                field who : text\n";
+    fs::write(folder.join("schema.tamis"), format!("{SCHEMA}{item}"))?;
+    let toml = |table: &str| {
+        format!(
+            "[project]\nrules = [\"r.tamis\"]\n[schema]\nd = \"schema.tamis\"\n{table}\n\
+             path = \"now.csv\"\n"
+        )
+    };
+    fs::write(folder.join("tamis.toml"), toml("[data.now]"))?;
+    let told = ["column `number` is missing", "no column of `item`", "[data.NAME.declaration]"];
+    expect(folder, &["run", "now"], 3, &told)?;
+    fs::write(folder.join("tamis.toml"), toml("[data.now.declaration]"))?;
+    expect(folder, &["run", "now"], 0, &["2 rows read"])
+}
+
+/// Items are named and no rule is about them: the declarations are counted all the same, and what
+/// does not fit in them is told.
+fn outer_judged() -> Result<(), Failed> {
+    let folder = project()?;
+    let folder = folder.path();
+    let item =
+        "\nrecord item in declaration\n  key number\n  field number : whole number required\n";
+    fs::write(folder.join("schema.tamis"), format!("{SCHEMA}{item}"))?;
+    let toml = "[project]\nrules = [\"r.tamis\"]\n[schema]\nd = \"schema.tamis\"\n\
+                [data.both.declaration]\npath = \"now.csv\"\n\
+                [data.both.item]\npath = \"items.csv\"\n";
+    fs::write(folder.join("tamis.toml"), toml)?;
+    fs::write(folder.join("items.csv"), "id,number\n1,1\n2,1\n")?;
+    let run = ["run", "both", "--engine", "interpreter"];
+    for arguments in [&run[..2], &run] {
+        expect(folder, arguments, 0, &["2 rows read"])?;
+    }
+    fs::write(folder.join("now.csv"), "id,day,who,value,rate\n1,2026-99-10,A,5,1\n")?;
+    for arguments in [&run[..2], &run] {
+        expect(folder, arguments, 3, &["now.csv", "2026-99-10"])?;
+    }
+    Ok(())
 }

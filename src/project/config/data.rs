@@ -1,5 +1,5 @@
-//! The files of data sets, as far as they are at hand: patterns that name none, and columns that
-//! none of them has. A run would stop at both, so here they are no errors.
+//! The files of data sets, as far as they are at hand: patterns that name none, files that cannot
+//! be read, and columns that none of them has. A run would stop there, so here they are no errors.
 
 use std::path::Path;
 use std::path::PathBuf;
@@ -47,6 +47,11 @@ fn files(set: &DataSet, root: &Path, res: &mut Vec<(Span, String)>) -> Vec<PathB
         let Ok(found) = walk::matching(root, &pattern.text) else { continue };
         if found.is_empty() {
             res.push((pattern.span, format!("no file matches `{}` now", pattern.text)));
+        }
+        for path in found.iter().take(FILES) {
+            if let Err(what) = file::begin(set, path) {
+                res.push((pattern.span, format!("`{}` {what}", path.display())));
+            }
         }
         all.extend(found);
     }
