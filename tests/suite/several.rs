@@ -150,8 +150,8 @@ fn refused() -> Result<(), Failed> {
 fn outer_alone() -> Result<(), Failed> {
     let folder = project()?;
     let folder = folder.path();
-    let item = "\nrecord item in declaration\n  key number\n  field number : whole number required\n  \
-                field who : text\n";
+    let item = "\nrecord item in declaration\n  key number\n  \
+                field number : whole number required\n  field who : text\n";
     fs::write(folder.join("schema.tamis"), format!("{SCHEMA}{item}"))?;
     let toml = |table: &str| {
         format!(
