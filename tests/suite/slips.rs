@@ -167,7 +167,7 @@ const KNOWN: &[(&str, &[&str])] = &[
         "rules",
         &[
             "[\"rules\"]",
-            "[\"rules/*\"]",
+            "[\"rules/*\", \"shared.tamis\"]",
             "[\"*.tamis\"]",
             "[\"rules/*.tami\"]",
             "[\"schema.tamis\"]",
