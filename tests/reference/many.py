@@ -369,8 +369,10 @@ class Many:
             names = []
             for it in sorted(unsure, key=lambda it: it.get(key) or 0):
                 number = it.get(key)
-                lacks = [f for r, f in reads if r == record and it.get(f) is None]
-                names = [f"{record} {number}: {field}" for field in lacks]
+                # What stands around the row is named as it is.
+                seen = [(r, f) for r, f in reads if it.at(r) is not None]
+                lacks = [(r, f) for r, f in seen if it.field(r, f) is None]
+                names = [f"{record} {number}: {f}" if r == record else f for r, f in lacks]
                 if names:
                     break
         judged = [self.judge.value(it, row, row) for it in judged_in(node["condition"])]
