@@ -136,7 +136,7 @@ pub fn load(spec: &ListSpec) -> (Option<List>, Vec<Diagnostic>) {
         name: Arc::from(spec.name.as_str()),
         columns: spec.columns.iter().map(column).collect(),
         key,
-        prefix: spec.columns.iter().any(|it| it.is_prefix),
+        prefix: (0..spec.columns.len()).filter(|it| spec.columns[*it].is_prefix).collect(),
         dated: spec.dated.is_some(),
         rows: rows.into_iter().map(|it| it.0).collect(),
         repeated: repeated.into_iter().map(|it| (spec.span, it)).collect(),

@@ -78,7 +78,7 @@ pub fn entries<'a>(
     rows.filter(|it| it.is_in_force(day)).collect()
 }
 
-/// The column of the entry in force for the keys; the longest prefix of the last key.
+/// The column of the entry in force for the keys; the longest beginning of a prefix key.
 pub fn lookup(
     list: &List,
     keys: &[Value],
@@ -105,7 +105,7 @@ pub fn entry<'a>(
 ) -> Option<&'a ListRow> {
     let forms: Vec<Form> = types.iter().map(Type::form).collect();
     let index = list.index_of_key(&forms);
-    let found = index.of_values(keys, list.prefix);
+    let found = index.of_values(keys, !list.prefix.is_empty());
     let in_force = |entries: &[u32]| {
         let rows = entries.iter().rev().filter_map(|it| list.rows.get(*it as usize));
         rows.into_iter().find(|it| it.is_in_force(day))

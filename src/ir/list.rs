@@ -1,6 +1,7 @@
 //! Lists that rules consult, and the index by which their entries are found: made once for each way
 //! of comparing, shared by all who ask.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -21,8 +22,8 @@ pub struct List {
     pub columns: Vec<Column>,
     /// Columns of the key, in order.
     pub key: Vec<usize>,
-    /// The last column of the key matches by prefix, the longest first.
-    pub prefix: bool,
+    /// Columns of the key that match by their beginning: the longest of the first of them first.
+    pub prefix: Vec<usize>,
     pub dated: bool,
     /// Sorted by key, then validity; texts of keys in the form of their column.
     pub rows: Vec<ListRow>,
@@ -108,7 +109,7 @@ impl List {
             name: self.name.clone(),
             columns: self.columns.clone(),
             key: self.key.clone(),
-            prefix: self.prefix,
+            prefix: self.prefix.clone(),
             dated: self.dated,
             rows,
             repeated: Vec::new(),
@@ -147,9 +148,13 @@ pub struct Index {
     /// Open addressing: the number of a key and one, or nothing.
     slots: Vec<u32>,
     hasher: RandomState,
-    /// Lengths of the last part of keys that are text, the longest first.
-    lengths: Vec<usize>,
+    /// Where entries are found by beginnings: the lengths that they have together, the longest of
+    /// the first part first.
+    shapes: Vec<Shape>,
 }
+
+/// How many bytes of each part of a key are compared; `None` is all of them.
+type Shape = Vec<Option<usize>>;
 
 /// Ends a text that another part follows: no byte of UTF-8.
 const END: u8 = 0xFF;
@@ -159,21 +164,26 @@ impl Index {
         let forms: Vec<Form> = way.iter().map(|it| it.1).collect();
         let mut bytes: Vec<u8> = Vec::new();
         let mut keys: Vec<(usize, usize, u32)> = Vec::with_capacity(list.rows.len());
-        let mut lengths = std::collections::BTreeSet::new();
+        let mut shapes = BTreeSet::new();
+        // `under` asks for the first column alone, however the list is looked up.
+        let is_prefix = |column: &usize| way.len() == 1 || list.prefix.contains(column);
         for (row, number) in list.rows.iter().zip(0_u32..) {
             let begin = bytes.len();
             let mut is_whole = true;
-            let mut last = 0;
+            let mut shape = Shape::with_capacity(way.len());
             for (at, (column, form)) in way.iter().enumerate() {
                 let start = bytes.len();
                 // Keys are held in the form of their column.
                 let held = list.columns[*column].ty.form() == *form;
                 let form = if held { Form::Exact } else { *form };
-                is_whole &= write(&mut bytes, &row.values[*column], form, at + 1 == way.len());
-                last = (bytes.len() - start).saturating_sub(1);
+                let value = &row.values[*column];
+                let is_last = at + 1 == way.len();
+                is_whole &= write(&mut bytes, value, form, is_last);
+                let is_begun = is_prefix(column) && matches!(value, Value::Text(_));
+                shape.push(is_begun.then(|| text_of(&bytes[start..], is_last).len()));
             }
             if is_whole {
-                lengths.insert(last);
+                shapes.insert(shape);
                 keys.push((begin, bytes.len(), number));
             } else {
                 bytes.truncate(begin);
@@ -188,7 +198,7 @@ impl Index {
             entry_ends: Vec::new(),
             slots: Vec::new(),
             hasher: RandomState::with_seeds(1, 2, 3, 4),
-            lengths: lengths.into_iter().rev().collect(),
+            shapes: shapes.into_iter().rev().collect(),
         };
         for same in keys.chunk_by(|a, b| bytes[a.0..a.1] == bytes[b.0..b.1]) {
             index.bytes.extend_from_slice(&bytes[same[0].0..same[0].1]);
@@ -233,18 +243,17 @@ impl Index {
         &[]
     }
 
-    /// The entries of a key, or of those that its last part begins with, the longest first.
+    /// The entries of a key, or of those whose parts it begins with, the longest first.
     pub fn of_values<'a>(&'a self, key: &[Value], prefix: bool) -> Vec<&'a [u32]> {
         let mut bytes = Vec::with_capacity(32);
-        let mut last = 0;
+        let mut ends = Vec::with_capacity(key.len());
         for (at, (value, form)) in key.iter().zip(&self.forms).enumerate() {
-            last = bytes.len();
             if !write(&mut bytes, value, *form, at + 1 == key.len()) {
                 return Vec::new();
             }
+            ends.push(bytes.len());
         }
-        let is_text = matches!(key.last(), Some(Value::Text(_)));
-        self.of_bytes(&mut bytes, last + 1, prefix && is_text)
+        self.of_bytes(&bytes, &ends, prefix)
     }
 
     /// The entries of a text in the form of the index, or of those that it begins with.
@@ -252,28 +261,60 @@ impl Index {
         let mut bytes = Vec::with_capacity(1 + word.len());
         bytes.push(TEXT);
         bytes.extend_from_slice(word.as_bytes());
-        self.of_bytes(&mut bytes, 1, prefix)
+        self.of_bytes(&bytes, &[bytes.len()], prefix)
     }
 
-    /// The last part begins at `last`.
-    fn of_bytes<'a>(&'a self, bytes: &mut Vec<u8>, last: usize, prefix: bool) -> Vec<&'a [u32]> {
+    /// `ends` are those of the parts.
+    fn of_bytes(&self, bytes: &[u8], ends: &[usize], prefix: bool) -> Vec<&[u32]> {
         if !prefix {
             let found = self.find(bytes);
             return if found.is_empty() { Vec::new() } else { vec![found] };
         }
         let mut all = Vec::new();
-        for length in &self.lengths {
-            if bytes.len() < last + length {
+        let mut begun = Vec::with_capacity(bytes.len());
+        for shape in &self.shapes {
+            begun.clear();
+            if !cut(&mut begun, bytes, ends, shape) {
                 continue;
             }
-            bytes.truncate(last + length);
-            let found = self.find(bytes);
+            let found = self.find(&begun);
             if !found.is_empty() {
                 all.push(found);
             }
         }
         all
     }
+}
+
+/// The beginnings of the parts of a key; false where one of them is shorter.
+fn cut(begun: &mut Vec<u8>, bytes: &[u8], ends: &[usize], shape: &Shape) -> bool {
+    let mut start = 0;
+    for (at, (end, length)) in ends.iter().zip(shape).enumerate() {
+        let part = &bytes[start..*end];
+        start = *end;
+        let is_last = at + 1 == ends.len();
+        match length {
+            None => begun.extend_from_slice(part),
+            Some(length) => {
+                let text = text_of(part, is_last);
+                if part.first() != Some(&TEXT) || text.len() < *length {
+                    return false;
+                }
+                begun.push(TEXT);
+                begun.extend_from_slice(&text[..*length]);
+                if !is_last {
+                    begun.push(END);
+                }
+            }
+        }
+    }
+    true
+}
+
+/// The text in what `write` made of it.
+fn text_of(part: &[u8], is_last: bool) -> &[u8] {
+    let end = part.len() - usize::from(!is_last);
+    part.get(1..end).unwrap_or_default()
 }
 
 const TEXT: u8 = b't';

@@ -78,6 +78,7 @@ impl Kernel {
         let is_one = list.0.key.len() == 1 && self.arguments.first()?.ty.is_textual();
         let texts = arrays.first()?.as_string_opt::<i32>().filter(|_| is_one)?;
         let form = self.form(0).max(list.0.columns[list.0.key[0]].ty.form());
+        let is_prefix = !list.0.prefix.is_empty();
         let mut known: HashMap<&str, Vec<&[u32]>> = HashMap::new();
         let mut values = Vec::with_capacity(rows);
         for at in 0..rows {
@@ -91,8 +92,8 @@ impl Kernel {
             }
             let text = texts.value(at);
             let found = known.entry(text).or_insert_with(|| match form {
-                Form::Exact => index.of_word(text, list.0.prefix),
-                Form::Folded | Form::Name => index.of_word(&text::form(text, form), list.0.prefix),
+                Form::Exact => index.of_word(text, is_prefix),
+                Form::Folded | Form::Name => index.of_word(&text::form(text, form), is_prefix),
             });
             values.push(entry(&list.0, found, *column, Some(&day)));
         }
@@ -110,7 +111,7 @@ impl Kernel {
     pub(in crate::plan) fn lookup(&self, list: &List, column: usize, row: &[Value]) -> Value {
         let Some(index) = &self.index else { return MISSING };
         let keys = list.key.len().min(row.len());
-        let found = index.of_values(&row[..keys], list.prefix);
+        let found = index.of_values(&row[..keys], !list.prefix.is_empty());
         entry(list, &found, column, row.get(keys))
     }
 }

@@ -193,7 +193,7 @@ fn empty_list(spec: &ListSpec) -> ir::List {
         name: Arc::from(spec.name.as_str()),
         columns: spec.columns.iter().map(column).collect(),
         key: (0..spec.columns.len()).filter(|it| spec.columns[*it].is_key).collect(),
-        prefix: spec.columns.iter().any(|it| it.is_prefix),
+        prefix: (0..spec.columns.len()).filter(|it| spec.columns[*it].is_prefix).collect(),
         dated: spec.dated.is_some(),
         ..ir::List::default()
     }

@@ -171,12 +171,16 @@ fn bar(hits: u64, most: u64) -> usize {
     usize::try_from(if hits == 0 { 0 } else { length.max(1) }).unwrap_or(0)
 }
 
-/// `9.94%`, cut, not rounded: only all is 100 %.
+/// `9.95%`, rounded half up, but none is 0 % and all is 100 %, and nothing else is.
 fn share(part: u64, all: u64) -> String {
-    match part.saturating_mul(10_000).checked_div(all) {
-        Some(it) => format!("{}.{:02}%", it / 100, it % 100),
-        None => "-".to_owned(),
-    }
+    let hundredths = (u128::from(part) * 20_000 + u128::from(all)).checked_div(u128::from(all) * 2);
+    let Some(it) = hundredths else { return "-".to_owned() };
+    let it = match part {
+        0 => 0,
+        _ if part < all => it.clamp(1, 9_999),
+        _ => it,
+    };
+    format!("{}.{:02}%", it / 100, it % 100)
 }
 
 fn short(title: &str, width: usize) -> String {

@@ -22,7 +22,6 @@ class ReferenceList:
         self.columns = declared["columns"]
         self.dated = declared["dated"]
         self.keys = [it for it in self.columns if it["key"]]
-        self.prefix = any(it["key"] == "prefix" for it in self.columns)
         self.entries = []
         cells = Cells({})
         with open(pathlib.Path(root) / declared["path"], newline="", encoding="utf-8") as file:
@@ -56,26 +55,30 @@ class ReferenceList:
         return False
 
     def look_up(self, values, at, column):
-        """The value of a column in the entry of a key, the longest prefix first; or `None`."""
+        """The value of a column in the entry of a key; or `None`.
+
+        The longest beginning comes first: of the first prefix key, then of the next.
+        """
         best = None
         for it in self.in_force(at):
-            length = self.fits(it, values)
-            if length is not None and (best is None or best[0] < length):
-                best = (length, it)
+            lengths = self.fits(it, values)
+            if lengths is not None and (best is None or best[0] < lengths):
+                best = (lengths, it)
         return best[1].values[column] if best else None
 
     def fits(self, entry, values):
-        length = 0
+        """How long its prefix keys are, in order; `None` where the entry is another's."""
+        lengths = []
         for key, value in zip(self.keys, values):
             name = key["type"]["name"]
             own, other = form(value, name), form(entry.values[key["name"]], name)
             if key["key"] == "prefix":
                 if not own.startswith(other):
                     return None
-                length = len(other)
+                lengths.append(len(other))
             elif own != other:
                 return None
-        return length
+        return lengths
 
 
 def day(text):

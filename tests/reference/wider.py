@@ -46,20 +46,6 @@ POOLS = {
     "quota": ["5", "8 %", "0"],
 }
 
-# Cells of fields that all projects have, in signs that are read alike.
-MORE = {
-    "value": ["1e1", "+20", " 40 ", "20.", "007"],
-    "packages": ["2.0", "+1", "1e0"],
-    "net_mass": ["1e-3", "5.00000049", "2.0000005"],
-    "description": ['high "heel"; black, new', "two\nlines", "e\u0301te\u0301", "ﬁne", "STRASSE"],
-    "importer_name": ["Straße 5", "STRASSE 5", "Ilıca", "ILICA", "Æble", "aeble", "Ø-x"],
-    "tax_rate": ["8%", "2.50 %", "1e1"],
-    "origin": [" CN ", "XK", "su"],
-    "controlled": ["Yes", "N", "1"],
-    "hs": ["85 17 13", "8517.13"],
-    "importer_id": [" a1", "ß", "SS", "ſ"],
-}
-
 # Fields with instants, and those with days.
 INSTANTS = ("arrived_at", "checked_at")
 DAYS = ("produced_on", "expires", "since")
@@ -78,6 +64,8 @@ LISTS = {
     "lists/duties.csv": "origin,hs,rate,fee,stop,from_day,to_day\n"
     "CN,85,5,1,true,,2026-03-05\nCN,8517,8,0.5,false,2026-02-20,\nFR,64,2.5,,,,\n"
     "CN,64,0,3,no,2026-03-01,2026-03-09\n",
+    "lists/tolls.csv": "hs,origin,taric,toll\n85,CN,85171300,1\n8517,CN,8517130000,2\n"
+    "8517,CN,85171300,3\n64,FR,64039910,4\n640399,CN,85176200,5\n8517,CN,85176200,6\n",
     "lists/far.csv": "country,from_day,to_day\nVN,,\nCN,2026-03-02,\nHK,,2026-03-08\n",
     "lists/proc.csv": "code,text,from_day,to_day\n40,Release,,\n4000,Free,,\n10,Export,,\n"
     "1000,Export,2026-01-01,\n71,Store,,\n7100,Store,,\n",
@@ -112,6 +100,12 @@ list duties file "lists/duties.csv"
   column fee : money in EUR/kg
   column stop : truth
   dated from_day, to_day
+
+list tolls file "lists/tolls.csv"
+  column hs : code of HS, prefix key
+  column origin : country, key
+  column taric : code of TARIC, prefix key
+  column toll : whole number
 
 parameter few : whole number
   - 1
@@ -195,9 +189,7 @@ class Wider:
         options = []
         if self.has(record, "gross"):
             options += ["gross > 5 kg", "gross <= 0.002 t", "gross > net_mass", "gross < 2000 g"]
-            options += [
-                "gross - net_mass < 1 kg", "gross / net_mass > 1.5", "value / gross < 4 EUR/kg",
-            ]
+            options += ["gross - net_mass < 1 kg", "gross / net_mass > 1.5", "value / gross < 4 EUR/kg"]
         if self.has(record, "volume"):
             options += ["volume <= 100 l", "volume > 0.5 hl", "net_mass / volume > 0.01 kg/l"]
         if self.has(record, "fee"):
@@ -221,12 +213,8 @@ class Wider:
     def on_nomenclature(self, record):
         options = []
         if self.has(record, "regime"):
-            options += [
-                "regime is PROC 4000", "regime under PROC 40", "regime at 2 digits is PROC 10",
-            ]
-            options += [
-                "regime is one of (PROC 40, PROC 1000)", "regime not under (PROC 71, PROC 10)",
-            ]
+            options += ["regime is PROC 4000", "regime under PROC 40", "regime at 2 digits is PROC 10"]
+            options += ["regime is one of (PROC 40, PROC 1000)", "regime not under (PROC 71, PROC 10)"]
         if self.has(record, "taric"):
             options += ["taric under HS 85", "taric at 8 digits is TARIC 85171300"]
             options += ["taric is TARIC 8517130000", "taric under (HS 640399, TARIC 85176200)"]
@@ -236,7 +224,7 @@ class Wider:
     def on_mode(self, record):
         if not self.has(record, "mode"):
             return None
-        return self.pick("mode is road", "mode is one of (sea, air)", "mode is not air")
+        return self.pick("mode is road", "mode is one of (sea, air)", "mode is not air", "mode is given")
 
     def on_instant(self, record):
         if not self.has(record, "arrived_at"):
@@ -284,23 +272,25 @@ class Wider:
         if self.has(record, "importer_id") and self.has(record, "value"):
             options += ["value > lookup(traders, importer_id).ceiling"]
         if self.has(record, "importer_name"):
-            options += [
-                "importer_name in list persons", "lookup(persons, importer_name).rank >= few",
-            ]
+            options += ["importer_name in list persons", "lookup(persons, importer_name).rank >= few"]
         if self.has(record, "hs") and self.has(record, "origin"):
             options += [
                 "lookup(duties, origin, hs).rate >= 5 %", "lookup(duties, origin, hs).stop",
                 "lookup(duties, origin, hs).fee < 2 EUR/kg", "tax_rate < lookup(duties, origin, hs).rate",
                 "lookup(duties, origin, hs).stop is missing",
             ]
+            if self.has(record, "taric"):
+                options += [
+                    "lookup(tolls, hs, origin, taric).toll >= 3",
+                    "lookup(tolls, hs, origin, taric).toll in (2, 4, 6)",
+                    "lookup(tolls, hs, origin, taric).toll is given",
+                ]
         return self.pick(*options) if options else None
 
     def on_names(self, record):
         options = []
         if self.has(record, "agent"):
-            options += [
-                "agent is importer_name", "agent is not \"ACME\"", "agent contains \"fils\"",
-            ]
+            options += ["agent is importer_name", "agent is not \"ACME\"", "agent contains \"fils\""]
         if self.has(record, "seller_name"):
             options += ["seller_name is \"lódź fils\"", "seller_name starts with \"urun\""]
             options += ["seller_name is one of (\"acme\", \"B+C\")", "seller_name ends with \"c\""]
@@ -315,9 +305,7 @@ class Wider:
                 "round(value * 1.005, 2) > 60.55 EUR", "tax_rate of value < 5 % of value",
             ]
         if self.has(record, "packages"):
-            options += [
-                "packages between few and 2", "packages not between 1 and 1", "packages > few",
-            ]
+            options += ["packages between few and 2", "packages not between 1 and 1", "packages > few"]
             options += ["min(packages, 2) = max(packages, 2) - 1", "tax_rate / packages > 2 %"]
         if self.has(record, "origin"):
             options += ["origin in FAR", "origin not in FAR", "origin not in EU"]

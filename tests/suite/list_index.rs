@@ -35,6 +35,7 @@ record item
   field t : text
   field n : name
   field hs : code of HS
+  field made : code of HS
   history date day
 ";
 
@@ -52,6 +53,16 @@ list goods file \"goods.csv\"
 list both file \"both.csv\"
   column w : text, key
   column hs : code of HS, prefix key
+  column v : whole number
+
+list turned file \"turned.csv\"
+  column hs : code of HS, prefix key
+  column w : text, key
+  column v : whole number
+
+list two file \"two.csv\"
+  column hs : code of HS, prefix key
+  column made : code of HS, prefix key
   column v : whole number
 
 rule T
@@ -75,6 +86,16 @@ rule B
   when lookup(both, t, hs).v is given
   then
     because \"{lookup(both, t, hs).v}\"
+
+rule R
+  when lookup(turned, hs, t).v is given
+  then
+    because \"{lookup(turned, hs, t).v}\"
+
+rule W
+  when lookup(two, hs, made).v is given
+  then
+    because \"{lookup(two, hs, made).v}\"
 ";
 
 pub fn trials() -> Vec<Trial> {
@@ -107,12 +128,30 @@ fn entries(seed: &mut Random, count: usize) -> Vec<Entry> {
     all
 }
 
+/// Pairs of codes, each once, with a value.
+fn two(seed: &mut Random) -> Vec<(String, String, usize)> {
+    let mut all: Vec<(String, String, usize)> = Vec::new();
+    for value in 0..15 {
+        let pair = (bare(seed.below(CODES.len())), bare(seed.below(CODES.len())), value);
+        if all.iter().all(|it| it.0 != pair.0 || it.1 != pair.1) {
+            all.push(pair);
+        }
+    }
+    all
+}
+
+/// The longest first code wins, then the longest second one.
+fn longest_of_two(all: &[(String, String, usize)], first: &str, second: &str) -> Option<usize> {
+    let begins = all.iter().filter(|it| first.starts_with(&it.0) && second.starts_with(&it.1));
+    begins.max_by_key(|it| (it.0.len(), it.1.len())).map(|it| it.2)
+}
+
 fn compared(number: u64) -> Result<(), Failed> {
     let seed = &mut Random::new(number + 1);
     let all = entries(seed, 60);
     let folder = tempfile::tempdir()?;
-    let [mut words, mut goods, mut both] =
-        ["w,v,from,to\n", "hs,v,from,to\n", "w,hs,v\n"].map(str::to_owned);
+    let [mut words, mut goods, mut both, mut turned] =
+        ["w,v,from,to\n", "hs,v,from,to\n", "w,hs,v\n", "hs,w,v\n"].map(str::to_owned);
     let mut pairs: Vec<(&str, String, usize)> = Vec::new();
     for Entry { word, code, value, from, to } in &all {
         let (written, folded, _) = WORDS[*word];
@@ -120,22 +159,26 @@ fn compared(number: u64) -> Result<(), Failed> {
         writeln!(goods, "{},{value},2026-03-{from},2026-03-{to}", CODES[*code])?;
         if !pairs.iter().any(|it| it.0 == folded && it.1 == bare(*code)) {
             writeln!(both, "{written},{},{value}", CODES[*code])?;
+            writeln!(turned, "{},{written},{value}", CODES[*code])?;
             pairs.push((folded, bare(*code), *value));
         }
     }
-    let mut data = "id,day,t,n,hs\n".to_owned();
+    let made = two(seed);
+    let mut data = "id,day,t,n,hs,made\n".to_owned();
     let mut wanted: Vec<String> = Vec::new();
     for id in 100..300 {
         let (day, t, n) = (10 + seed.below(6), seed.below(WORDS.len()), seed.below(WORDS.len()));
         let code = seed.below(CODES.len());
-        writeln!(data, "{id},2026-03-{day},{},{},{}", WORDS[t].0, WORDS[n].0, CODES[code])?;
-        let hs = bare(code);
+        let (hs, other) = (bare(code), bare(seed.below(CODES.len())));
+        let (text, name) = (WORDS[t].0, WORDS[n].0);
+        writeln!(data, "{id},2026-03-{day},{text},{name},{},{other}", CODES[code])?;
         let held = |it: &&Entry| it.from <= day && day <= it.to;
         let mut hit = |rule: &str, said: String| wanted.push(format!("{id},{rule},{said}"));
         let longest = all.iter().filter(held).filter(|it| hs.starts_with(&bare(it.code)));
         let longest = longest.max_by_key(|it| bare(it.code).len());
         let pair = pairs.iter().filter(|it| it.0 == WORDS[t].1 && hs.starts_with(&it.1));
-        if let Some(it) = pair.max_by_key(|it| it.1.len()) {
+        let pair_found = pair.max_by_key(|it| it.1.len());
+        if let Some(it) = pair_found {
             hit("B", it.2.to_string());
         }
         if let Some(it) = longest {
@@ -144,23 +187,37 @@ fn compared(number: u64) -> Result<(), Failed> {
         if all.iter().filter(held).any(|it| WORDS[it.word].2 == WORDS[n].2) {
             hit("N", String::new());
         }
+        if let Some(it) = pair_found {
+            hit("R", it.2.to_string());
+        }
         if all.iter().filter(held).any(|it| WORDS[it.word].1 == WORDS[t].1) {
             hit("T", String::new());
         }
         if longest.is_some() {
             hit("U", String::new());
         }
+        if let Some(it) = longest_of_two(&made, &hs, &other) {
+            hit("W", it.to_string());
+        }
         if all.iter().filter(held).any(|it| bare(it.code) == hs) {
             hit("X", String::new());
         }
     }
-    let files = [("words.csv", words), ("goods.csv", goods), ("both.csv", both), ("d.csv", data)];
-    for (name, content) in files {
+    let lines = made.iter().map(|it| format!("{},{},{}\n", it.0, it.1, it.2));
+    let two = format!("hs,made,v\n{}", lines.collect::<String>());
+    let lists = [("words.csv", words), ("goods.csv", goods), ("both.csv", both)];
+    let more = [("turned.csv", turned), ("two.csv", two), ("d.csv", data)];
+    for (name, content) in lists.into_iter().chain(more) {
         fs::write(folder.path().join(name), content)?;
     }
+    judged(folder, &wanted)
+}
+
+/// Both engines say what is wanted.
+fn judged(folder: tempfile::TempDir, wanted: &[String]) -> Result<(), Failed> {
     for engine in ["datafusion", "interpreter"] {
         let found = hits(folder.path(), engine)?;
-        let differ = found.iter().zip(&wanted).find(|it| it.0 != it.1);
+        let differ = found.iter().zip(wanted).find(|it| it.0 != it.1);
         if found != wanted {
             let kept = folder.keep();
             return Err(format!("{engine}: {differ:?} in {}", kept.display()).into());

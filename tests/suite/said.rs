@@ -165,6 +165,39 @@ const CASES: &[Case] = &[
         said: &["`accepted_date` not readable", "`%d/%m/%Y`"],
         unsaid: &[],
     },
+    Case {
+        name: "an amount in the wanted currency asks no list",
+        data: "mrn,accepted_date,value,cur,number\nA,2026-03-10,10,EUR,1\n",
+        set: "",
+        args: &["why", "A", "d", "--rule", "C2"],
+        said: &["10 EUR > 5 EUR"],
+        unsaid: &["exchange_rates", "no value", "no entry"],
+    },
+    Case {
+        name: "an amount that was converted, and its rate",
+        data: "mrn,accepted_date,value,cur,number\nA,2026-03-10,10,USD,1\n",
+        set: "",
+        args: &["why", "A", "d", "--rule", "C2", "--output", "json"],
+        said: &["\"9 EUR\"", "\"exchange_rates.EUR\"", "\"0.9\"", "\"10 USD\""],
+        unsaid: &[],
+    },
+    Case {
+        name: "an amount without its currency",
+        data: "mrn,accepted_date,value,cur,number\nA,2026-03-10,10,,1\n",
+        set: "",
+        args: &["why", "A", "d", "--rule", "C2"],
+        said: &["cur: missing"],
+        unsaid: &["EUR: missing", "no rate"],
+    },
+    Case {
+        name: "a share is rounded",
+        data: "mrn,accepted_date,price,number\nA,2026-03-10,10,1\nB,2026-03-10,10,1\n\
+               C,2026-03-10,1,1\n",
+        set: "",
+        args: &["run", "d", "--rule", "P1", "--out", "hits.csv"],
+        said: &[" 66.67%"],
+        unsaid: &[],
+    },
 ];
 
 pub fn trials() -> Vec<Trial> {

@@ -13,6 +13,7 @@ use crate::interpret::why::Bench;
 use crate::interpret::why::past::key_of;
 use crate::interpret::why::quantifier::Seen;
 use crate::interpret::why::quantifier::quantifier;
+use crate::interpret::why::term::conversion;
 use crate::interpret::why::term::leaves;
 use crate::ir::Comparison;
 use crate::ir::E;
@@ -71,6 +72,10 @@ impl Bench<'_> {
         self.limit(it, row, &mut notes);
         let mut todo = vec![it];
         while let Some(at) = todo.pop() {
+            if let Some(it) = conversion(at).filter(|it| !it.needs_rate(self, row)) {
+                todo.push(it.amount);
+                continue;
+            }
             match &at.kind {
                 Kind::Named(name, inner) if name.contains('.') => {
                     self.level(name, inner, row, &mut notes);
@@ -356,6 +361,15 @@ impl Bench<'_> {
     fn missing(&self, it: &E, row: &Row, notes: &mut Vec<Note>) {
         let Value::Missing(reason) = eval(self.set, it, row) else { return };
         let what = |it: &E| Note::Missing { what: self.name(it).0, reason };
+        if let Some(at) = conversion(it) {
+            let before = notes.len();
+            at.asked().into_iter().for_each(|it| self.missing(it, row, notes));
+            // The list is told of beside it.
+            if before == notes.len() {
+                notes.push(what(it));
+            }
+            return;
+        }
         match &it.kind {
             Kind::Field(_) | Kind::Lookup(_) | Kind::Parameter(..) => notes.push(what(it)),
             Kind::Fact(id) if reason == Reason::NotGiven => {

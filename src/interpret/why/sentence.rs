@@ -8,6 +8,7 @@ use crate::interpret::eval;
 use crate::interpret::explain;
 use crate::interpret::truth;
 use crate::interpret::why::Bench;
+use crate::interpret::why::term::conversion;
 use crate::interpret::why::term::leaves;
 use crate::ir::E;
 use crate::ir::Kind;
@@ -124,6 +125,13 @@ impl Bench<'_> {
             && !name.contains('.')
         {
             for leaf in leaves(inner) {
+                if let Value::Missing(reason) = eval(self.set, leaf, row) {
+                    self.lacking(leaf, reason, row, all);
+                }
+            }
+        }
+        if let (Some(it), Reason::NotGiven) = (conversion(it), reason) {
+            for leaf in it.asked().into_iter().flat_map(leaves) {
                 if let Value::Missing(reason) = eval(self.set, leaf, row) {
                     self.lacking(leaf, reason, row, all);
                 }

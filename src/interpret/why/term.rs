@@ -7,11 +7,14 @@ use crate::interpret::eval;
 use crate::interpret::explain;
 use crate::interpret::why::Bench;
 use crate::interpret::why::Term;
+use crate::ir::Arithmetic;
 use crate::ir::E;
 use crate::ir::FactId;
 use crate::ir::Kind;
+use crate::ir::Lookup;
 use crate::ir::Reach;
 use crate::ir::Statistic;
+use crate::value::Reason;
 use crate::value::Value;
 
 impl Bench<'_> {
@@ -57,12 +60,25 @@ impl Bench<'_> {
                 Value::Missing(reason) => Some(reason),
                 _ => None,
             },
-            parts: match &it.kind {
+            parts: match (&it.kind, conversion(it)) {
+                (_, Some(it)) => self.converted(it, row),
                 // The groups of a profile are told of as such.
-                Kind::Named(name, inner) if !name.contains('.') => self.terms(inner, row),
+                (Kind::Named(name, inner), None) if !name.contains('.') => self.terms(inner, row),
                 _ => Vec::new(),
             },
         }
+    }
+
+    /// What was converted, and its rate where one was wanted.
+    fn converted(&self, it: Conversion, row: &Row) -> Vec<Term> {
+        if !it.needs_rate(self, row) {
+            return self.terms(it.amount, row);
+        }
+        let list = &self.set.lists[it.lookup.list];
+        let name = format!("{}.{}", list.name, list.columns[it.lookup.column].name);
+        let rate = Term { name, ..self.term(it.rate, row) };
+        let asked = it.asked().into_iter().flat_map(|it| self.terms(it, row));
+        asked.chain(std::iter::once(rate)).collect()
     }
 
     /// A fact as it is written here: rules that ask for the same share it.
@@ -92,6 +108,11 @@ impl Bench<'_> {
             Kind::Judged(inner) => (self.words(it), self.name(inner).1),
             Kind::Parameter(at, _) => (self.set.parameters[*at].name.to_string(), String::new()),
             Kind::Fact(id) => (self.fact_words(*id, it), String::new()),
+            _ if conversion(it).is_some() => {
+                let words = self.words(it);
+                let bare = words.strip_prefix('(').and_then(|it| it.strip_suffix(')'));
+                (bare.unwrap_or(&words).trim().to_owned(), String::new())
+            }
             _ => (self.words(it), String::new()),
         }
     }
@@ -100,6 +121,9 @@ impl Bench<'_> {
 /// The expressions that have a name of their own, in the order in which they are written. Dates at
 /// which lists and parameters are read are understood.
 pub fn leaves(it: &E) -> Vec<&E> {
+    if conversion(it).is_some() {
+        return vec![it];
+    }
     match &it.kind {
         Kind::Field(_)
         | Kind::Named(..)
@@ -132,4 +156,40 @@ pub fn leaves(it: &E) -> Vec<&E> {
         | Kind::Guard(..)
         | Kind::Open(..) => it.parts().into_iter().flat_map(leaves).collect(),
     }
+}
+
+/// `item_price converted to EUR`, taken apart.
+#[derive(Clone, Copy)]
+pub struct Conversion<'a> {
+    pub amount: &'a E,
+    /// The rate; one where the amount is in the wanted currency.
+    rate: &'a E,
+    lookup: &'a Lookup,
+}
+
+impl<'a> Conversion<'a> {
+    /// The amount, what its rate is looked up by, and the date.
+    pub fn asked(self) -> Vec<&'a E> {
+        let keys = self.lookup.keys.iter().chain(&self.lookup.date);
+        std::iter::once(self.amount).chain(keys).collect()
+    }
+
+    /// An amount that is in the wanted currency needs none.
+    pub fn needs_rate(self, bench: &Bench, row: &Row) -> bool {
+        match &self.rate.kind {
+            Kind::OrElse(one, _) => eval(bench.set, one, row).is_missing(),
+            _ => true,
+        }
+    }
+}
+
+pub fn conversion(it: &E) -> Option<Conversion<'_>> {
+    let Kind::Guard(_, product, Reason::NoRate) = &it.kind else { return None };
+    let Kind::Arithmetic(Arithmetic::Multiply, amount, rate) = &product.kind else { return None };
+    let looked_up = match &rate.kind {
+        Kind::OrElse(_, it) => it,
+        _ => rate,
+    };
+    let Kind::Lookup(lookup) = &looked_up.kind else { return None };
+    Some(Conversion { amount, rate, lookup })
 }
