@@ -218,11 +218,10 @@ pub fn open(
             ArrowField::new(name, data_type(&it.ty), true)
         })
         .collect();
-    let (mut faults, mut unreadable) = (Vec::new(), Vec::new());
-    let mut opened = Vec::new();
+    let (mut faults, mut unreadable, mut opened) = (Vec::new(), Vec::new(), Vec::new());
+    let mut declared = declared(schema, record);
+    declared.retain(&here);
     for path in files {
-        let mut declared = declared(schema, record);
-        declared.retain(&here);
         match file::open(schema, (set.of(path), within), path, &declared, &columns) {
             Ok(file) => opened.push(file),
             Err(file::Misfit::File(what)) => unreadable.push(what),
@@ -230,8 +229,6 @@ pub fn open(
         }
     }
     if faults.is_empty() && unreadable.is_empty() {
-        let mut declared = declared(schema, record);
-        declared.retain(&here);
         faults = file::unfed(schema, (set, within), &opened, &declared);
     }
     let flat = matches!(around, Around::All).then_some(record);

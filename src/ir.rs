@@ -55,6 +55,9 @@ use crate::source::Span;
 use crate::value::Duration;
 use crate::value::Value;
 
+/// The list that amounts are converted by.
+pub const RATES: &str = "exchange_rates";
+
 /// Everything compiled together.
 #[derive(Debug, Clone, Default)]
 pub struct RuleSet {

@@ -10,6 +10,7 @@ use crate::cli::output::Readers;
 use crate::cli::run;
 use crate::cli::scope::Scope;
 use crate::disk;
+use crate::disk::temporary;
 use crate::project;
 use crate::project::Request;
 use crate::report::Look;
@@ -73,7 +74,14 @@ pub fn demo(it: &Demo, context: &Context) -> Result<Exit, Trouble> {
         "tamis {} {dots} demo: 54,000 synthetic import declarations (KCS, MIT licence)\n\n",
         env!("CARGO_PKG_VERSION")
     ))?;
-    unpack(dir)?;
+    // The folder is ours alone: an end in between leaves nothing of it.
+    temporary::remember(dir);
+    let unpacked = unpack(dir);
+    if unpacked.is_err() {
+        std::fs::remove_dir_all(dir).ok();
+    }
+    temporary::forget(dir);
+    unpacked?;
     // The settings of the user's own project do not reach in here.
     let config = Some(dir.join("tamis.toml"));
     let request = Request { config, rules: Vec::new(), schema: None, dir: dir.to_path_buf() };

@@ -19,6 +19,7 @@ use crate::cli::scope;
 use crate::cli::scope::Scope;
 use crate::cli::verify;
 use crate::data::manifest::Manifest;
+use crate::data::repeats::settled::TWICE;
 use crate::data::tally::Fault;
 use crate::decide::secret::Secrets;
 use crate::hit::Outcome;
@@ -353,8 +354,8 @@ fn left_out(told: &Told, context: &Context) {
     }
 }
 
-/// Cells that cannot be read: of the judged rows those of fields that are missing here, which may
-/// be one of them; and all that stand in what else was looked at.
+/// Rows that stand twice, and cells that cannot be read: of the judged rows those of fields that
+/// are missing here, which may be one of them; and all that stand in what else was looked at.
 fn unreadable(told: &Told, opened: &Opened, context: &Context) -> Result<(), Trouble> {
     let schema = &told.set.schema;
     let lacks = |name: &str| {
@@ -366,7 +367,9 @@ fn unreadable(told: &Told, opened: &Opened, context: &Context) -> Result<(), Tro
     let own = opened.tables.values().flat_map(|it| it.tally.report().faults);
     let own: Vec<Fault> = own.collect();
     for it in opened.read(told.set).0.faults {
-        if lacks(&it.column) || !own.contains(&it) {
+        if it.reason == TWICE {
+            context.terminal.note(&format!("note: {}", it.words()));
+        } else if lacks(&it.column) || !own.contains(&it) {
             context.terminal.note(&format!("note: missing values: {}", it.words()));
         }
     }

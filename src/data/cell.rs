@@ -322,6 +322,9 @@ pub fn day(text: &str) -> Result<Option<i32>, Fault> {
 ///
 /// Errors: a text that is not as the format says.
 pub fn formatted(format: &str, text: &str) -> Result<Moment, Fault> {
+    if !has_all_places(format, text) {
+        return Err(Fault::NotReadable);
+    }
     let mut parts = strtime::parse(format, text).map_err(|_| Fault::NotReadable)?;
     if let Some(instant) = parts.timestamp() {
         return Ok(Moment { civil: Offset::UTC.to_datetime(instant), offset: Some(Offset::UTC) });
@@ -339,6 +342,36 @@ pub fn formatted(format: &str, text: &str) -> Result<Moment, Fault> {
     let date: Date = parts.to_date().map_err(|_| Fault::NotReadable)?;
     let time = parts.to_time().map_err(|_| Fault::NotReadable)?;
     Ok(Moment { civil: date.to_datetime(time), offset: parts.offset() })
+}
+
+/// Whether digits of parts that follow each other without a sign between them have all their
+/// places: `1112024` may be the first of November or the eleventh of January.
+fn has_all_places(format: &str, text: &str) -> bool {
+    let mut digits = text.split(|it: char| !it.is_ascii_digit()).filter(|it| !it.is_empty());
+    let (mut parts, mut places) = (0, 0);
+    let mut letters = format.bytes().peekable();
+    while let Some(letter) = letters.next() {
+        let width = match (letter, letters.peek()) {
+            (b'%', Some(b'Y')) => 4,
+            (b'%', Some(b'm' | b'd' | b'y' | b'H' | b'M' | b'S')) => 2,
+            // Other parts, and digits of the form itself: nothing is known of places.
+            (b'%', Some(_)) | (b'0'..=b'9', _) => return true,
+            _ => 0,
+        };
+        if width != 0 {
+            letters.next();
+            (parts, places) = (parts + 1, places + width);
+        }
+        let ends = width == 0 || letters.peek() != Some(&b'%');
+        if ends && 0 < parts {
+            let found = digits.next().map(str::len);
+            if 1 < parts && found != Some(places) {
+                return false;
+            }
+            (parts, places) = (0, 0);
+        }
+    }
+    true
 }
 
 fn truth(text: &str) -> Option<bool> {

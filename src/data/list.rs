@@ -20,6 +20,7 @@ use crate::diagnostic::Diagnostic;
 use crate::ir::Column;
 use crate::ir::List;
 use crate::ir::ListRow;
+use crate::ir::RATES;
 use crate::schema::Type;
 use crate::source::Span;
 use crate::value::Decimal;
@@ -251,6 +252,10 @@ fn list_row(
             return Err(refused(written.text, "holds a NUL: is the file of another encoding?"));
         }
         let value = value(column, written).map_err(|why| refused(written.text, &why))?;
+        let is_rate = spec.name == RATES && !column.is_key;
+        if is_rate && matches!(value, Value::Decimal(it) if it.unscaled <= 0) {
+            return Err(refused(written.text, "is no rate: one unit is worth more than nothing"));
+        }
         values.push(value);
     }
     let (from, to) = match places.dated {

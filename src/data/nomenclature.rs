@@ -73,7 +73,12 @@ fn each(
     let Some(dated) = dates(spec, &table, &mut faults) else { return faults.finish() };
     let mut is_empty = true;
     for row in table.rows() {
-        match value(spec, &row, column, dated) {
+        let width = table.header.len();
+        let read = match row.width().filter(|it| *it != width) {
+            Some(cells) => Err(format!("{cells} cells instead of {width}")),
+            None => value(spec, &row, column, dated),
+        };
+        match read {
             Ok(Some((text, period))) => {
                 is_empty = false;
                 take(text, period);

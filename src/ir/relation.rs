@@ -12,6 +12,7 @@ use crate::ir::Expr;
 use crate::ir::Fact;
 use crate::ir::Kind;
 use crate::ir::Lookup;
+use crate::ir::RATES;
 use crate::ir::Reach;
 use crate::ir::RuleSet;
 use crate::ir::Statistic;
@@ -279,7 +280,7 @@ impl Lowering<'_> {
         if base == Base::Currency(currency.text.clone()) {
             return it;
         }
-        let list_name = ast::Name { text: "exchange_rates".to_owned(), span };
+        let list_name = ast::Name { text: RATES.to_owned(), span };
         if !self.lists.iter().any(|it| *it.name == list_name.text) {
             let message = "there are no rates of exchange";
             let help = "declare `list exchange_rates file \"…\"` with `column currency : currency, \

@@ -43,6 +43,7 @@ const CELLS: &[Cell] = &[
     ("code of HS", "10121.0", NO_LEVEL),
     ("code of HS", "101210.0", NO_LEVEL),
     ("code of HS", "101", NO_LEVEL),
+    ("code of HS", ".0101", NO_LEVEL),
     ("code of HS", "1.01E3", NO_LEVEL),
     ("code of HS", "01-01", UNREADABLE),
     ("date", "2026-03-10", Ok("2026-03-10")),
@@ -87,6 +88,24 @@ const CELLS: &[Cell] = &[
     ("whole number", "99999999999999999999", OUTSIDE),
     ("truth", "TRUE", Ok("true")),
     ("truth", "maybe", UNREADABLE),
+    ("text", "a b", Ok("a b")),
+    ("text", "a\0", UNREADABLE),
+    ("name", "\0", UNREADABLE),
+];
+
+/// A form of `dates`, what stands in a cell, and the day, if any.
+const FORMS: &[(&str, &str, Option<&str>)] = &[
+    ("%d%m%Y", "01112024", Some("2024-11-01")),
+    ("%d%m%Y", "1112024", None),
+    ("%d%m%y", "11124", None),
+    ("%Y%m%d", "2024111", None),
+    ("%Y%m", "202403", Some("2024-03-01")),
+    ("%Y%m", "20243", None),
+    ("%d/%m/%Y", "1/2/2024", Some("2024-02-01")),
+    ("%d/%m/%Y %H%M", "1/2/2024 930", None),
+    ("%d/%m/%Y %H%M", "1/2/2024 0930", Some("2024-02-01")),
+    ("%d%b%Y", "1Mar2024", Some("2024-03-01")),
+    ("20%y%m%d", "20240301", Some("2024-03-01")),
 ];
 
 pub fn trials() -> Vec<Trial> {
@@ -95,7 +114,29 @@ pub fn trials() -> Vec<Trial> {
     let cells = types
         .into_iter()
         .map(|ty| Trial::test(format!("cells of {ty} in data and lists"), move || of_type(ty)));
-    cells.collect()
+    cells.chain([Trial::test("cells of dates in forms of their own", forms)]).collect()
+}
+
+/// What may be two days, since digits lack, is none.
+fn forms() -> Result<(), Failed> {
+    for (form, text, day) in FORMS {
+        let folder = project("date", "id,x\nk,\n")?;
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("d.csv"), format!("id,x\nk,{text}\n"))?;
+        let toml = format!(
+            "[project]\nrules = [\"r.tamis\"]\n[schema]\nd = \"schema.tamis\"\n[data.d]\n\
+             path = \"d.csv\"\ndates = {{ x = \"{form}\" }}\n"
+        );
+        fs::write(path("tamis.toml"), toml)?;
+        let args = ["run", "d", "--out", "h.csv", "--max-rejected", "100%"];
+        let (exit, said) = tamis(folder.path(), &args)?;
+        let hits = fs::read_to_string(path("h.csv")).unwrap_or_default();
+        let shown = day.is_none_or(|it| hits.contains(it));
+        if exit != Some(0) || !shown || hits.contains("k,R1,hit") != day.is_some() {
+            return Err(format!("{form} {text}: {exit:?} {said} {hits}").into());
+        }
+    }
+    Ok(())
 }
 
 /// A project with a field and a column of a list of a type.

@@ -185,6 +185,11 @@ rule R4
             let args = ["run", "apart", "--engine", engine];
             said(&tamis(folder.path(), &args)?, 3, &["controls.csv: ", words])?;
         }
+        let twice = "id,lodged_on,importer,fee\nD1,2026-03-01,A,3\nD1,2026-03-01,A,3\n";
+        fs::write(at("heads.csv"), twice)?;
+        let words =
+            "heads.csv: `id` is the key of an earlier row, 1 time, first in row 2, line 3: `D1`";
+        said(&tamis(folder.path(), &["why", "D1", "apart"])?, 0, &[words])?;
     }
     Ok(())
 }

@@ -21,6 +21,8 @@ pub fn trials() -> Vec<Trial> {
         ("an Arabic letter mark", "T1003", rule("a \u{61C}b")),
         ("a soft hyphen", "T1003", rule("a is \"x\u{AD}y\"")),
         ("a filler as a name", "T1003", rule("\u{3164} > 1")),
+        ("a blank of Braille", "T1003", rule("a is \"x\u{2800}y\"")),
+        ("what is no character", "T1003", rule("a is \"x\u{FFFF}\"")),
         ("a tag", "T1003", rule("a is \"x\u{E0041}\"")),
         ("a variation selector", "T1003", rule("a is \"x\u{FE0F}\"")),
         ("a line separator", "T1003", rule("a is \"x\u{2028}\"")),
