@@ -119,7 +119,8 @@ path = \"controls.csv\"
         ("today.csv", "declaration_id,accepted_date,importer_id,value\nD1,2026-03-10,A,1\n"),
         (
             "y2025.csv",
-            "declaration_id,accepted_date,importer_id,value\nH1,2026-03-01,A,5\nd1,2026-03-01,A,90\n",
+            "declaration_id,accepted_date,importer_id,value\nH1,2026-03-01,A,5\n\
+             d1,2026-03-01,A,90\n",
         ),
         (
             "y2026.csv",
