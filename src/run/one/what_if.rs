@@ -84,7 +84,8 @@ pub fn parse(set: &RuleSet, inner: RecordId, text: &str) -> Result<WhatIf, Troub
     let Some(value) = read(schema, field, value.trim()) else {
         let it = schema.field(field);
         let expected = Reading::new(schema, &it.ty, it.unit.as_deref()).expected();
-        return refused("the value cannot be read", format!("write {expected}"));
+        let help = format!("the field holds {}: write {expected}", it.ty.words());
+        return refused("the value cannot be read", help);
     };
     if value.is_missing() && schema.field(field).required {
         return refused("this field is required", "give it a value".to_owned());
