@@ -368,11 +368,12 @@ class Judge:
         asked = given + [day]
         if any(is_missing(it) for it in asked):
             return of_type(node, lacking([as_missing(it) for it in asked]))
-        it = found.look_up(given, day, node["column"])
-        if it is None:
-            names = [name for key in node["keys"] for name in fields_below(key, " (not in the list)")]
-            return of_type(node, [names], "not in list")
-        return it
+        entry = found.entry(given, day)
+        if entry is None:
+            keys = [fields_below(key, " (not in the list)") for key in node["keys"]]
+            return of_type(node, [sum(keys, [])], "not in list")
+        it = entry.values[node["column"]]
+        return of_type(node, [[f"{node['list']}.{node['column']}"]]) if it is None else it
 
     def _converted(self, node, row, judged):
         amount = self.value(node["value"], row, judged)

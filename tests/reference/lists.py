@@ -55,7 +55,12 @@ class ReferenceList:
         return False
 
     def look_up(self, values, at, column):
-        """The value of a column in the entry of a key; or `None`.
+        """The value of a column in the entry of a key, or `None`."""
+        it = self.entry(values, at)
+        return it.values[column] if it else None
+
+    def entry(self, values, at):
+        """The entry of a key; or `None`.
 
         The longest beginning comes first: of the first prefix key, then of the next.
         """
@@ -64,7 +69,7 @@ class ReferenceList:
             lengths = self.fits(it, values)
             if lengths is not None and (best is None or best[0] < lengths):
                 best = (lengths, it)
-        return best[1].values[column] if best else None
+        return best[1] if best else None
 
     def fits(self, entry, values):
         """How long its prefix keys are, in order; `None` where the entry is another's."""
