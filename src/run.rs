@@ -202,7 +202,16 @@ pub fn open_at(
         let level = &set.schema.record(rule.level).name;
         let who = if rule.id.is_empty() { "the policy" } else { &format!("rule {}", rule.id) };
         let message = format!("{who} judges each {level}, and the data hold none");
-        return Err(Trouble::usage(message).help("leave it out with `--rule`, or name its files"));
+        let flat = set.schema.record(source::innermost_of_flat(set, input)).name.clone();
+        let help = match input.records.is_empty() && flat != *level {
+            true => format!(
+                "the files are read as rows of `{flat}`, as its `record` comes first in the \
+                 schema: put it after `record {level}`, or name the files of each record in \
+                 tamis.toml"
+            ),
+            false => "leave it out with `--rule`, or name its files".to_owned(),
+        };
+        return Err(Trouble::usage(message).help(help));
     }
     let schema = &set.schema;
     let mut records: Vec<RecordId> = rules.iter().map(|it| set.rules[it.0].level).collect();

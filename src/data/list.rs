@@ -85,7 +85,12 @@ impl Faults {
 
     fn row(&mut self, place: Place, (code, what): (Code, String)) {
         let message = format!("{}: {what}", place.of(&self.path));
-        self.push(code, message, "correct the file");
+        let comma = what.split('`').nth(1).is_some_and(is_decimal_comma);
+        let help = match comma && what.contains("number") {
+            true => "lists have a decimal point: write `7.5`, not `7,5`",
+            false => "correct the file",
+        };
+        self.push(code, message, help);
     }
 
     pub fn finish(mut self) -> Vec<Diagnostic> {
@@ -402,4 +407,10 @@ fn number(place: Place) -> u64 {
         Place::Line(row, _) => row,
         Place::Sheet(row) => u64::from(row),
     }
+}
+
+/// `7,5`
+fn is_decimal_comma(text: &str) -> bool {
+    let digits = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit());
+    text.split_once(',').is_some_and(|it| digits(it.0) && digits(it.1))
 }

@@ -183,8 +183,13 @@ impl Lowering<'_> {
             all.iter().find(|it| it.name == relation.text).map(|it| (*record, it.clone()))
         });
         let (record, refers) = found?;
-        if let Some(at) = self.inside_many(scope, span) {
-            return Some(at);
+        if scope.judged.is_some() {
+            let message = format!("`{}.{}` is not known of other rows", relation.text, name.text);
+            let it = Diagnostic::new(Code::T1109, span, message);
+            self.push(it.help(
+                "use a field of the rows themselves: a register is asked only for the judged row",
+            ));
+            return Some(self.error(span));
         }
         let target = refers.to;
         let Some(value) = self.own_field(target, name, span) else {

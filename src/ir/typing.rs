@@ -7,9 +7,11 @@ use crate::ir::Kind;
 use crate::schema::Number;
 use crate::schema::Schema;
 use crate::schema::Type;
+use crate::value::Decimal;
 use crate::value::Duration;
 use crate::value::Value;
 use crate::value::calendar::MICROSECONDS_PER_DAY;
+use crate::value::decimal;
 use crate::value::unit::Base;
 
 /// What is wrong with comparing the two, if anything.
@@ -152,10 +154,17 @@ fn bare_percent(left: &E, right: &E, a: &Number, b: &Number) -> Option<Diagnosti
         return None;
     }
     let text = literal_text(it);
+    // Who writes 0.05 where a percentage is wanted means the ratio.
+    let ratio = Decimal::parse(&text).filter(|_| text.starts_with("0."));
+    let percent = ratio.and_then(|it| decimal::multiply(it, Decimal::new(100, 0)));
+    let help = match percent.map(Decimal::normalised) {
+        Some(percent) => format!("write `{percent} %`, or `{text} %` if so little is meant"),
+        None => format!("write `{text} %`"),
+    };
     Some(
         Diagnostic::new(Code::T3003, it.span, format!("{text} what?"))
             .here("a number, where a percentage is compared")
-            .help(format!("write `{text} %`")),
+            .help(help),
     )
 }
 

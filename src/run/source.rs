@@ -121,7 +121,8 @@ fn innermost_within(
     }
 }
 
-fn innermost_of_flat(set: &RuleSet, input: &Input) -> RecordId {
+/// The record of which each row of a flat extract is one.
+pub fn innermost_of_flat(set: &RuleSet, input: &Input) -> RecordId {
     let schema = &set.schema;
     let depth = |it: &RecordId| (schema.lineage(*it).len(), std::cmp::Reverse(it.0));
     // Rows with lists are those of the record around the elements.

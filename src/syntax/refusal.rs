@@ -92,6 +92,9 @@ fn refusal(it: Place, rule: Rule, at: usize, positives: &[Rule]) -> Diagnostic {
             ',' if [" one of ", " in ", " under "].iter().any(|it| before.contains(it)) => {
                 "put the values in parentheses: `(CN, HK)`".to_owned()
             }
+            '€' | '$' | '£' | '¥' => {
+                "write the code of the currency after the number: `1000 EUR`".to_owned()
+            }
             ')' if Grammar::parse(rule, before).is_ok() => "no parenthesis is open here".to_owned(),
             _ => expectation(positives),
         };
@@ -156,6 +159,9 @@ fn after_whole(
     word: &str,
     positives: &[Rule],
 ) -> Diagnostic {
+    if let Some(refused) = statistic(it, (at, end), word) {
+        return refused;
+    }
     let candidates = if rule == Rule::head { AFTER_HEAD } else { BETWEEN };
     let near = similar(word, candidates.iter().copied());
     if let Some(first) = near.first().filter(|it| **it != word) {
@@ -171,6 +177,51 @@ fn after_whole(
         return it.report(at, end, message).help(format!("write `and {word} …` or `or {word} …`"));
     }
     ended(it, (at, end), word)
+}
+
+/// A statistic in other words than those of the language.
+fn statistic(it: &Place, (at, end): (usize, usize), word: &str) -> Option<Diagnostic> {
+    let before = it.text.get(..at)?.trim_end();
+    let rest = it.text.get(at..)?;
+    let mut back = before.rsplit(|it: char| it.is_whitespace() || it == '(');
+    let last = back.next()?;
+    let start = before.len() - last.len();
+    let help = |name: &str| format!("write `{name} of VALUE over past …`");
+    if last == "the" && word == "last" {
+        let refused = it.report(start, before.len(), "`the` cannot stand here");
+        return Some(refused.help("take it out, as in `in last 30 days`"));
+    }
+    if let Some(name) = statistic_name(last).filter(|_| rest.contains(" over ")) {
+        let message = match name == last {
+            true => format!("`of` is missing after `{last}`"),
+            false => format!("`{last}` is no statistic"),
+        };
+        return Some(it.report(start, before.len(), message).help(help(name)));
+    }
+    if word != "over" {
+        return None;
+    }
+    if ["over the last ", "over last "].iter().any(|it| rest.starts_with(it)) {
+        let refused = it.report(at, end, "`over` cannot stand here");
+        return Some(refused.help("write a period as in `in last 30 days`"));
+    }
+    let written = back.nth(1)?;
+    let name = statistic_name(written).filter(|it| *it != written)?;
+    let start = before.rfind(written)?;
+    let refused = it.report(start, start + written.len(), format!("`{written}` is no statistic"));
+    Some(refused.help(help(name)))
+}
+
+/// The statistic that is meant by a word.
+fn statistic_name(word: &str) -> Option<&'static str> {
+    Some(match word {
+        "average" | "avg" | "mean" => "average",
+        "sum" | "total" => "sum",
+        "median" => "median",
+        "smallest" | "min" | "minimum" | "lowest" => "smallest",
+        "largest" | "max" | "maximum" | "highest" => "largest",
+        _ => return None,
+    })
 }
 
 fn ended(it: &Place, (at, end): (usize, usize), word: &str) -> Diagnostic {
