@@ -60,7 +60,8 @@ fn dumped(arguments: &[&str]) -> Result<(Option<i32>, String, String), Failed> {
     fs::create_dir(here.join("rules"))?;
     fs::write(here.join("schema.tamis"), SCHEMA)?;
     fs::write(here.join("rules/r.tamis"), RULES)?;
-    fs::write(here.join("tamis.toml"), "[schema]\ndeclaration = \"schema.tamis\"\n")?;
+    let project = "[project]\nrules = [\"rules/*.tamis\"]\n[schema]\nd = \"schema.tamis\"\n";
+    fs::write(here.join("tamis.toml"), project)?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_tamis"));
     let output = command.current_dir(here).arg("dump").args(arguments).output()?;
     let text = |it: Vec<u8>| String::from_utf8_lossy(&it).into_owned();
