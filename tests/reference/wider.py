@@ -46,6 +46,20 @@ POOLS = {
     "quota": ["5", "8 %", "0"],
 }
 
+# Cells of fields that all projects have, in signs that are read alike.
+MORE = {
+    "value": ["1e1", "+20", " 40 ", "20.", "007"],
+    "packages": ["2.0", "+1", "1e0"],
+    "net_mass": ["1e-3", "5.00000049", "2.0000005"],
+    "description": ['high "heel"; black, new', "two\nlines", "e\u0301te\u0301", "ﬁne", "STRASSE"],
+    "importer_name": ["Straße 5", "STRASSE 5", "Ilıca", "ILICA", "Æble", "aeble", "Ø-x"],
+    "tax_rate": ["8%", "2.50 %", "1e1"],
+    "origin": [" CN ", "XK", "su"],
+    "controlled": ["Yes", "N", "1"],
+    "hs": ["85 17 13", "8517.13"],
+    "importer_id": [" a1", "ß", "SS", "ſ"],
+}
+
 # Fields with instants, and those with days.
 INSTANTS = ("arrived_at", "checked_at")
 DAYS = ("produced_on", "expires", "since")
