@@ -1,8 +1,13 @@
 //! Every row that facts look at, for the interpreter.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use arrow::datatypes::Field;
+use arrow::datatypes::Schema;
+use arrow::record_batch::RecordBatch;
+
+use crate::data::repeats::settled;
 use crate::interpret::Row;
 use crate::interpret::history;
 use crate::interpret::history::World;
@@ -12,11 +17,15 @@ use crate::run;
 use crate::run::Again;
 use crate::run::Opened;
 use crate::run::Options;
+use crate::run::lines::ORDER;
 use crate::run::past::side::inputs;
 use crate::run::past::side::replaced_by;
 use crate::run::source::Source;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
+use crate::sort::Order;
+use crate::sort::Sorter;
+use crate::sort::merge::Merge;
 use crate::trouble::Trouble;
 use crate::value::Value;
 
@@ -72,7 +81,8 @@ fn rows_of(
     Ok(all)
 }
 
-/// Reads the rows of a record, one after the other; of a flat extract those of each key as one.
+/// Reads the rows of a record, one after the other; of a flat extract those of each key as one, in
+/// the order of keys.
 ///
 /// Errors: files that cannot be read, and what `with` says.
 pub fn each_row(
@@ -84,26 +94,64 @@ pub fn each_row(
 ) -> Result<(), Trouble> {
     source.table.prepare(&options.limits())?;
     let columns = row::columns(set, &source.table.arrow);
+    if !source.merged {
+        for batch in source.table.read(options.batch_size) {
+            let batch = batch?;
+            let mut rows = (0..batch.num_rows()).map(|at| row::row(set, &columns, &batch, at));
+            rows.try_for_each(&mut *with)?;
+        }
+        return Ok(());
+    }
     let keys = set.schema.key_fields(record);
-    let mut all: Vec<Row> = Vec::new();
-    let mut places: BTreeMap<Vec<Value>, usize> = BTreeMap::new();
-    for batch in source.table.read(options.batch_size) {
+    let mut open: Option<(Vec<Value>, Row)> = None;
+    for batch in by_key(set, source, &keys, options)? {
         let batch = batch?;
         for at in 0..batch.num_rows() {
             let row = row::row(set, &columns, &batch, at);
-            if !source.merged {
-                with(row)?;
-                continue;
-            }
             let key = keys_of(set, &keys, &row);
-            match places.get(&key) {
-                Some(place) => run::agree(set, record, &mut all[*place], &row),
-                None => {
-                    places.insert(key, all.len());
-                    all.push(row);
+            match &mut open {
+                Some((known, all)) if *known == key => run::agree(set, record, all, &row),
+                _ => {
+                    let whole = open.replace((key, row));
+                    whole.map_or(Ok(()), |it| with(it.1))?;
                 }
             }
         }
     }
-    all.into_iter().try_for_each(with)
+    open.map_or(Ok(()), |it| with(it.1))
+}
+
+/// The rows of a table in the order of these keys, which stand in their forms after its columns.
+fn by_key(
+    set: &RuleSet,
+    source: &Source,
+    keys: &[FieldId],
+    options: &Options,
+) -> Result<Merge, Trouble> {
+    let broken = |_| Trouble::bug("rows have no keys");
+    let table = &source.table;
+    let mut places = Vec::new();
+    let mut fields = table.arrow.fields().to_vec();
+    for id in keys {
+        let name = row::column_name(&set.schema, *id);
+        let at = table.arrow.index_of(&name).map_err(broken)?;
+        let form = set.schema.field(*id).ty.form();
+        places.push((at, form));
+        let ty = table.arrow.field(at).data_type().clone();
+        fields.push(Arc::new(Field::new(format!("{name} as a key"), ty, true)));
+    }
+    let own = table.arrow.fields().len();
+    let schema = Arc::new(Schema::new(fields));
+    let order = (own..own + keys.len()).map(|it| (it, ORDER)).collect();
+    let order = Arc::new(Order::new(&schema, order, Vec::new()));
+    let mut sorter = Sorter::new(&order, options.room(), &options.place());
+    for batch in table.read(options.batch_size) {
+        let batch = batch?;
+        let mut arrays = batch.columns().to_vec();
+        for (at, form) in &places {
+            arrays.push(settled::formed(batch.column(*at), *form)?);
+        }
+        sorter.push(RecordBatch::try_new(schema.clone(), arrays).map_err(broken)?)?;
+    }
+    sorter.sorted()
 }

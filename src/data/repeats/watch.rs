@@ -79,6 +79,22 @@ fn is_least(column: &ArrayRef, row: Option<usize>) -> bool {
     }
 }
 
+/// Keys are short.
+const SHORT: usize = 64;
+
+/// Of a text in its form.
+fn print_of(state: &RandomState, text: &str, form: Form) -> u64 {
+    let bytes = text.as_bytes();
+    if form == Form::Folded && text.is_ascii() && bytes.len() <= SHORT {
+        let mut room = [0; SHORT];
+        let small = &mut room[..bytes.len()];
+        small.copy_from_slice(bytes);
+        small.make_ascii_lowercase();
+        return state.hash_one(&*small);
+    }
+    state.hash_one(text::formed(text, form).as_bytes())
+}
+
 /// What a cell without a value adds.
 const MISSING: u64 = 0x5851_F42D_4C95_7F2D;
 
@@ -112,7 +128,7 @@ impl Printer {
         prints: &mut [u64],
     ) -> Result<(), Trouble> {
         let state = &self.state;
-        let of_text = |it: &str| state.hash_one(&*text::formed(it, form));
+        let of_text = |it: &str| print_of(state, it, form);
         let of_number = |it: i64| state.hash_one(it);
         fn add(prints: &mut [u64], cells: impl Iterator<Item = Option<u64>>) {
             for (print, cell) in prints.iter_mut().zip(cells).filter(|it| *it.0 != NONE) {
