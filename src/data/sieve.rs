@@ -43,8 +43,19 @@ impl Sieve {
         table: &Table,
         clues: impl Iterator<Item = (FieldId, bool, T)>,
     ) -> Option<Sieve> {
-        let tests = clues.map(|(field, begins, texts)| Test::of(table, field, begins, texts));
-        Some(Sieve { tests: tests.collect::<Option<_>>()? })
+        let mut tests: Vec<Test> = Vec::new();
+        for (field, begins, texts) in clues {
+            let test = Test::of(table, field, begins, texts)?;
+            let alike = |it: &&mut Test| it.column == test.column && it.begins == test.begins;
+            match tests.iter_mut().find(alike) {
+                Some(known) => {
+                    known.texts.extend(test.texts);
+                    known.lengths.extend(test.lengths);
+                }
+                None => tests.push(test),
+            }
+        }
+        Some(Sieve { tests })
     }
 }
 

@@ -256,6 +256,14 @@ impl Index {
         self.of_bytes(&bytes, &ends, prefix)
     }
 
+    /// The entries of a text, brought into this form; `room` is to work in.
+    pub fn of_text(&self, word: &str, form: Form, room: &mut Vec<u8>) -> &[u32] {
+        room.clear();
+        room.push(TEXT);
+        room.extend_from_slice(text::formed(word, form).as_bytes());
+        self.find(room)
+    }
+
     /// The entries of a text in the form of the index, or of those that it begins with.
     pub fn of_word<'a>(&'a self, word: &str, prefix: bool) -> Vec<&'a [u32]> {
         let mut bytes = Vec::with_capacity(1 + word.len());

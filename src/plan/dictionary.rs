@@ -75,8 +75,8 @@ impl Tests {
             let word = match form {
                 Form::Exact => word,
                 Form::Folded | Form::Name => {
-                    formed = text::form(word, *form);
-                    formed.as_str()
+                    formed = text::formed(word, *form);
+                    &*formed
                 }
             };
             for at in it.members.get(word).into_iter().flatten() {

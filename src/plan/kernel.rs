@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::hash::Hasher;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use arrow::array::Array;
 use arrow::array::ArrayRef;
@@ -103,6 +104,8 @@ pub struct Kernel {
     pub(in crate::plan) result: Shape,
     signature: Signature,
     pub(in crate::plan) index: Option<Arc<Index>>,
+    /// The column of the list that is looked up, once it was.
+    pub(in crate::plan) looked_up: OnceLock<ArrayRef>,
 }
 
 impl Kernel {
@@ -116,7 +119,8 @@ impl Kernel {
             Signature::exact(types, Volatility::Immutable)
         };
         let index = op.index(&arguments);
-        Kernel { name, op, arguments, result, signature, index }
+        let looked_up = OnceLock::new();
+        Kernel { name, op, arguments, result, signature, index, looked_up }
     }
 }
 

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::AsArray;
+use arrow::array::UInt32Array;
+use arrow::compute::take;
 use datafusion::common::HashMap;
 
 use crate::ir::Index;
@@ -70,34 +72,41 @@ impl Op {
 }
 
 impl Kernel {
-    /// A lookup by one text: each distinct one is looked for once a batch.
+    /// A lookup by one text: an entry is found for each row, and its column taken.
     pub(in crate::plan) fn on_keys(&self, arrays: &[ArrayRef], rows: usize) -> Option<ArrayRef> {
         let (Op::Lookup { list, column }, Some(index)) = (&self.op, &self.index) else {
             return None;
         };
-        let is_one = list.0.key.len() == 1 && self.arguments.first()?.ty.is_textual();
+        let list = &list.0;
+        let is_one = list.key.len() == 1 && self.arguments.first()?.ty.is_textual();
         let texts = arrays.first()?.as_string_opt::<i32>().filter(|_| is_one)?;
-        let form = self.form(0).max(list.0.columns[list.0.key[0]].ty.form());
-        let is_prefix = !list.0.prefix.is_empty();
+        let form = self.form(0).max(list.columns[list.key[0]].ty.form());
+        let mut room = Vec::new();
+        // Where looking is long, each distinct text is looked for once a batch.
         let mut known: HashMap<&str, Vec<&[u32]>> = HashMap::new();
-        let mut values = Vec::with_capacity(rows);
+        let mut places: Vec<Option<u32>> = Vec::with_capacity(rows);
         for at in 0..rows {
             let day = match (self.arguments.get(1), arrays.get(1)) {
-                (Some(shape), Some(days)) => shape.value(days.as_ref(), at),
-                (_, _) => Value::Truth(true),
+                (Some(shape), Some(days)) => Some(shape.value(days.as_ref(), at)),
+                (_, _) => None,
             };
-            if texts.is_null(at) || day.is_missing() {
-                values.push(MISSING);
+            if texts.is_null(at) || day.as_ref().is_some_and(Value::is_missing) {
+                places.push(None);
                 continue;
             }
             let text = texts.value(at);
-            let found = known.entry(text).or_insert_with(|| match form {
-                Form::Exact => index.of_word(text, is_prefix),
-                Form::Folded | Form::Name => index.of_word(&text::form(text, form), is_prefix),
+            places.push(match !list.prefix.is_empty() {
+                false => place(list, &[index.of_text(text, form, &mut room)], day.as_ref()),
+                true => {
+                    let found = || index.of_word(&text::formed(text, form), true);
+                    place(list, known.entry(text).or_insert_with(found), day.as_ref())
+                }
             });
-            values.push(entry(&list.0, found, *column, Some(&day)));
         }
-        Some(self.result.array(values))
+        let held = self.looked_up.get_or_init(|| {
+            self.result.array(list.rows.iter().map(|it| it.values[*column].clone()).collect())
+        });
+        take(held, &UInt32Array::from(places), None).ok()
     }
 
     /// The arguments are the key and, for a dated list, the acceptance date.
@@ -116,13 +125,16 @@ impl Kernel {
     }
 }
 
+/// The entry in force among those found, the longest keys first.
+fn place(list: &List, found: &[&[u32]], date: Option<&Value>) -> Option<u32> {
+    let is_it = |it: &&u32| in_force(&list.rows[**it as usize], date);
+    found.iter().find_map(|entries| entries.iter().rev().find(is_it).copied())
+}
+
 /// The column of the entry in force among those found, the longest keys first.
 fn entry(list: &List, found: &[&[u32]], column: usize, date: Option<&Value>) -> Value {
-    let in_force = |entries: &&[u32]| {
-        let mut rows = entries.iter().rev().map(|it| &list.rows[*it as usize]);
-        rows.find(|it| in_force(it, date)).map(|it| it.values[column].clone())
-    };
-    found.iter().find_map(in_force).unwrap_or(MISSING)
+    let found = place(list, found, date);
+    found.map_or(MISSING, |it| list.rows[it as usize].values[column].clone())
 }
 
 fn in_force(entry: &ListRow, date: Option<&Value>) -> bool {

@@ -31,6 +31,7 @@ pub fn formed(text: &str, form: Form) -> Cow<'_, str> {
         Form::Folded if text.bytes().all(|it| it.is_ascii() && !it.is_ascii_uppercase()) => {
             Cow::Borrowed(text)
         }
+        Form::Name if is_name(text.as_bytes()) => Cow::Borrowed(text),
         Form::Folded | Form::Name => Cow::Owned(self::form(text, form)),
     }
 }
@@ -71,6 +72,19 @@ fn fold(letter: char) -> char {
         .unwrap_or(letter)
 }
 
+/// Whether it is capital letters and digits of ASCII, with single blanks between them.
+fn is_name(text: &[u8]) -> bool {
+    let mut before = b' ';
+    for byte in text {
+        let fits = byte.is_ascii_uppercase() || byte.is_ascii_digit();
+        if !(fits || (*byte == b' ' && before != b' ')) {
+            return false;
+        }
+        before = *byte;
+    }
+    text.is_empty() || before != b' '
+}
+
 /// NFKD, marks dropped, a fixed table, upper case, every run of other characters one space.
 fn name(text: &str) -> String {
     let mut res = String::with_capacity(text.len());
@@ -87,7 +101,7 @@ fn name(text: &str) -> String {
         res.push(letter);
     };
     if text.is_ascii() {
-        text.chars().for_each(|it| push(it.to_ascii_uppercase()));
+        text.bytes().for_each(|it| push(char::from(it.to_ascii_uppercase())));
         return res;
     }
     for letter in text.nfkd() {

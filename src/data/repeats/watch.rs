@@ -219,7 +219,11 @@ impl Watcher {
                 self.note(at, level, &prints, batch)?;
             }
             if level.unique {
-                self.own[at].keys.extend(prints.iter().filter(|it| **it != NONE));
+                let keys = &mut self.own[at].keys;
+                match prints.contains(&NONE) {
+                    true => keys.extend(prints.iter().filter(|it| **it != NONE)),
+                    false => keys.extend_from_slice(&prints),
+                }
             } else if 0 < rows {
                 self.runs(at, level, &prints, batch)?;
             }

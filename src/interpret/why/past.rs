@@ -98,7 +98,7 @@ struct Wanted {
 }
 
 /// A row can only be looked at when this field is one of these texts, or begins with one of them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Clue {
     pub field: FieldId,
     /// The length of what is compared; all of it when there is none.
@@ -123,10 +123,10 @@ impl<'a> Gathering<'a> {
         self.wanted.iter().filter(move |it| self.set.facts[it.0.0].rows == record)
     }
 
-    /// By which rows of a record can be told from those that no fact looks at; nothing when every
-    /// row may count.
-    pub fn clues(&self, record: RecordId) -> Option<Vec<Clue>> {
-        self.of(record).map(|(id, wanted)| clue(&self.set.facts[id.0], wanted)).collect()
+    /// By which rows of a record can be told from those that a fact does not look at: a row has to
+    /// fit all of them. Every row may count where there are none.
+    pub fn clues(&self, record: RecordId) -> Vec<(FactId, Vec<Clue>)> {
+        self.of(record).map(|(id, wanted)| (*id, clues(&self.set.facts[id.0], wanted))).collect()
     }
 
     /// Whether a fact looks at this row of a record.
@@ -141,14 +141,16 @@ impl<'a> Gathering<'a> {
     pub fn add(&mut self, record: RecordId, row: &Row) {
         for (id, wanted) in &mut self.wanted {
             let fact = &self.set.facts[id.0];
-            if fact.rows != record {
-                continue;
+            if fact.rows == record {
+                wanted.add(self.set, fact, row);
             }
-            let Some(key) = key_of(self.set, fact, row, false) else { continue };
-            if wanted.keys.contains(&key) && wanted.may_count(self.set, fact, row) {
-                let values = wanted.fields.iter().map(|it| row.get(*it)).collect();
-                *wanted.found.entry(key).or_default().entry(values).or_default() += 1;
-            }
+        }
+    }
+
+    /// Adds a row that only this fact may look at.
+    pub fn add_for(&mut self, id: FactId, row: &Row) {
+        if let Some(wanted) = self.wanted.get_mut(&id) {
+            wanted.add(self.set, &self.set.facts[id.0], row);
         }
     }
 
@@ -185,6 +187,14 @@ impl<'a> Gathering<'a> {
 }
 
 impl Wanted {
+    fn add(&mut self, set: &RuleSet, fact: &Fact, row: &Row) {
+        let Some(key) = key_of(set, fact, row, false) else { return };
+        if self.keys.contains(&key) && self.may_count(set, fact, row) {
+            let values = self.fields.iter().map(|it| row.get(*it)).collect();
+            *self.found.entry(key).or_default().entry(values).or_default() += 1;
+        }
+    }
+
     /// Whether any of the judged rows may look at the row: changes of them are among them, and a
     /// condition on the row alone says the same to all.
     fn may_count(&self, set: &RuleSet, fact: &Fact, row: &Row) -> bool {
@@ -247,8 +257,7 @@ pub fn key_of(set: &RuleSet, fact: &Fact, row: &Row, judged: bool) -> Option<Key
     fact.keys.iter().map(part).collect()
 }
 
-fn clue(fact: &Fact, wanted: &Wanted) -> Option<Clue> {
-    let form = |it: &(E, E)| it.0.ty.form().max(it.1.ty.form());
+fn clues(fact: &Fact, wanted: &Wanted) -> Vec<Clue> {
     let plain = |it: &E| match &it.kind {
         Kind::Field(id) => Some((*id, None)),
         Kind::AtDigits(inner, digits) => match &inner.kind {
@@ -257,20 +266,26 @@ fn clue(fact: &Fact, wanted: &Wanted) -> Option<Clue> {
         },
         _ => None,
     };
-    let textual = fact.keys.iter().enumerate().filter(|it| it.1.0.ty.is_textual());
-    let found = textual.filter_map(|(at, it)| plain(&it.0).map(|found| (at, found, form(it))));
-    let (at, (field, digits), form) = match found.min_by_key(|it| it.2) {
-        Some(it) => it,
-        // Nothing is asked for: no row is.
-        None if wanted.keys.is_empty() => {
-            let field = wanted.fields.first().copied()?;
-            return Some(Clue { field, digits: None, form: Form::Exact, texts: BTreeSet::new() });
-        }
-        None => return None,
+    let texts = |at: usize| {
+        let text = |key: &Key| match &key[at] {
+            Value::Text(it) => Some(it.to_string()),
+            _ => None,
+        };
+        wanted.keys.iter().filter_map(text).collect()
     };
-    let texts = wanted.keys.iter().filter_map(|key| match &key[at] {
-        Value::Text(it) => Some(it.to_string()),
-        _ => None,
-    });
-    Some(Clue { field, digits, form, texts: texts.collect() })
+    let textual = fact.keys.iter().enumerate().filter(|it| it.1.0.ty.is_textual());
+    let clue = |(at, it): (usize, &(E, E))| {
+        let (field, digits) = plain(&it.0)?;
+        let form = it.0.ty.form().max(it.1.ty.form());
+        Some(Clue { field, digits, form, texts: texts(at) })
+    };
+    let all: Vec<Clue> = textual.filter_map(clue).collect();
+    match wanted.fields.first().filter(|_| all.is_empty() && wanted.keys.is_empty()) {
+        // Nothing is asked for: no row is.
+        Some(field) => {
+            let (field, texts) = (*field, BTreeSet::new());
+            vec![Clue { field, digits: None, form: Form::Exact, texts }]
+        }
+        None => all,
+    }
 }

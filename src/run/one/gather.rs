@@ -29,6 +29,7 @@ use crate::run::source::Source;
 use crate::run::world::keys_of;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
+use crate::schema::Type;
 use crate::value::Value;
 use crate::value::text;
 
@@ -120,6 +121,16 @@ struct Read<'a> {
     gathered: Gathering<'a>,
     /// Of the declarations asked for, the keys that are there.
     known: Keys,
+    room: Room,
+}
+
+/// What is said of a row, made anew for each.
+#[derive(Default)]
+struct Room {
+    /// By place, once it was looked at.
+    fits: Vec<Option<bool>>,
+    /// Facts that may look at the row; none for a key that stands in history too.
+    facts: Vec<Option<FactId>>,
 }
 
 /// Declarations that are told from others by their keys; more are read with all the others.
@@ -185,26 +196,34 @@ impl<'a> Reader<'a, '_> {
         let Reader { set, source, record, key, question, options } = *self;
         let table = &source.table;
         let columns = row::columns(set, &table.arrow);
-        let clues = question.clues(record).and_then(|mut all| {
-            // What stands in history too has to be found, whoever looks at it.
-            all.extend(clue_of(set, key, keys)?);
-            Some(all)
-        });
+        let mut clues: Vec<(Option<FactId>, Vec<Clue>)> =
+            question.clues(record).into_iter().map(|it| (Some(it.0), it.1)).collect();
+        // What stands in history too has to be found, whoever looks at it.
+        match clue_of(set, key, keys) {
+            Some(None) => {}
+            Some(Some(it)) => clues.push((None, vec![it])),
+            None => clues.push((None, Vec::new())),
+        }
+        let best: Option<Vec<Clue>> = clues.iter().map(|it| best(set, &it.1)).collect();
         let outermost = set.schema.lineage(record).pop().unwrap_or(record);
-        let narrow = match (&clues, set.schema.key_fields(outermost).first()) {
+        let narrow = match (&best, set.schema.key_fields(outermost).first()) {
             (Some(clues), Some(first)) => self.narrowed(clues, *first)?,
             _ => None,
         };
         let table = narrow.as_ref().unwrap_or(table);
-        let clues: Option<Vec<Place>> =
-            clues.map(|it| it.into_iter().map(|it| Place::of(set, table, it)).collect());
-        let may = |batch: &RecordBatch, at: usize| {
-            clues.as_ref().is_none_or(|all| all.iter().any(|it| it.fits(batch, at)))
+        let told = Told::new(set, table, clues);
+        let start = || Read {
+            rows: Vec::new(),
+            gathered: question.clone(),
+            known: Keys::new(),
+            room: Room::default(),
         };
-        let start = || Read { rows: Vec::new(), gathered: question.clone(), known: Keys::new() };
         let keep = source.merged || may_go;
         let parts = each(table, options, start, |read, batch| {
-            for at in (0..batch.num_rows()).filter(|at| may(batch, *at)) {
+            for at in 0..batch.num_rows() {
+                if !told.may(batch, at, &mut read.room) {
+                    continue;
+                }
                 let row = row::row(set, &columns, batch, at);
                 if !keys.is_empty() {
                     let key = keys_of(set, key, &row);
@@ -213,7 +232,8 @@ impl<'a> Reader<'a, '_> {
                     }
                 }
                 if !keep {
-                    read.gathered.add(record, &row);
+                    let facts = read.room.facts.iter().flatten();
+                    facts.for_each(|it| read.gathered.add_for(*it, &row));
                 } else if source.merged || question.wants(record, &row) {
                     read.rows.push(row);
                 }
@@ -319,6 +339,57 @@ fn of_keys(set: &RuleSet, table: &Table, key: &[FieldId], keys: &Keys) -> Arc<Ta
     }
 }
 
+/// The clue that tells the most rows from others, by what usually stands in such fields.
+fn best(set: &RuleSet, clues: &[Clue]) -> Option<Clue> {
+    let rank = |it: &&Clue| match (&set.schema.field(it.field).ty, it.digits) {
+        (Type::Country | Type::Currency | Type::Choice(_), _) => 3,
+        (_, Some(digits)) if digits <= 2 => 2,
+        (_, Some(_)) => 1,
+        (_, None) => 0,
+    };
+    clues.iter().min_by_key(rank).cloned()
+}
+
+/// Which facts may look at a row: all the clues of a fact have to fit.
+struct Told {
+    places: Vec<Place>,
+    facts: Vec<(Option<FactId>, Vec<usize>)>,
+}
+
+impl Told {
+    fn new(set: &RuleSet, table: &Table, clues: Vec<(Option<FactId>, Vec<Clue>)>) -> Told {
+        let mut res = Told { places: Vec::new(), facts: Vec::new() };
+        for (fact, own) in clues {
+            let mut places = Vec::new();
+            for clue in own {
+                let known = res.places.iter().position(|it| it.clue == clue);
+                places.push(known.unwrap_or(res.places.len()));
+                if known.is_none() {
+                    res.places.push(Place::of(set, table, clue));
+                }
+            }
+            res.facts.push((fact, places));
+        }
+        res
+    }
+
+    /// Whether any may; which, is said in the room.
+    fn may(&self, batch: &RecordBatch, at: usize, room: &mut Room) -> bool {
+        room.fits.clear();
+        room.fits.resize(self.places.len(), None);
+        room.facts.clear();
+        for (fact, places) in &self.facts {
+            let mut fits = |place: &usize| {
+                *room.fits[*place].get_or_insert_with(|| self.places[*place].fits(batch, at))
+            };
+            if places.iter().all(&mut fits) {
+                room.facts.push(*fact);
+            }
+        }
+        !room.facts.is_empty()
+    }
+}
+
 /// A clue, and the column where it is to be looked for.
 struct Place {
     column: Option<usize>,
@@ -345,7 +416,7 @@ impl Place {
                 text.get(..end).is_none_or(|it| self.clue.texts.contains(it))
             }
             None if self.clue.form == text::Form::Exact => self.clue.texts.contains(text),
-            None => self.clue.texts.contains(&text::form(text, self.clue.form)),
+            None => self.clue.texts.contains(&*text::formed(text, self.clue.form)),
         }
     }
 }
