@@ -138,7 +138,10 @@ impl Reading {
             Type::Truth => Held::Truth(truth(text).ok_or(Fault::NotReadable)?),
             Type::Whole | Type::Duration => Held::Whole(self.whole(text)?),
             Type::Number(ty) => Held::Number(self.number(text, ty.scale, ty.percent)?),
-            Type::Date => Held::Date(self.moment(text)?.day()?),
+            Type::Date => match self.plain_day(text) {
+                Some(day) => Held::Date(day),
+                None => Held::Date(self.moment(text)?.day()?),
+            },
             Type::DateTime => Held::DateTime(self.moment(text)?.microseconds()?),
             Type::Code(_) => Held::Text(self.code(text)?),
             Type::Country => Held::Text(
@@ -268,6 +271,18 @@ impl Reading {
             if plain && 38 < digits.len() { Fault::OutOfRange } else { Fault::NotReadable }
         })?;
         shifted(parsed, exponent).ok_or(Fault::OutOfRange)
+    }
+
+    /// The day of `2026-03-10`, as nearly all days are written; nothing of any other text.
+    fn plain_day(&self, text: &str) -> Option<i32> {
+        let [a, b, c, d, b'-', e, f, b'-', g, h] = text.as_bytes() else { return None };
+        let digits = [a, b, c, d, e, f, g, h];
+        if self.date_format.is_some() || !digits.iter().all(|it| it.is_ascii_digit()) {
+            return None;
+        }
+        let number = |all: &[&u8]| all.iter().fold(0, |sum, it| sum * 10 + i16::from(**it - b'0'));
+        let (month, day) = (number(&[e, f]) as i8, number(&[g, h]) as i8);
+        calendar::days(Date::new(number(&[a, b, c, d]), month, day).ok()?)
     }
 
     fn moment(&self, text: &str) -> Result<Moment, Fault> {
