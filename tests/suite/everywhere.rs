@@ -124,7 +124,8 @@ path = \"controls.csv\"
         ),
         (
             "y2026.csv",
-            "declaration_id,accepted_date,importer_id,value\nh1,2026-03-01,A,5\nH2,2026-03-02,A,7\n",
+            "declaration_id,accepted_date,importer_id,value\n\
+             h1,2026-03-01,A,5\nH2,2026-03-02,A,7\n",
         ),
         ("controls.csv", "control_id,importer_id,control_date\nK1,A,2026-03-01\nK2,A,2026-03-02\n"),
     ],
