@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use crate::data::Table;
@@ -48,8 +49,8 @@ impl Opened {
                 continue;
             }
             let entry = (record, history);
-            if !known.contains_key(&entry) {
-                known.insert(entry, self.keys_of(set, record, history, options)?);
+            if let Entry::Vacant(vacant) = known.entry(entry) {
+                vacant.insert(self.keys_of(set, record, history, options)?);
             }
             let Some(Some(around)) = known.get(&entry) else { continue };
             if table.repeats().orphans.get().is_none() {

@@ -204,7 +204,9 @@ pub fn xlsx(parts: &Parts, random: &mut Random) -> Result<Vec<u8>, Failed> {
 
 /// Fields of the heads of a ZIP archive: sizes, methods, offsets, counts.
 fn directory(mut whole: Vec<u8>, random: &mut Random) -> Vec<u8> {
-    const HEADS: [([u8; 4], &[(usize, usize)]); 3] = [
+    /// The first bytes of a header, and its numbers: place and width of each.
+    type Head = ([u8; 4], &'static [(usize, usize)]);
+    const HEADS: [Head; 3] = [
         (*b"PK\x03\x04", &[(6, 2), (8, 2), (14, 4), (18, 4), (22, 4), (26, 2), (28, 2)]),
         (
             *b"PK\x01\x02",
