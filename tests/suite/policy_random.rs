@@ -38,8 +38,11 @@ fn recomputed() -> Result<(), String> {
     for one in &said {
         let row = rows.iter().find(|it| it.starts_with(&format!("{},", one["declaration_id"])));
         let office = row.and_then(|it| it.split(',').nth(2)).filter(|it| !it.is_empty());
+        // Keys and offices are hashed in capital letters.
+        let office = office.map(str::to_uppercase);
+        let id = one["declaration_id"].to_uppercase();
         let mut input = Vec::new();
-        for it in [Some("green"), Some("red"), office, Some(&one["declaration_id"])] {
+        for it in [Some("green"), Some("red"), office.as_deref(), Some(&id)] {
             let length = it.map_or([0xFF; 8], |it| (it.len() as u64).to_le_bytes());
             input.extend_from_slice(&length);
             input.extend_from_slice(it.unwrap_or_default().as_bytes());
@@ -106,7 +109,7 @@ fn sample(random: &mut Random) -> Sample {
     }
     let merge =
         |random: &mut Random| random.one(&["highest", "sum", "sum, capped at 80"]).to_owned();
-    let cap = random.one_in(3).then(|| 20 + u32::try_from(random.below(80)).unwrap_or(0));
+    let cap = random.one_in(3).then(|| 80 + u32::try_from(random.below(20)).unwrap_or(0));
     match cap {
         Some(cap) => text += &format!("policy p\n  combine sum, capped at {cap}\n"),
         None => {
@@ -114,7 +117,7 @@ fn sample(random: &mut Random) -> Sample {
             text += &format!(", then {} over declaration\n", random.one(&["highest", "sum"]));
         }
     }
-    text += &format!("  route to red when score >= {}\n", 50 + random.below(40));
+    text += &format!("  route to red when score >= {}\n", 50 + random.below(30));
     text += &format!("  route to yellow when score >= {}\n", 20 + random.below(30));
     text += "  route to green otherwise\n";
     let overrides = !random.one_in(3);
