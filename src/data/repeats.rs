@@ -72,7 +72,7 @@ pub struct Repeats {
     pub common: Arc<Common>,
     /// The record around, in other files, of which these rows have the key and nothing is read.
     pub around: Option<RecordId>,
-    /// Keys of it that it does not have.
+    /// Prints of keys that the record around does not have.
     pub orphans: OnceLock<HashSet<u64>>,
     /// The keys of rows that stand in other tables too.
     pub noted: Mutex<ByRecord>,

@@ -171,7 +171,7 @@ fn bar(hits: u64, most: u64) -> usize {
     usize::try_from(if hits == 0 { 0 } else { length.max(1) }).unwrap_or(0)
 }
 
-/// `9.95%`, rounded half up, but none is 0 % and all is 100 %, and nothing else is.
+/// `9.95%`, rounded half up. Only no hits at all are 0 %, and only hits everywhere 100 %.
 fn share(part: u64, all: u64) -> String {
     let hundredths = (u128::from(part) * 20_000 + u128::from(all)).checked_div(u128::from(all) * 2);
     let Some(it) = hundredths else { return "-".to_owned() };

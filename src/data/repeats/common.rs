@@ -93,7 +93,7 @@ impl Repeats {
         Ok((rows, levels.iter().flat_map(|it| &it.keys).map(|it| it.0).collect()))
     }
 
-    /// The prints of the keys of `record` here that the other table does not have.
+    /// Finds the keys of `record` that this table has and the other one lacks, as prints.
     ///
     /// Errors: a file that cannot be read back.
     pub fn lacking(&self, other: &Repeats, record: RecordId) -> Result<HashSet<u64>, Trouble> {
