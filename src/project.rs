@@ -88,7 +88,14 @@ impl Project {
             let (file, place) = (&self.sources.get(span.file).path, self.sources.place(span));
             format!("{file}:{place}: {what}")
         };
-        manifest.flat_map(config::data::remarks).map(words).collect()
+        let remarks = |it| config::data::remarks(it, &self.rule_set);
+        manifest.flat_map(remarks).map(words).collect()
+    }
+
+    /// The `.tamis` files in the folder of `tamis.toml` that nothing in it names.
+    pub fn unnamed(&self) -> Vec<PathBuf> {
+        let manifest = self.manifest.iter().filter(|it| !it.broken);
+        manifest.flat_map(|it| config::unnamed(self, it)).collect()
     }
 
     /// Whether `[lint]` leaves a warning out.

@@ -140,6 +140,11 @@ pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
         };
         context.terminal.note(&format!("note: {why}: names and types are not checked"));
     }
+    if it.paths.is_empty()
+        && let Some(unnamed) = unnamed(&project.unnamed())
+    {
+        context.terminal.note(&format!("note: {unnamed}"));
+    }
     for it in project.data_remarks() {
         context.terminal.note(&format!("note: {it}"));
     }
@@ -149,6 +154,17 @@ pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
     // The process ends: to take thousands of rules apart again would be noticed.
     std::mem::forget(scope);
     Ok(exit)
+}
+
+/// What to say of files of rules that `tamis.toml` does not name.
+fn unnamed(paths: &[PathBuf]) -> Option<String> {
+    let (first, others) = paths.split_first()?;
+    let first = first.strip_prefix(".").unwrap_or(first).display();
+    let (more, are) = match others.len() {
+        0 => (String::new(), "is"),
+        count => (format!(" and {}", counted(count, "other file")), "are"),
+    };
+    Some(format!("`{first}`{more} {are} named nowhere in tamis.toml, and not read"))
 }
 
 /// `3 files, 3 rules`, and `2 errors, 0 warnings`

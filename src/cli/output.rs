@@ -212,6 +212,7 @@ pub fn write_whole(path: &Path, bytes: &[u8], readers: Readers) -> Result<(), Tr
         Place::File(it) => it,
         Place::Stream(_) | Place::Stdout => path,
     };
+    fs::create_dir_all(place::folder(target)).map_err(refused)?;
     let mut file = TemporaryFile::within(place::folder(target)).map_err(refused)?;
     match (fs::metadata(target), readers) {
         (Ok(known), _) => file.file().set_permissions(known.permissions()).map_err(refused)?,

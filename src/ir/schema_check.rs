@@ -103,6 +103,11 @@ impl<'a> Checker<'a> {
                     former.push(&old.text);
                 }
                 ast::LineKind::Key(names) => self.key(names),
+                ast::LineKind::Has(all) => {
+                    for it in all {
+                        self.has(id, it);
+                    }
+                }
                 ast::LineKind::Refers { by, to, as_of, .. } => {
                     self.refers(id, by, to);
                     let Some(as_of) = as_of else { continue };
@@ -110,6 +115,32 @@ impl<'a> Checker<'a> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// `has item 1..999` names a record that says it is in this one.
+    fn has(&mut self, id: RecordId, has: &ast::Has) {
+        let (schema, name) = (self.schema, &has.record);
+        let own = &schema.record(id).name;
+        let head = format!("record {} in {own}", name.text);
+        match schema.find_record(&name.text) {
+            None => {
+                let names = schema.records.iter().map(|it| it.name.as_str());
+                let help = did_you_mean(&name.text, names.filter(|it| it != own))
+                    .unwrap_or_else(|| format!("declare it: a block that begins `{head}`"));
+                let message = format!("unknown record `{}`", name.text);
+                self.push(Code::T2108, name, message, help);
+            }
+            Some(other) if schema.record(other).parent != Some(id) => {
+                let message = format!("`{}` is no record in `{own}`", name.text);
+                self.push(Code::T2109, name, message, format!("begin its block with `{head}`"));
+            }
+            Some(_) if has.most < has.least => {
+                let message = format!("no number is from {} to {}", has.least, has.most);
+                let help = format!("write `{} {}..{}`", name.text, has.most, has.least);
+                self.push(Code::T1101, name, message, help);
+            }
+            Some(_) => {}
         }
     }
 
@@ -216,6 +247,26 @@ const TYPES: &[&str] = &[
     "whole",
 ];
 
+/// What other languages call the types.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("amount", "`money in EUR`"),
+    ("bool", "`truth`"),
+    ("boolean", "`truth`"),
+    ("char", "`text`"),
+    ("datetime", "`date-time`"),
+    ("double", "`decimal`"),
+    ("float", "`decimal`"),
+    ("int", "`whole number`"),
+    ("integer", "`whole number`"),
+    ("number", "`decimal`, or `whole number`"),
+    ("numeric", "`decimal`"),
+    ("percentage", "`percent`"),
+    ("string", "`text`"),
+    ("timestamp", "`date-time`"),
+    ("varchar", "`text`"),
+    ("weight", "`mass in kg`"),
+];
+
 /// A type that is none, or lacks its unit.
 pub fn unknown_type(it: &ast::TypeRef, schema: &Schema) -> Diagnostic {
     if let Some(unit) = &it.unit
@@ -232,7 +283,10 @@ pub fn unknown_type(it: &ast::TypeRef, schema: &Schema) -> Diagnostic {
             .help("write `money in EUR`, or `money by` and the field that holds the currency");
     }
     let names = TYPES.iter().copied().chain(schema.choices.keys().map(String::as_str));
-    let help = did_you_mean(&it.name.text, names)
+    let elsewhere = ELSEWHERE.iter().find(|known| it.name.text.eq_ignore_ascii_case(known.0));
+    let help = elsewhere
+        .map(|known| format!("write {}", known.1))
+        .or_else(|| did_you_mean(&it.name.text, names))
         .unwrap_or_else(|| format!("the types are {}, or a declared choice", TYPES.join(", ")));
     Diagnostic::new(Code::T2101, it.name.span, format!("unknown type `{}`", it.name.text))
         .help(help)

@@ -3,9 +3,11 @@
 pub mod data;
 mod names;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
+use crate::data::manifest::Manifest;
 use crate::data::manifest::Placed;
 use crate::data::walk;
 use crate::diagnostic;
@@ -115,4 +117,22 @@ fn matched(project: &Project, pattern: &Placed, root: &Path) -> Vec<FileId> {
     let named: Vec<PathBuf> = found.iter().map(|it| walk::canonical(it)).collect();
     let is_named = |path: &str| named.contains(&walk::canonical(Path::new(path)));
     project.sources.iter().filter(|it| is_named(&it.1.path)).map(|it| it.0).collect()
+}
+
+/// The `.tamis` files in the folder of `tamis.toml` that nothing in it names, `exclude` neither.
+/// Folders with a `tamis.toml` of their own are other projects.
+pub fn unnamed(project: &Project, manifest: &Manifest) -> Vec<PathBuf> {
+    let read = project.consulted.iter().map(|it| walk::canonical(&it.path));
+    let excluded = manifest
+        .exclude
+        .iter()
+        .flat_map(|it| walk::matching(&manifest.root, &it.text).unwrap_or_default());
+    let known: BTreeSet<PathBuf> = read.chain(excluded.map(|it| walk::canonical(&it))).collect();
+    let of_other = |path: &Path| {
+        let inside = path.ancestors().skip(1).take_while(|it| *it != manifest.root);
+        inside.into_iter().any(|it| it.join("tamis.toml").is_file())
+    };
+    // A folder that cannot be opened holds nothing that could be read.
+    let all = walk::files(&manifest.root, &["tamis"]).unwrap_or_default();
+    all.into_iter().filter(|it| !known.contains(&walk::canonical(it)) && !of_other(it)).collect()
 }

@@ -140,6 +140,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("config every slip is told or means nothing", move || slips(count)),
         Trial::test("config lists with slips", move || list_slips(count)),
         Trial::test("config a format of months", months),
+        Trial::test("config what nothing names", unnamed),
         Trial::test("config values that cannot be", refused),
         Trial::test("config lists without rows, of persons, of another encoding", lists),
     ]
@@ -170,6 +171,36 @@ fn months() -> Result<(), Failed> {
     let hits = fs::read_to_string(folder.path().join("hits.csv"))?;
     let keys: Vec<&str> = hits.lines().skip(1).filter_map(|it| it.split(',').next()).collect();
     if keys == ["1"] { Ok(()) } else { Err(hits.into()) }
+}
+
+/// A record without files, and a file of rules that no pattern names, are notes of `check`.
+fn unnamed() -> Result<(), Failed> {
+    let folder = project()?;
+    let path = |it: &str| folder.path().join(it);
+    fs::create_dir_all(path("other"))?;
+    for (name, text) in [
+        ("forgotten.tamis", "rule R7\n  for each item\n  when origin is FR\n"),
+        ("other/own.tamis", ""),
+        ("other/tamis.toml", ""),
+    ] {
+        fs::write(path(name), text)?;
+    }
+    fs::write(path("tamis.toml"), TOML.replace("[data.apart.item]", "[data.apat.item]"))?;
+    let output = Command::new(env!("CARGO_BIN_EXE_tamis"))
+        .current_dir(folder.path())
+        .arg("check")
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    for told in [
+        "`forgotten.tamis` is named nowhere in tamis.toml, and not read",
+        ": [data.apart] names no files of `item`, which rule R",
+        ": [data.apat] names no files of `declaration`, which rule R",
+    ] {
+        if !said.contains(told) {
+            return Err(format!("{told} is not told: {said}").into());
+        }
+    }
+    if said.contains("own.tamis") { Err(said.into_owned().into()) } else { Ok(()) }
 }
 
 /// What is wrong by itself is told at its place, whatever the data say.

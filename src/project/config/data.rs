@@ -12,15 +12,19 @@ use crate::data::manifest::Manifest;
 use crate::data::nested;
 use crate::data::walk;
 use crate::diagnostic::did_you_mean;
+use crate::ir::Rule;
+use crate::ir::RuleSet;
+use crate::schema::RecordId;
 use crate::source::Span;
 
 /// So many files of a data set are looked at: an archive has thousands.
 const FILES: usize = 16;
 
 /// What there is to say, with its place.
-pub fn remarks(manifest: &Manifest) -> Vec<(Span, String)> {
+pub fn remarks(manifest: &Manifest, rules: &RuleSet) -> Vec<(Span, String)> {
     let mut res = Vec::new();
     for (name, set) in &manifest.data {
+        res.extend(lacking(name, set, rules));
         let mut all = vec![(format!("data.{name}"), set)];
         let records = set.records.iter();
         all.extend(records.map(|(record, it)| (format!("data.{name}.{record}"), it)));
@@ -32,6 +36,24 @@ pub fn remarks(manifest: &Manifest) -> Vec<(Span, String)> {
         }
     }
     res
+}
+
+/// A record that rules judge, or one around it, of which a data set with files for each record
+/// names none: a run over it would stop.
+fn lacking(name: &str, set: &DataSet, rules: &RuleSet) -> Option<(Span, String)> {
+    let schema = &rules.schema;
+    if !set.path.is_empty() || set.records.is_empty() {
+        return None;
+    }
+    let has = |it: RecordId| set.records.contains_key(&schema.record(it).name);
+    let around = |it: &Rule| schema.lineage(it.level);
+    let begun = rules.rules.iter().filter(|it| around(it).into_iter().any(has));
+    let (rule, record) = begun
+        .filter_map(|it| Some((it, around(it).into_iter().find(|record| !has(*record))?)))
+        .next()?;
+    let (record, id) = (&schema.record(record).name, &rule.id);
+    let what = format!("[data.{name}] names no files of `{record}`, which rule {id} needs");
+    Some((set.places.table()?, what))
 }
 
 /// Files that rows with lists may stand in.
