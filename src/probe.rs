@@ -26,6 +26,7 @@ use crate::run::Engine;
 use crate::run::Input;
 use crate::run::Options;
 use crate::run::cases;
+use crate::run::foreseen;
 use crate::run::lines;
 use crate::run::lines::COLUMNS;
 use crate::run::lines::Lines;
@@ -171,7 +172,7 @@ impl Project {
 
     /// What `check` says of the files of data sets.
     pub fn data_remarks(&self) -> Vec<String> {
-        self.0.data_remarks()
+        foreseen::remarks(&self.0).iter().map(|it| self.0.placed(it)).collect()
     }
 
     /// The names of the data sets of `tamis.toml`.

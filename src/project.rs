@@ -1,7 +1,7 @@
 //! A project on disk: `tamis.toml`, schema, rules and lists, read and lowered together.
 
 pub mod bounds;
-mod config;
+pub mod config;
 pub mod consulted;
 mod lists;
 pub mod typed;
@@ -29,6 +29,7 @@ use crate::ir::from_schema::WantedKind;
 use crate::ir::lower;
 use crate::project::bounds::Bounds;
 use crate::project::bounds::locate;
+pub use crate::project::config::data::Remark;
 use crate::project::consulted::Consulted;
 use crate::project::consulted::Kind;
 use crate::schema::Schema;
@@ -80,16 +81,16 @@ impl Project {
         self.manifest.as_ref().map(|it| it.file)
     }
 
-    /// Patterns of data sets that name no file now, and columns that no file has, with their
-    /// places: a run would stop at them.
-    pub fn data_remarks(&self) -> Vec<String> {
+    /// What there is to say of data sets as far as they are at hand, without reading their rows.
+    pub fn data_remarks(&self) -> Vec<Remark> {
         let manifest = self.manifest.iter().filter(|it| !it.broken);
-        let words = |(span, what): (Span, String)| {
-            let (file, place) = (&self.sources.get(span.file).path, self.sources.place(span));
-            format!("{file}:{place}: {what}")
-        };
-        let remarks = |it| config::data::remarks(it, &self.rule_set);
-        manifest.flat_map(remarks).map(words).collect()
+        manifest.flat_map(|it| config::data::remarks(it, &self.rule_set)).collect()
+    }
+
+    /// A remark behind its file and place.
+    pub fn placed(&self, it: &Remark) -> String {
+        let file = &self.sources.get(it.span.file).path;
+        format!("{file}:{}: {}", self.sources.place(it.span), it.text)
     }
 
     /// The `.tamis` files in the folder of `tamis.toml` that nothing in it names.

@@ -10,6 +10,7 @@ pub mod digest;
 pub mod directory;
 pub mod engine;
 pub mod fields;
+pub mod foreseen;
 mod input;
 mod interpreted;
 pub mod lines;

@@ -14,6 +14,7 @@ use crate::cli::scope::Scope;
 use crate::diagnostic;
 use crate::diagnostic::Diagnostic;
 use crate::project::Project;
+use crate::project::Remark;
 use crate::report::Look;
 use crate::report::annotation;
 use crate::report::diagnostics;
@@ -145,8 +146,8 @@ pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
     {
         context.terminal.note(&format!("note: {unnamed}"));
     }
-    for it in project.data_remarks() {
-        context.terminal.note(&format!("note: {it}"));
+    for it in remarks(project) {
+        context.terminal.note(&format!("note: {}", project.placed(&it)));
     }
     let (checked, found) = headline(project, files);
     context.terminal.note(&format!("Checked {checked} in {} ms: {found}", time.as_millis()));
@@ -154,6 +155,17 @@ pub fn check(it: &Check, context: &Context) -> Result<Exit, Trouble> {
     // The process ends: to take thousands of rules apart again would be noticed.
     std::mem::forget(scope);
     Ok(exit)
+}
+
+/// What there is to say of data sets.
+#[cfg(feature = "engine")]
+fn remarks(project: &Project) -> Vec<Remark> {
+    crate::run::foreseen::remarks(project)
+}
+
+#[cfg(not(feature = "engine"))]
+fn remarks(project: &Project) -> Vec<Remark> {
+    project.data_remarks()
 }
 
 /// What to say of files of rules that `tamis.toml` does not name.

@@ -18,22 +18,35 @@ use crate::schema::RecordId;
 use crate::source::Span;
 
 /// So many files of a data set are looked at: an archive has thousands.
-const FILES: usize = 16;
+pub const FILES: usize = 16;
 
-/// What there is to say, with its place.
-pub fn remarks(manifest: &Manifest, rules: &RuleSet) -> Vec<(Span, String)> {
-    let mut res = Vec::new();
-    for (name, set) in &manifest.data {
-        res.extend(lacking(name, set, rules));
-        let mut all = vec![(format!("data.{name}"), set)];
-        let records = set.records.iter();
-        all.extend(records.map(|(record, it)| (format!("data.{name}.{record}"), it)));
-        for (table, own) in all {
-            let files = files(own, &manifest.root, &mut res);
-            // Rows in lists stand in the files of the rows around them.
-            let of_lists = own.within.is_some().then(|| lists(set, &manifest.root));
-            columns(&table, own, &of_lists.unwrap_or(files), &mut res);
-        }
+/// What there is to say of a data set, with its place.
+pub struct Remark {
+    /// The data set.
+    pub name: String,
+    pub span: Span,
+    pub text: String,
+}
+
+/// What there is to say of each data set.
+pub fn remarks(manifest: &Manifest, rules: &RuleSet) -> Vec<Remark> {
+    let of_set = |(name, set): (&String, &DataSet)| {
+        let remark = |(span, text)| Remark { name: name.clone(), span, text };
+        of_set(manifest, rules, name, set).into_iter().map(remark).collect::<Vec<Remark>>()
+    };
+    manifest.data.iter().flat_map(of_set).collect()
+}
+
+fn of_set(manifest: &Manifest, rules: &RuleSet, name: &str, set: &DataSet) -> Vec<(Span, String)> {
+    let mut res: Vec<(Span, String)> = lacking(name, set, rules).into_iter().collect();
+    let mut all = vec![(format!("data.{name}"), set)];
+    let records = set.records.iter();
+    all.extend(records.map(|(record, it)| (format!("data.{name}.{record}"), it)));
+    for (table, own) in all {
+        let files = files(own, &manifest.root, &mut res);
+        // Rows in lists stand in the files of the rows around them.
+        let of_lists = own.within.is_some().then(|| lists(set, &manifest.root));
+        columns(&table, own, &of_lists.unwrap_or(files), &mut res);
     }
     res
 }
