@@ -8,10 +8,10 @@ use crate::interpret::truth;
 use crate::ir::E;
 use crate::ir::FactId;
 use crate::ir::Kind;
-use crate::ir::Lookup;
 use crate::ir::OpenRows;
 use crate::ir::RuleSet;
 use crate::schema::FieldId;
+use crate::schema::Type;
 use crate::value::Reason;
 use crate::value::Value;
 
@@ -66,9 +66,8 @@ fn ways(set: &RuleSet, expr: &E, row: &Row) -> Option<Ways> {
         Kind::Named(_, it) => ways(set, it, row)?,
         Kind::Hit(rule) => ways(set, &set.rules[rule.0].outcome, row)?,
         Kind::Open(rows) => {
-            let named = open_rows(set, rows, row).into_iter();
-            let each: Sets = named.map(|it| BTreeSet::from([it])).collect();
-            Ways { yes: each.clone(), no: each }
+            let sets = open_rows(set, rows, row);
+            Ways { yes: sets.clone(), no: sets }
         }
         _ => {
             let sets = lacking(set, expr, row);
@@ -146,7 +145,9 @@ fn causes(set: &RuleSet, expr: &E, row: &Row) -> Sets {
         return own;
     }
     vec![match (&expr.kind, reason) {
-        (Kind::Lookup(it), Reason::NotGiven) => BTreeSet::from([column(set, it)]),
+        (Kind::Lookup(it), Reason::NotGiven) => {
+            BTreeSet::from([set.lists[it.list].column_name(it.column)])
+        }
         (_, Reason::NotGiven) => names(set, blamed(expr)),
         _ => blamed_names(set, expr).iter().map(|it| with_reason(it, reason)).collect(),
     }]
@@ -222,12 +223,6 @@ fn with_reason(name: &str, reason: Reason) -> String {
     format!("{name} ({})", reason.words())
 }
 
-/// `reference_prices.price`: a column of a list, which an entry leaves blank.
-fn column(set: &RuleSet, it: &Lookup) -> String {
-    let list = &set.lists[it.list];
-    format!("{}.{}", list.name, list.columns[it.column].name)
-}
-
 /// Of a division the divisor, else every part.
 fn blamed(expr: &E) -> Vec<&E> {
     match &expr.kind {
@@ -293,17 +288,26 @@ fn smallest(mut all: Sets) -> Sets {
     kept
 }
 
-/// What the open rows of a quantifier lack, and what the judged row does.
-fn open_rows(set: &RuleSet, rows: &OpenRows, row: &Row) -> BTreeSet<String> {
-    let mut res: BTreeSet<String> = rows.asked.iter().cloned().collect();
-    res.extend(first_row(set, &rows.first, row));
+/// What the open rows of a quantifier lack, and what the judged row does: sets of fields, each of
+/// which could decide.
+fn open_rows(set: &RuleSet, rows: &OpenRows, row: &Row) -> Sets {
     let is_some = |it: FactId| !matches!(row.fact(it), Value::Whole(0) | Value::Missing(_));
-    res.extend(rows.some.iter().filter(|it| is_some(it.0)).map(|it| it.1.clone()));
-    res.extend(rows.judged.iter().flat_map(|it| causes(set, it, row)).flatten());
-    if res.is_empty() {
-        return rows.names.iter().cloned().collect();
+    let some = rows.some.iter().filter(|it| is_some(it.0)).map(|it| it.1.clone());
+    let own = rows.asked.iter().cloned().chain(first_row(set, &rows.first, row)).chain(some);
+    let mut all: Sets = own.map(|it| BTreeSet::from([it])).collect();
+    for it in &rows.judged {
+        all.extend(match it.ty {
+            Type::Truth => {
+                ways(set, it, row).map(|it| [it.yes, it.no].concat()).unwrap_or_default()
+            }
+            _ => causes(set, it, row),
+        });
     }
-    res
+    all.retain(|it| !it.is_empty());
+    if all.is_empty() {
+        all.extend(rows.names.iter().map(|it| BTreeSet::from([it.clone()])));
+    }
+    smallest(all)
 }
 
 /// `document 1: kind`: what the first row that stays open lacks, where facts tell which it is.

@@ -16,6 +16,7 @@ use crate::ir::Reach;
 use crate::ir::literal::literal;
 use crate::ir::lower::Lowering;
 use crate::ir::lower::truth;
+use crate::schema::RecordId;
 use crate::schema::Type;
 use crate::source::Span;
 use crate::value::Duration;
@@ -28,7 +29,7 @@ const A_DAY: i64 = 86_400_000_000;
 impl Lowering<'_> {
     /// A replacement, where it can be told that there was nothing: the dates by which rows count
     /// are given, and the data are complete. A score always has a value.
-    pub fn where_told(&self, replaced: E, of: &E, span: Span) -> E {
+    pub fn where_told(&self, replaced: E, of: &E, judged: RecordId, span: Span) -> E {
         if self.in_score {
             return replaced;
         }
@@ -43,7 +44,7 @@ impl Lowering<'_> {
                 continue;
             }
             let ours = fact.dates.iter().chain(&fact.instants).map(|it| &it.1);
-            given.extend(ours.filter(|it| self.may_lack(it)).cloned());
+            given.extend(ours.filter(|it| self.may_lack(it, judged)).cloned());
             complete.extend(complete_at(fact, span));
         }
         let unlike = |all: Vec<E>| {
@@ -65,9 +66,11 @@ impl Lowering<'_> {
         guarded(told, given, Reason::NotGiven)
     }
 
-    fn may_lack(&self, it: &E) -> bool {
+    /// Whether a row that is judged may be without this value. What the schema requires of the
+    /// records around it is missing too, where the row stands in no such record.
+    fn may_lack(&self, it: &E, judged: RecordId) -> bool {
         match &it.kind {
-            Kind::Field(id) => !self.schema.field(*id).required,
+            Kind::Field(id) => id.record != judged || !self.schema.field(*id).required,
             _ => true,
         }
     }

@@ -233,6 +233,9 @@ impl Lowering<'_> {
                 Kind::Named(name, _) => {
                     known.insert(name.to_string());
                 }
+                Kind::Lookup(it) => {
+                    known.insert(self.lists[it.list].column_name(it.column));
+                }
                 Kind::Open(it) => known.extend(it.names.iter().cloned()),
                 Kind::Fact(id) => {
                     let fact = &self.facts[id.0];

@@ -216,7 +216,7 @@ impl Lowering<'_> {
         let (left, right) = (self.widen(left, &ty), self.widen(right, &ty));
         let of = left.clone();
         let replaced = Arc::new(Expr { kind: Kind::OrElse(left, right), ty, span });
-        self.where_told(replaced, &of, span)
+        self.where_told(replaced, &of, scope.record, span)
     }
 
     /// One type for both: of numbers the larger scale; whole only when both are.

@@ -84,6 +84,11 @@ impl fmt::Debug for Indexes {
 }
 
 impl List {
+    /// `reference_prices.price`: how a column is told that an entry leaves blank.
+    pub fn column_name(&self, column: usize) -> String {
+        format!("{}.{}", self.name, self.columns[column].name)
+    }
+
     /// The index of the first column of the key, for texts in a form.
     pub fn index_of_first(&self, form: Form) -> Arc<Index> {
         self.index(&self.key[..self.key.len().min(1)], &[form])

@@ -199,14 +199,14 @@ impl Lowering<'_> {
         // A record around both has one row for both.
         let own = self.schema.lineage(record).into_iter().skip(1);
         let shared: Vec<RecordId> = own.filter(|it| around.contains(it)).collect();
+        res.judged.extend(in_common(condition, &shared));
         let number = self.number_of(record, judged);
         let mut names: BTreeSet<String> = self.judged_names(condition).into_iter().collect();
-        for id in fields_of(condition) {
+        for id in self.leaving_open(condition) {
             let field = self.schema.field(id);
-            let (ty, required) = (field.ty.clone(), field.required);
+            let required = field.required;
             if shared.contains(&id.record) {
                 names.insert(field.name.clone());
-                res.judged.push(Arc::new(Expr { kind: Kind::Field(id), ty, span }));
                 continue;
             }
             let name = format!("{}: {}", self.schema.record(record).name, field.name);
@@ -224,6 +224,23 @@ impl Lowering<'_> {
             }
         }
         res.names = names.into_iter().collect();
+        res
+    }
+
+    /// The fields of a condition that can leave it open: neither `is missing` nor a replacement that
+    /// is always given does.
+    fn leaving_open(&self, condition: &E) -> BTreeSet<FieldId> {
+        let (mut res, mut todo) = (BTreeSet::new(), vec![condition]);
+        while let Some(it) = todo.pop() {
+            match &it.kind {
+                Kind::IsMissing(_) | Kind::Established(_) => {}
+                Kind::OrElse(_, right) if !typing::may_be_missing(&self.schema, right) => {}
+                Kind::Field(id) => {
+                    res.insert(*id);
+                }
+                _ => todo.extend(it.parts()),
+            }
+        }
         res
     }
 
@@ -259,4 +276,19 @@ impl Lowering<'_> {
             _ => None,
         }
     }
+}
+
+/// The largest parts of a condition on rows that ask nothing of the rows themselves: their values
+/// are those of the judged row, which shares the records around.
+fn in_common(condition: &E, shared: &[RecordId]) -> Vec<E> {
+    let (mut res, mut todo) = (Vec::new(), vec![condition]);
+    while let Some(it) = todo.pop() {
+        let own = fields_of(it).iter().any(|id| !shared.contains(&id.record));
+        match it.kind {
+            Kind::Literal(_) | Kind::IsMissing(_) | Kind::Established(_) => {}
+            _ if own || !judged_in(it).is_empty() => todo.extend(it.parts()),
+            _ => res.push(it.clone()),
+        }
+    }
+    res
 }

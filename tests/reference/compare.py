@@ -201,7 +201,7 @@ def same_names(wanted, found):
     if wanted is None:
         # Of a record around that is nowhere everything is missing: enough is named.
         return bool(names)
-    if any("(" in it or ": " in it for it in wanted) or "(" in found or ": " in found:
+    if any("(" in it for it in wanted) or "(" in found:
         return bool(names)
     return sorted(names) == wanted
 

@@ -429,8 +429,7 @@ class Judge:
         at = row.at(rule["level"])
         if at is not None:
             return self.outcome(rule, at)
-        rows = self.world.below(row, rule["level"])
-        return disjunction([self.outcome(rule, it) for it in rows])
+        return self.many.hit_inside(rule, row)
 
     # Of many rows
 

@@ -6,6 +6,7 @@ The manual: docs/language/history.md, relations.md, missing.md (M6, M7).
 import datetime
 from fractions import Fraction
 
+import naming
 from values import (
     SCALE_MAX,
     Missing,
@@ -339,7 +340,8 @@ class Many:
         if isinstance(found, Missing):
             return open_test([found])
         answers = [self.judge.value(node["condition"], it, row) for it in found]
-        named = self.named(node, asked, found, answers, row)
+        past = asked["past"] or asked["window"] == "same day"
+        named = self.named(node["condition"], past, asked["record"], found, answers, row)
         quantifier, n = node["quantifier"], node["n"]
         match quantifier:
             case "any":
@@ -357,28 +359,17 @@ class Many:
                 more = negation(counted(n + 1, answers, named))
                 return conjunction([counted(n, answers, named), more])
 
-    def named(self, node, asked, found, answers, row):
-        """The names of an open quantifier: what the first open row lacks, by its number."""
-        record = asked["record"]
-        reads = sorted(fields_in(node["condition"]))
-        key = self.world.number_of(record, row.record)
+    def named(self, condition, past, record, found, answers, row):
+        """What leaves a quantifier open; only asked where a row does."""
         unsure = [it for it, answer in zip(found, answers) if isinstance(answer, Unknown)]
-        if asked["past"] or key is None:
-            names = [f"{record}: {field}" for _, field in reads]
-        else:
-            names = []
-            for it in sorted(unsure, key=lambda it: it.get(key) or 0):
-                number = it.get(key)
-                # What stands around the row is named as it is.
-                seen = [(r, f) for r, f in reads if it.at(r) is not None]
-                lacks = [(r, f) for r, f in seen if it.field(r, f) is None]
-                names = [f"{record} {number}: {f}" if r == record else f for r, f in lacks]
-                if names:
-                    break
-        judged = [self.judge.value(it, row, row) for it in judged_in(node["condition"])]
-        ways = [frozenset([name]) for name in names]
-        ways += [way for it in judged if is_missing(it) for way in as_missing(it).ways]
-        return ways
+        return naming.ways(self.judge, condition, unsure, row, past, record) if unsure else []
+
+    def hit_inside(self, rule, row):
+        """Whether a rule hits any row inside the judged one: `any item has (…)` of what it says."""
+        found = self.world.below(row, rule["level"])
+        answers = [self.judge.outcome(rule, it) for it in found]
+        condition = naming.as_condition(rule)
+        return counted(1, answers, self.named(condition, False, rule["level"], found, answers, row))
 
     # Elsewhere
 

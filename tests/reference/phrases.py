@@ -80,7 +80,7 @@ class Phrases(wider.Wider):
             it = getattr(self, "on_" + self.pick(*atoms))(record)
             if it:
                 return it
-        day = "accepted_date" if self.has(record, "accepted_date") else "control_date"
+        day = "control_date" if record == "control" else "accepted_date"
         return f"{day} >= 2026-01-01"
 
     def on_country(self, record):

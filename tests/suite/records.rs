@@ -74,6 +74,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("records apart say what a flat file says", alike),
         Trial::test("records apart: an item without a declaration", orphan),
+        Trial::test("records apart: nothing found before a day that is nowhere", untold),
         Trial::test("records apart: a declaration without items", childless),
         Trial::test("records apart: declarations that disagree", disagree),
         Trial::test("records apart: a record that is not there", unknown),
@@ -134,6 +135,33 @@ fn orphan() -> Result<(), Failed> {
         Some(lacking) => Err(format!("lacks {lacking}: {errors}").into()),
         None => Ok(()),
     }
+}
+
+/// The date that the schema requires is missing where the declaration is nowhere: what happened
+/// before it nobody can tell, and `or else` replaces nothing.
+fn untold() -> Result<(), Failed> {
+    let folder = project(&DECLARATIONS, format!("{ITEMS}Z;1;CN;9\n").as_bytes())?;
+    let path = folder.path();
+    let schema = SCHEMA.replace("\nrecord item", "  history date lodged_on\n\nrecord item");
+    fs::write(path.join("schema.tamis"), schema)?;
+    let asked = "sum of value over past items with same origin in last 30 days";
+    let rules = format!(
+        "rule I1\n  for each item\n  when (({asked}) or else 0 EUR) < 5 EUR\n\n\
+         rule I2\n  for each item\n  when (({asked}) or else 0 EUR) > 5 EUR\n\n\
+         rule I3\n  for each item\n  when (({asked}) or else 0 EUR) < 5 EUR\n  \
+         then\n    score (({asked}) or else 1 EUR) / 1 EUR or else 0\n"
+    );
+    fs::write(path.join("rules.tamis"), rules)?;
+    let toml = format!("{TOML}\n[run]\nmax-rejected = \"50 %\"\n");
+    fs::write(path.join("tamis.toml"), toml)?;
+    let (lines, _) = said(path, "apart", 0)?;
+    for wanted in ["A,1,I1,hit", "Z,1,I1,undecided", "Z,1,I2,undecided", "Z,1,I3,undecided"] {
+        let line = lines.lines().find(|it| it.starts_with(wanted));
+        if line.is_none_or(|it| wanted.starts_with('Z') && !it.ends_with(",lodged_on")) {
+            return Err(format!("lacks {wanted}\n{lines}").into());
+        }
+    }
+    Ok(())
 }
 
 fn childless() -> Result<(), Failed> {

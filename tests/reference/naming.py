@@ -1,0 +1,144 @@
+"""What leaves a condition on rows open: fields of the rows, and what they share with the judged row.
+
+docs/language/missing.md, M9.
+"""
+
+from values import Missing, Unknown
+
+# Always answered: what they ask about leaves nothing open.
+ANSWERED = ("is_missing", "is_given")
+SURE = {"kind": "literal", "value": True, "type": {"name": "truth"}}
+
+
+def as_condition(rule):
+    """What a rule says, as one node; an exception that is open changes nothing."""
+    valid = rule["valid"]
+    period = {"kind": "dated", "since": valid["from"], "until": valid["to"], "part": SURE}
+    return {"kind": "all", "parts": [period, rule["when"]]}
+
+
+def ways(judge, condition, rows, row, past, record):
+    """Sets of names, each of which could decide; `rows` are those that are open."""
+    world = judge.world
+    around = [] if past else world.lineage(record)[1:]
+    shared = [it for it in around if it in world.lineage(row.record)]
+    reads = sorted(leaving_open(condition, world, record))
+    own = [it for it in reads if it[0] not in shared]
+    res = [frozenset([it]) for it in names_of_rows(world, own, rows, row, past, record)]
+    for node in values_of(condition, "judged") + in_common(condition, judge, record, shared):
+        it = judge.value(node, row, row)
+        if isinstance(it, Unknown):
+            res += it.yes + it.no
+        if isinstance(it, Missing):
+            res += it.ways
+    res = [it for it in res if it]
+    if res:
+        return res
+    # What is asked for is there, and yet there is no value.
+    names = [f"{record}: {field}" for _, field in own]
+    names += [field for at, field in reads if at in shared]
+    names += [field for node in values_of(condition, "judged")
+              for _, field in leaving_open(node["value"], world, row.record)]
+    return [frozenset([it]) for it in names]
+
+
+def names_of_rows(world, own, rows, row, past, record):
+    """What the rows lack: the first of them where a number tells which, else any of them."""
+    if past:
+        return [f"{record}: {field}" for at, field in own if not required(world, at, field)]
+    key = world.number_of(record, row.record)
+    if key is None:
+        lacks = [it for it in own if any(one.field(*it) is None for one in rows)]
+        return [f"{record}: {field}" for _, field in lacks]
+    for it in sorted(rows, key=lambda it: it.get(key)):
+        lacks = [field for at, field in own if it.field(at, field) is None]
+        if lacks:
+            return [f"{record} {it.get(key)}: {field}" for field in lacks]
+    return []
+
+
+def required(world, record, field):
+    return world.declared(record, field)["required"]
+
+
+def parts_of(node):
+    """The nodes right inside a node, those of the judged row left out."""
+    if node["kind"] == "judged":
+        return []
+    found = []
+    for key, it in node.items():
+        if key != "type":
+            found += it if isinstance(it, list) else [it]
+    return [it for it in found if isinstance(it, dict) and "kind" in it]
+
+
+def values_of(node, kind):
+    """The nodes of a kind."""
+    if node["kind"] == kind:
+        return [node]
+    return [found for it in parts_of(node) for found in values_of(it, kind)]
+
+
+def fields_below(node, world, record):
+    """Fields of rows of a record and of what is around them, as (record, field)."""
+    found = {(it["record"], it["field"]) for it in values_of(node, "field")}
+    for it in values_of(node, "converted"):
+        # The currency of an amount may stand in another field.
+        found |= {nearest(world, record, unit["field"])
+                  for unit in it["value"]["type"]["units"] if "field" in unit}
+    return found
+
+
+def nearest(world, record, field):
+    for it in world.lineage(record):
+        if any(own["name"] == field for own in world.records[it]["fields"]):
+            return it, field
+    raise KeyError(field)
+
+
+def leaving_open(node, world, record):
+    """The fields that can leave a condition open."""
+    if node["kind"] in ANSWERED:
+        return set()
+    if node["kind"] == "or_else" and always_given(node["right"], world):
+        return set()
+    if node["kind"] in ("field", "converted"):
+        own = fields_below(node, world, record)
+        if node["kind"] == "field":
+            return own
+        own |= leaving_open(node["value"], world, record)
+        return own
+    found = set()
+    for it in parts_of(node):
+        found |= leaving_open(it, world, record)
+    return found
+
+
+def always_given(node, world):
+    if node["kind"] == "literal":
+        return node["value"] is not None
+    return node["kind"] == "field" and required(world, node["record"], node["field"])
+
+
+def in_common(node, judge, record, shared):
+    """The largest parts that ask nothing of the rows themselves."""
+    if node["kind"] in ("literal", *ANSWERED):
+        return []
+    own = any(at not in shared for at, _ in fields_below(node, judge.world, record))
+    if not own and not values_of(node, "judged"):
+        return [node]
+    res = []
+    if is_dated(node, judge) and judge.world.lineage_name(record, "date")[0] in shared:
+        res.append({"kind": "dated", "since": None, "until": None, "part": SURE})
+    for it in parts_of(node):
+        res += in_common(it, judge, record, shared)
+    return res
+
+
+def is_dated(node, judge):
+    """Whether the answer is that of the day of acceptance."""
+    if "group" in node:
+        return any(it["from"] or it["to"] for it in judge.groups[node["group"]])
+    if "list" in node:
+        return judge.lists[node["list"]].dated
+    return node["kind"] == "dated"
