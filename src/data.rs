@@ -8,6 +8,7 @@ pub mod encoded;
 pub mod file;
 pub mod headers;
 pub mod instant;
+pub mod line;
 pub mod list;
 pub mod manifest;
 pub mod nested;
@@ -380,8 +381,8 @@ impl Table {
     }
 
     /// Where rows are numbered all of them come.
-    fn sieve(&self) -> Option<&Sieve> {
-        self.sieve.as_deref().filter(|_| self.numbered.is_none())
+    fn sieve(&self) -> Option<&Arc<Sieve>> {
+        self.sieve.as_ref().filter(|_| self.numbered.is_none())
     }
 
     /// The same table, whose rows count there.

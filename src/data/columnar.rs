@@ -1,5 +1,6 @@
 //! Parquet and Arrow IPC: typed columns to canonical ones.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::AsArray;
+use arrow::array::BooleanArray;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Date32Type;
@@ -23,7 +25,9 @@ use jiff::civil::Date;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::RowSelection;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
@@ -35,10 +39,12 @@ use crate::data::Rows;
 use crate::data::Wanted;
 use crate::data::cell::Fault;
 use crate::data::cell::Reading;
+use crate::data::encoded;
 use crate::data::encoded::Memory;
 use crate::data::scan::Raw;
 use crate::data::scan::RawBatches;
 use crate::data::scan::RawRows;
+use crate::data::sieve::Fitted;
 use crate::data::sound;
 use crate::data::text;
 use crate::data::typed;
@@ -174,32 +180,97 @@ pub fn read(
             Some(it) => it,
             None => self::footer(file)?,
         };
-        let own = handle.try_clone().map_err(|_| broken(file))?;
-        let mut builder =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(handle, footer.clone());
-        let roots: Vec<usize> = match &file.nest {
+        let roots = match &file.nest {
             Some(nest) => nest.roots.clone(),
             None => file.places.iter().flatten().copied().collect(),
         };
-        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        let groups = match group {
-            Some((group, _)) => group..group + 1,
-            None => 0..builder.metadata().num_row_groups(),
-        };
-        let refused = |it| Trouble::data(format!("{}: {it}", file.shown)).help("check the file");
-        let mut rows = batch_size;
-        for group in groups {
-            rows = sound::parquet_rows(&own, &footer, group, &mask, rows).map_err(refused)?;
-        }
-        if let Some((group, _)) = group {
-            builder = builder.with_row_groups(vec![group]);
-        }
-        let reader =
-            sound::contained(|| builder.with_projection(mask).with_batch_size(rows).build().ok());
-        return Ok(each(reader.flatten().ok_or_else(|| broken(file))?, file, raw));
+        let reader = parquet(file, &footer, group.map(|it| it.0), roots, batch_size, None)?;
+        return Ok(each(reader, file, raw));
     }
     let reader = sound::contained(|| FileReader::try_new(handle, None).ok()).flatten();
     Ok(each(reader.ok_or_else(|| broken(file))?, file, raw))
+}
+
+/// The batches of these columns of a Parquet file, or of a row group of it; of some rows where they
+/// are chosen.
+fn parquet(
+    file: &DataFile,
+    footer: &ArrowReaderMetadata,
+    group: Option<usize>,
+    roots: Vec<usize>,
+    batch_size: usize,
+    chosen: Option<RowSelection>,
+) -> Result<ParquetRecordBatchReader, Trouble> {
+    let handle = disk::open(&file.path).map_err(|_| broken(file))?;
+    let own = handle.try_clone().map_err(|_| broken(file))?;
+    let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(handle, footer.clone());
+    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+    let groups = match group {
+        Some(group) => group..group + 1,
+        None => 0..builder.metadata().num_row_groups(),
+    };
+    let refused = |it| Trouble::data(format!("{}: {it}", file.shown)).help("check the file");
+    let mut rows = batch_size;
+    for group in groups {
+        rows = sound::parquet_rows(&own, footer, group, &mask, rows).map_err(refused)?;
+    }
+    if let Some(group) = group {
+        builder = builder.with_row_groups(vec![group]);
+    }
+    if let Some(rows) = chosen {
+        builder = builder.with_row_selection(rows);
+    }
+    let reader =
+        sound::contained(|| builder.with_projection(mask).with_batch_size(rows).build().ok());
+    reader.flatten().ok_or_else(|| broken(file))
+}
+
+/// The rows of a Parquet file, or of a row group of it, that pass, with their numbers: the columns
+/// that tell are read before the others.
+pub fn sifted(
+    file: &DataFile,
+    footer: &ArrowReaderMetadata,
+    group: Option<(usize, u64)>,
+    batch_size: usize,
+    mut sieve: Fitted,
+) -> Result<RawBatches, Trouble> {
+    let places = sieve.places();
+    let held = encoded::columns(footer);
+    let marked: Vec<bool> = (0..file.header.len())
+        .map(|at| places.contains(&at) && held.get(at) == Some(&true))
+        .collect();
+    let telling = match marked.contains(&true) {
+        true => encoded::footer(footer, &marked).ok_or_else(|| broken(file))?,
+        false => footer.clone(),
+    };
+    let roots = places.into_iter().collect();
+    let (group, first) = (group.map(|it| it.0), group.map_or(1, |it| it.1));
+    let mut reader = parquet(file, &telling, group, roots, batch_size, None)?;
+    let mut filters: Vec<BooleanArray> = Vec::new();
+    let mut keep = |batch: Result<RecordBatch, ArrowError>| {
+        sieve.of_columns(&batch.ok()?).map(BooleanArray::from)
+    };
+    while let Some(keep) =
+        sound::contained(|| reader.next().map(&mut keep)).ok_or_else(|| broken(file))?
+    {
+        filters.push(keep.ok_or_else(|| broken(file))?);
+    }
+    if !filters.iter().any(BooleanArray::has_true) {
+        return Ok(Box::new(std::iter::empty()));
+    }
+    let chosen = RowSelection::from_filters(&filters);
+    let all = filters.iter().flat_map(|it| it.values().iter());
+    let mut numbers: VecDeque<u64> = (first..).zip(all).filter(|it| it.1).map(|it| it.0).collect();
+    let roots = file.places.iter().flatten().copied().collect();
+    let reader = parquet(file, footer, group, roots, batch_size, Some(chosen))?;
+    let shown = file.clone();
+    let raw = move |batch: Result<RecordBatch, ArrowError>| {
+        let batch = batch.map_err(|_| broken(&shown))?;
+        let around: Vec<u64> = numbers.drain(..batch.num_rows().min(numbers.len())).collect();
+        let first = around.first().copied().unwrap_or(first);
+        Ok(Raw { first, around: Some(around), rows: RawRows::Columns(batch) })
+    };
+    Ok(each(reader, file, raw))
 }
 
 /// What a reader gives, one after the other; where it panics the file is damaged.

@@ -2,6 +2,11 @@
 
 use std::io::Read;
 
+use memchr::memchr;
+use memchr::memchr2;
+
+use crate::data::sieve::Fitted;
+
 /// Longer records are no records: a quote that is never closed, or no lines at all.
 const LONGEST: usize = 1 << 22;
 const PORTION: usize = 1 << 18;
@@ -70,6 +75,13 @@ impl Rows {
         Some(String::from_utf8_lossy(&bytes[..bytes.len() - mark]).trim().to_owned())
     }
 
+    /// Without the last record.
+    fn pop(&mut self) {
+        self.rows.pop();
+        self.cells.truncate(self.rows.last().map_or(0, |it| it.end));
+        self.bytes.truncate(self.cells.last().map_or(0, |it| it.1));
+    }
+
     /// Without the records that are not to be kept.
     pub fn retain(&mut self, keep: &[bool]) {
         let (mut cells, mut rows) = (Vec::new(), Vec::new());
@@ -110,6 +122,10 @@ pub struct Reader<R> {
     end: usize,
     is_whole: bool,
     line: u64,
+    /// Records that were passed by or read so far, the header aside.
+    count: u64,
+    /// Where in the buffer the next quote stands, or its end; before the begin it is not known.
+    quote: usize,
 }
 
 /// What was found at the beginning of some bytes.
@@ -127,8 +143,9 @@ enum Found {
 impl<R: Read> Reader<R> {
     pub fn new(input: R, separator: u8) -> Reader<R> {
         let buffer = Vec::new();
-        let width = None;
-        Reader { input, separator, width, buffer, begin: 0, end: 0, is_whole: false, line: 1 }
+        let (width, is_whole, line) = (None, false, 1);
+        let (begin, end, count, quote) = (0, 0, 0, 0);
+        Reader { input, separator, width, buffer, begin, end, is_whole, line, count, quote }
     }
 
     /// The cells of the first record; records after it that have not as many are ragged. A mark of
@@ -153,6 +170,49 @@ impl<R: Read> Reader<R> {
         let mut rows = Rows::default();
         while rows.len() < most && rows.bytes.len() < BATCH_BYTES && self.next(&mut rows)? {}
         Ok(rows)
+    }
+
+    /// The same of records that may be wanted, whose numbers are added.
+    pub fn some(
+        &mut self,
+        most: usize,
+        sieve: &mut Fitted,
+        numbers: &mut Vec<u64>,
+    ) -> Result<Rows, Broken> {
+        let mut rows = Rows::default();
+        while rows.len() < most && rows.bytes.len() < BATCH_BYTES {
+            self.pass_by(sieve);
+            if !self.next(&mut rows)? {
+                break;
+            }
+            self.count += 1;
+            match sieve.of_row(&rows, rows.len() - 1) {
+                true => numbers.push(self.count),
+                false => rows.pop(),
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Passes lines by, as long as they have no quotes, stand in the buffer whole, and are not
+    /// wanted.
+    fn pass_by(&mut self, sieve: &mut Fitted) {
+        loop {
+            if self.quote < self.begin {
+                let rest = &self.buffer[self.begin..self.end];
+                self.quote = memchr(b'"', rest).map_or(self.end, |it| self.begin + it);
+            }
+            let bytes = &self.buffer[self.begin..self.end];
+            let Some(end) = memchr2(b'\n', b'\r', bytes) else { return };
+            let Some(length) = end_length(&bytes[end..], false) else { return };
+            let is_plain = end != 0 && self.begin + end <= self.quote;
+            if !is_plain || sieve.of_line(&bytes[..end]) {
+                return;
+            }
+            self.begin += end + length;
+            self.line += 1;
+            self.count += 1;
+        }
     }
 
     /// Appends the next record, unless there is none.
@@ -274,6 +334,7 @@ impl<R: Read> Reader<R> {
         };
         self.end += read;
         self.is_whole = read == 0;
+        self.quote = 0;
         Ok(())
     }
 }

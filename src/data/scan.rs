@@ -131,6 +131,8 @@ struct Unit {
     /// A row group, and the number of its first row.
     group: Option<(usize, u64)>,
     open: Option<RawBatches>,
+    /// Whether only rows come that pass the sieve.
+    sifted: bool,
     ended: bool,
 }
 
@@ -139,7 +141,8 @@ impl Scan {
     pub fn new(table: &Arc<Table>, batch_size: usize, by_group: bool) -> Scan {
         let mut units = Vec::new();
         for (file, it) in table.files.iter().enumerate() {
-            let unit = |group| Mutex::new(Unit { file, group, open: None, ended: false });
+            let unit =
+                |group| Mutex::new(Unit { file, group, open: None, sifted: false, ended: false });
             match &it.rows {
                 Rows::Groups(rows) if by_group && it.format == Format::Parquet => {
                     let wanted = table.wanted(file);
@@ -194,7 +197,10 @@ impl Scan {
         let file = unit.file;
         if unit.open.is_none() {
             match self.open(file, unit.group) {
-                Ok(batches) => unit.open = Some(batches),
+                Ok((batches, sifted)) => {
+                    unit.open = Some(batches);
+                    unit.sifted = sifted;
+                }
                 Err(trouble) => {
                     unit.ended = true;
                     return Some((file, Err(trouble)));
@@ -202,7 +208,7 @@ impl Scan {
             }
         }
         let mut next = unit.open.as_mut().and_then(Iterator::next);
-        if let Some(sieve) = self.table.sieve() {
+        if let Some(sieve) = self.table.sieve().filter(|_| !unit.sifted) {
             while let Some(Ok(raw)) = next {
                 let some = sieve.pass(&self.table.files[file], raw);
                 if !some.is_empty() {
@@ -219,18 +225,30 @@ impl Scan {
         next.map(|it| (file, it))
     }
 
-    fn open(&self, number: usize, group: Option<(usize, u64)>) -> Result<RawBatches, Trouble> {
-        let file = &self.table.files[number];
-        match file.format {
-            Format::Csv => text::read(file, self.batch_size),
-            Format::Arrow => columnar::read(file, None, group, self.batch_size),
+    /// The portions of a unit, and whether only rows come that pass the sieve.
+    fn open(
+        &self,
+        number: usize,
+        group: Option<(usize, u64)>,
+    ) -> Result<(RawBatches, bool), Trouble> {
+        let (file, size) = (&self.table.files[number], self.batch_size);
+        let sieve = self.table.sieve().and_then(|it| it.fitted(file));
+        let sifted = sieve.is_some();
+        Ok(match file.format {
+            Format::Csv => (text::read(file, size, sieve)?, sifted),
+            Format::Arrow => (columnar::read(file, None, group, size)?, false),
             Format::Parquet => {
                 let known = &self.footers[number];
                 if known.get().is_none() {
                     known.set(self.table.footer(number)?).ok();
                 }
-                columnar::read(file, known.get().cloned(), group, self.batch_size)
+                match (sieve, known.get()) {
+                    (Some(sieve), Some(footer)) => {
+                        (columnar::sifted(file, footer, group, size, sieve)?, true)
+                    }
+                    (_, footer) => (columnar::read(file, footer.cloned(), group, size)?, false),
+                }
             }
-        }
+        })
     }
 }

@@ -5,111 +5,249 @@
 
 use std::collections::BTreeSet;
 use std::collections::HashSet;
+use std::hash::BuildHasher;
+use std::hash::Hasher;
 use std::sync::Arc;
 
+use ahash::RandomState;
 use arrow::array::Array;
+use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::array::BooleanArray;
 use arrow::compute::filter_record_batch;
+use arrow::datatypes::Int32Type;
+use arrow::record_batch::RecordBatch;
 
 use crate::data::DataFile;
 use crate::data::Outer;
 use crate::data::Table;
 use crate::data::columnar;
+use crate::data::line::Cells;
+use crate::data::records;
 use crate::data::scan::Raw;
 use crate::data::scan::RawRows;
 use crate::schema::FieldId;
 use crate::schema::Type;
 
-/// What may stand in columns of the rows that are wanted: in one of them at least.
+/// Prints of cells, or of the cells of a key together.
+pub type Prints = HashSet<u64, RandomState>;
+
+/// What may stand in columns of the rows that are wanted: one of the tests holds.
 #[derive(Debug)]
 pub struct Sieve {
     tests: Vec<Test>,
 }
 
+/// That the cells of some columns, together, have one of these prints.
 #[derive(Debug)]
 struct Test {
-    column: usize,
-    /// Whether cells may go on after the text.
+    columns: Vec<(usize, Kind)>,
+    /// Whether a cell may go on after the text; of one column.
     begins: bool,
-    texts: HashSet<Vec<u8>>,
+    prints: Prints,
     lengths: BTreeSet<usize>,
+    /// With which bytes the only cell may end.
+    ends: Box<[bool; 256]>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    /// Digits alone are told apart.
+    Whole,
+}
+
+/// What a row must have: the fields that are looked at together, and texts of them.
+pub struct Wanted {
+    pub fields: Vec<FieldId>,
+    /// Whether the only field may go on after the text.
+    pub begins: bool,
+    pub prints: Prints,
+    lengths: BTreeSet<usize>,
+    ends: BTreeSet<Option<u8>>,
+}
+
+/// The same in every table; no answer depends on it.
+fn state() -> RandomState {
+    RandomState::with_seeds(5, 6, 7, 8)
+}
+
+/// The print of the texts of a key, each as a table has it; nothing where other letters than those
+/// of ASCII stand in one, which is always looked at.
+pub fn print<'a>(texts: impl Iterator<Item = &'a str>) -> Option<u64> {
+    let mut hasher = state().build_hasher();
+    let mut room = Vec::new();
+    for it in texts {
+        if !plain(it.as_bytes(), &mut room) {
+            return None;
+        }
+        hasher.write(&room);
+        hasher.write_u8(0);
+    }
+    Some(hasher.finish())
+}
+
+impl Wanted {
+    /// That a field is, or begins with, one of these texts.
+    pub fn of<'a>(field: FieldId, begins: bool, texts: impl Iterator<Item = &'a str>) -> Wanted {
+        let mut res = Wanted::keys(vec![field], Prints::with_hasher(state()));
+        res.begins = begins;
+        let mut room = Vec::new();
+        res.ends.clear();
+        for it in texts {
+            if !plain(it.as_bytes(), &mut room) {
+                continue;
+            }
+            res.lengths.insert(room.len());
+            res.ends.insert(room.last().copied());
+            res.prints.extend(print(std::iter::once(it)));
+        }
+        res
+    }
+
+    /// That these fields together have one of these prints.
+    pub fn keys(fields: Vec<FieldId>, prints: Prints) -> Wanted {
+        let ends = BTreeSet::from([None]);
+        Wanted { fields, begins: false, prints, lengths: BTreeSet::new(), ends }
+    }
+
+    /// No prints yet.
+    pub fn none() -> Prints {
+        Prints::with_hasher(state())
+    }
 }
 
 impl Sieve {
-    /// For rows of which one of these fields is, or begins with, one of its texts; nothing where
-    /// that cannot be told.
-    pub fn of<'a, T: Iterator<Item = &'a str>>(
-        table: &Table,
-        clues: impl Iterator<Item = (FieldId, bool, T)>,
-    ) -> Option<Sieve> {
+    /// For rows that have one of these; nothing where that cannot be told.
+    pub fn of<'a>(table: &Table, wanted: impl Iterator<Item = &'a Wanted>) -> Option<Sieve> {
         let mut tests: Vec<Test> = Vec::new();
-        for (field, begins, texts) in clues {
-            let test = Test::of(table, field, begins, texts)?;
-            let alike = |it: &&mut Test| it.column == test.column && it.begins == test.begins;
+        for it in wanted {
+            let test = Test::of(table, it)?;
+            let alike = |it: &&mut Test| it.columns == test.columns && it.begins == test.begins;
             match tests.iter_mut().find(alike) {
                 Some(known) => {
-                    known.texts.extend(test.texts);
+                    known.prints.extend(test.prints);
                     known.lengths.extend(test.lengths);
+                    known.ends.iter_mut().zip(*test.ends).for_each(|it| *it.0 |= it.1);
                 }
                 None => tests.push(test),
             }
         }
         Some(Sieve { tests })
     }
+
+    /// Whether fields of this type can be told apart.
+    pub fn tells(table: &Table, field: FieldId) -> bool {
+        let at = table.columns.iter().position(|it| *it == field);
+        at.is_some_and(|at| kind(&table.fields[at].reading.ty).is_some())
+    }
+}
+
+fn kind(ty: &Type) -> Option<Kind> {
+    match ty {
+        Type::Text(_) | Type::Code(_) | Type::Country | Type::Currency => Some(Kind::Text),
+        Type::Whole => Some(Kind::Whole),
+        Type::Choice(_)
+        | Type::Number(_)
+        | Type::Truth
+        | Type::Date
+        | Type::DateTime
+        | Type::Duration
+        | Type::Error => None,
+    }
 }
 
 impl Test {
-    fn of<'a>(
-        table: &Table,
-        field: FieldId,
-        begins: bool,
-        texts: impl Iterator<Item = &'a str>,
-    ) -> Option<Test> {
-        let column = table.columns.iter().position(|it| *it == field)?;
-        match &table.fields[column].reading.ty {
-            Type::Text(_) | Type::Code(_) | Type::Country | Type::Currency => {}
-            Type::Whole
-            | Type::Choice(_)
-            | Type::Number(_)
-            | Type::Truth
-            | Type::Date
-            | Type::DateTime
-            | Type::Duration
-            | Type::Error => return None,
-        }
-        let told = |it: &str| {
-            let mut res = Vec::new();
-            plain(it.as_bytes(), &mut res).then_some(res).filter(|it| !it.is_empty())
+    fn of(table: &Table, wanted: &Wanted) -> Option<Test> {
+        let column = |field: &FieldId| {
+            let column = table.columns.iter().position(|it| it == field)?;
+            Some((column, kind(&table.fields[column].reading.ty)?))
         };
-        let texts: HashSet<Vec<u8>> = texts.map(told).collect::<Option<_>>()?;
-        let lengths = texts.iter().map(Vec::len).collect();
-        Some(Test { column, begins, texts, lengths })
+        let columns = wanted.fields.iter().map(column).collect::<Option<Vec<_>>>()?;
+        let whole = columns.iter().any(|it: &(usize, Kind)| it.1 == Kind::Whole);
+        let any = whole || wanted.begins || wanted.ends.contains(&None);
+        let mut ends = Box::new([any; 256]);
+        for it in wanted.ends.iter().flatten() {
+            ends[usize::from(*it)] = true;
+            ends[usize::from(it.to_ascii_uppercase())] = true;
+        }
+        // Cells that end with other signs, and those of zeros alone, are looked at closely.
+        for byte in (0..=u8::MAX).filter(|it| !it.is_ascii_alphanumeric() || *it == b'0') {
+            ends[usize::from(byte)] = true;
+        }
+        let (begins, lengths) = (wanted.begins, wanted.lengths.clone());
+        Some(Test { columns, begins, prints: wanted.prints.clone(), lengths, ends })
     }
 
-    fn may_be(&self, cell: Option<&[u8]>, room: &mut Vec<u8>) -> bool {
-        let Some(cell) = cell else { return false };
-        if !plain(cell, room) {
-            return true;
+    /// Whether the cells of a row may be wanted; a missing one is not.
+    fn may_be<'a>(&self, mut cell: impl FnMut(usize) -> Option<&'a [u8]>, room: &mut Room) -> bool {
+        let mut hasher = room.state.build_hasher();
+        for (at, (_, kind)) in self.columns.iter().enumerate() {
+            let Some(cell) = cell(at) else { return false };
+            if self.columns.len() == 1 && cell.last().is_some_and(|it| !self.ends[usize::from(*it)])
+            {
+                return false;
+            }
+            let digits = || cell.trim_ascii().iter().all(u8::is_ascii_digit);
+            if !plain(cell, &mut room.plain) || (*kind == Kind::Whole && !digits()) {
+                return true;
+            }
+            if self.begins {
+                let begin = |length: &usize| room.plain.get(..*length);
+                let holds = |it: &[u8]| {
+                    let mut hasher = room.state.build_hasher();
+                    hasher.write(it);
+                    hasher.write_u8(0);
+                    self.prints.contains(&hasher.finish())
+                };
+                return self.lengths.iter().filter_map(begin).any(holds);
+            }
+            hasher.write(&room.plain);
+            hasher.write_u8(0);
         }
-        match self.begins {
-            false => self.texts.contains(room.as_slice()),
-            true => self
-                .lengths
-                .iter()
-                .any(|length| room.get(..*length).is_some_and(|begin| self.texts.contains(begin))),
-        }
+        self.prints.contains(&hasher.finish())
     }
 }
 
+/// What is made anew for each cell.
+struct Room {
+    plain: Vec<u8>,
+    state: RandomState,
+}
+
+impl Room {
+    fn new() -> Room {
+        Room { plain: Vec::new(), state: state() }
+    }
+}
+
+/// A sieve, and where a file has the cells that it looks at.
+pub struct Fitted {
+    sieve: Arc<Sieve>,
+    /// By test and column.
+    places: Vec<Vec<usize>>,
+    header: Vec<String>,
+    room: Room,
+    cells: Cells,
+}
+
 impl Sieve {
-    /// The rows that may be wanted, with their numbers.
-    pub fn pass(&self, file: &DataFile, raw: Raw) -> Raw {
-        let tests = self.tests.iter().map(|it| Some((it, file.places[it.column]?)));
-        let Some(tests) = tests.collect::<Option<Vec<_>>>().filter(|_| file.nest.is_none()) else {
-            return raw;
+    /// Nothing where the file lacks a column, or rows are elements of lists.
+    pub fn fitted(self: &Arc<Sieve>, file: &DataFile) -> Option<Fitted> {
+        let places = |it: &Test| -> Option<Vec<usize>> {
+            it.columns.iter().map(|it| file.places[it.0]).collect()
         };
-        let mut room = Vec::new();
+        let places: Vec<Vec<usize>> =
+            self.tests.iter().map(places).collect::<Option<_>>().filter(|_| file.nest.is_none())?;
+        let all: BTreeSet<usize> = places.iter().flatten().copied().collect();
+        let cells = Cells::new(file.separator, all.into_iter().collect());
+        let (sieve, header) = (self.clone(), file.header.clone());
+        Some(Fitted { sieve, places, header, room: Room::new(), cells })
+    }
+
+    /// The rows that may be wanted, with their numbers.
+    pub fn pass(self: &Arc<Sieve>, file: &DataFile, raw: Raw) -> Raw {
+        let Some(mut fitted) = self.fitted(file) else { return raw };
         let first = raw.first;
         let numbers = |keep: &[bool]| {
             let kept = (first..).zip(keep).filter(|it| *it.1);
@@ -117,39 +255,84 @@ impl Sieve {
         };
         match raw.rows {
             RawRows::Text(mut rows) => {
-                let mut may = |row| {
-                    // Who knows what stands where in a row that is ragged?
-                    rows.width(row) != file.header.len()
-                        || rows.stray(row).is_some()
-                        || tests.iter().any(|it| it.0.may_be(rows.cell(row, it.1), &mut room))
-                };
-                let keep: Vec<bool> = (0..rows.len()).map(&mut may).collect();
+                let keep: Vec<bool> = (0..rows.len()).map(|it| fitted.of_row(&rows, it)).collect();
                 rows.retain(&keep);
                 Raw { first, around: numbers(&keep), rows: RawRows::Text(rows) }
             }
             RawRows::Columns(batch) => {
-                let texts = tests.iter().map(|(test, place)| {
-                    let column = batch.column_by_name(&file.header[*place]);
-                    Some((*test, columnar::as_text(column?)?))
+                let some = fitted.of_columns(&batch).and_then(|keep| {
+                    let some = filter_record_batch(&batch, &BooleanArray::from(keep.clone()));
+                    Some((keep, some.ok()?))
                 });
-                let Some(texts) = texts.collect::<Option<Vec<_>>>() else {
-                    return Raw { first, around: None, rows: RawRows::Columns(batch) };
-                };
-                let texts: Vec<_> =
-                    texts.iter().map(|(test, it)| (*test, it.as_string::<i32>())).collect();
-                let mut may = |row: usize| {
-                    texts.iter().any(|(test, it)| {
-                        let cell = it.is_valid(row).then(|| it.value(row).as_bytes());
-                        test.may_be(cell, &mut room)
-                    })
-                };
-                let keep: Vec<bool> = (0..batch.num_rows()).map(&mut may).collect();
-                match filter_record_batch(&batch, &BooleanArray::from(keep.clone())) {
-                    Ok(some) => Raw { first, around: numbers(&keep), rows: RawRows::Columns(some) },
-                    Err(_) => Raw { first, around: None, rows: RawRows::Columns(batch) },
+                match some {
+                    Some((keep, some)) => {
+                        Raw { first, around: numbers(&keep), rows: RawRows::Columns(some) }
+                    }
+                    None => Raw { first, around: None, rows: RawRows::Columns(batch) },
                 }
             }
         }
+    }
+}
+
+impl Fitted {
+    /// The columns of the file that are looked at.
+    pub fn places(&self) -> BTreeSet<usize> {
+        self.places.iter().flatten().copied().collect()
+    }
+
+    /// Whether a record may be wanted. Who knows what stands where in one that is ragged?
+    pub fn of_row(&mut self, rows: &records::Rows, row: usize) -> bool {
+        rows.width(row) != self.header.len() || rows.stray(row).is_some() || {
+            let mut tests = self.sieve.tests.iter().zip(&self.places);
+            tests.any(|it| it.0.may_be(|at| rows.cell(row, it.1[at]), &mut self.room))
+        }
+    }
+
+    /// The same of a line without quotes.
+    pub fn of_line(&mut self, line: &[u8]) -> bool {
+        self.cells.find(line) != self.header.len() || {
+            let (cells, room) = (&self.cells, &mut self.room);
+            let mut tests = self.sieve.tests.iter().zip(&self.places);
+            tests.any(|it| it.0.may_be(|at| cells.cell(line, it.1[at]), room))
+        }
+    }
+
+    /// Which rows of a batch with these columns may be wanted.
+    pub fn of_columns(&mut self, batch: &RecordBatch) -> Option<Vec<bool>> {
+        let room = &mut self.room;
+        let mut keep = vec![false; batch.num_rows()];
+        for (test, places) in self.sieve.tests.iter().zip(&self.places) {
+            let column = |place: &usize| batch.column_by_name(&self.header[*place]);
+            let columns = places.iter().map(column).collect::<Option<Vec<_>>>()?;
+            if let [only] = columns.as_slice()
+                && let Some(held) = only.as_dictionary_opt::<Int32Type>()
+            {
+                let values = columnar::as_text(held.values())?;
+                let values = test.of_texts(&[values], room);
+                for (keep, key) in keep.iter_mut().zip(held.keys()) {
+                    let at = key.and_then(|it| usize::try_from(it).ok());
+                    *keep |= at.is_some_and(|it| values[it]);
+                }
+                continue;
+            }
+            let texts = columns.into_iter().map(columnar::as_text).collect::<Option<Vec<_>>>()?;
+            let may = test.of_texts(&texts, room);
+            keep.iter_mut().zip(may).for_each(|(keep, may)| *keep |= may);
+        }
+        Some(keep)
+    }
+}
+
+impl Test {
+    fn of_texts(&self, columns: &[ArrayRef], room: &mut Room) -> Vec<bool> {
+        let texts: Vec<_> = columns.iter().map(|it| it.as_string::<i32>()).collect();
+        let count = columns.first().map_or(0, |it| it.len());
+        let mut may = |row: usize| {
+            let cell = |at: usize| texts[at].is_valid(row).then(|| texts[at].value(row).as_bytes());
+            self.may_be(cell, room)
+        };
+        (0..count).map(&mut may).collect()
     }
 }
 

@@ -23,6 +23,7 @@ use crate::data::records::Rows;
 use crate::data::scan::Raw;
 use crate::data::scan::RawBatches;
 use crate::data::scan::RawRows;
+use crate::data::sieve::Fitted;
 use crate::data::sound::MOST_CELL;
 use crate::disk;
 use crate::trouble::Trouble;
@@ -181,12 +182,19 @@ pub fn rows(path: &Path, bytes: u64) -> u64 {
     }
 }
 
-pub fn read(file: &DataFile, batch_size: usize) -> Result<RawBatches, Trouble> {
+/// The records of a file; of those that a sieve looks at only some.
+///
+/// Errors: a file that cannot be read.
+pub fn read(
+    file: &DataFile,
+    batch_size: usize,
+    sieve: Option<Fitted>,
+) -> Result<RawBatches, Trouble> {
     let broken = |_| broken(file);
     let mut reader = reader(&file.path, file.separator, file.encoding).map_err(broken)?;
     reader.header().map_err(|_| self::broken(file))?;
     let file = file.clone();
-    Ok(Box::new(Records { reader, file, batch_size, next_row: 1 }))
+    Ok(Box::new(Records { reader, file, batch_size, sieve, next_row: 1 }))
 }
 
 fn broken(file: &DataFile) -> Trouble {
@@ -202,6 +210,7 @@ struct Records {
     reader: records::Reader<Bytes>,
     file: DataFile,
     batch_size: usize,
+    sieve: Option<Fitted>,
     next_row: u64,
 }
 
@@ -209,7 +218,15 @@ impl Iterator for Records {
     type Item = Result<Raw, Trouble>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rows = match self.reader.rows(self.batch_size) {
+        let mut numbers = None;
+        let rows = match &mut self.sieve {
+            None => self.reader.rows(self.batch_size),
+            Some(sieve) => {
+                let numbers = numbers.insert(Vec::new());
+                self.reader.some(self.batch_size, sieve, numbers)
+            }
+        };
+        let rows = match rows {
             Ok(rows) if rows.is_empty() => return None,
             Ok(rows) => rows,
             Err(Broken::Unreadable) => return Some(Err(broken(&self.file))),
@@ -217,7 +234,8 @@ impl Iterator for Records {
         };
         let first = self.next_row;
         self.next_row += rows.len() as u64;
-        Some(Ok(Raw { first, around: None, rows: RawRows::Text(rows) }))
+        let first = numbers.as_ref().and_then(|it| it.first().copied()).unwrap_or(first);
+        Some(Ok(Raw { first, around: numbers, rows: RawRows::Text(rows) }))
     }
 }
 

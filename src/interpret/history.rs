@@ -172,6 +172,21 @@ pub fn in_reach(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
     }
 }
 
+/// The first and the last day on which a row may have happened that a judged row of this day looks
+/// at; nothing where it is not told by days.
+pub fn days(reach: Reach, day: i32) -> Option<(i32, i32)> {
+    match reach {
+        Reach::Days(length) => {
+            let first = calendar::negated(length).and_then(|it| calendar::add_to_date(day, it));
+            Some((first.unwrap_or(i32::MIN), day.saturating_sub(1)))
+        }
+        Reach::SameDay => Some((day, day)),
+        Reach::Before => Some((i32::MIN, day.saturating_sub(1))),
+        Reach::AsOf => Some((i32::MIN, day)),
+        Reach::All | Reach::Time(_) => None,
+    }
+}
+
 /// Known when the judged row was accepted, with all results that are asked of it. Of its own
 /// declaration the judged row knows all but results.
 fn known(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {

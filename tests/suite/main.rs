@@ -23,6 +23,7 @@ mod keys;
 mod later;
 mod layout;
 mod list_index;
+mod looked;
 mod memory;
 mod mutation;
 mod mutators;
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
     trials.extend(everywhere::trials());
     trials.extend(layout::trials());
     trials.extend(list_index::trials());
+    trials.extend(looked::trials());
     trials.extend(memory::trials());
     trials.extend(mutation::trials());
     trials.extend(nested::trials());

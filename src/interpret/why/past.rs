@@ -21,6 +21,8 @@ use crate::ir::judged::judged_in;
 use crate::ir::many::fields_of;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
+use crate::schema::Type;
+use crate::value::Decimal;
 use crate::value::Value;
 use crate::value::text::Form;
 
@@ -97,6 +99,17 @@ struct Wanted {
     found: BTreeMap<Key, BTreeMap<Key, usize>>,
 }
 
+/// By which rows can be told from those that a fact does not look at: a row has to fit all of it.
+#[derive(Debug, Clone)]
+pub struct Told {
+    pub fact: FactId,
+    pub record: RecordId,
+    /// Every row may count where there are none.
+    pub clues: Vec<Clue>,
+    /// The stored field of the day, where it tells, and the first and the last day that may count.
+    pub days: Option<(FieldId, i32, i32)>,
+}
+
 /// A row can only be looked at when this field is one of these texts, or begins with one of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clue {
@@ -119,38 +132,41 @@ impl<'a> Gathering<'a> {
         Gathering { set, wanted: facts.iter().map(wanted).collect() }
     }
 
-    fn of(&self, record: RecordId) -> impl Iterator<Item = (&FactId, &Wanted)> {
-        self.wanted.iter().filter(move |it| self.set.facts[it.0.0].rows == record)
-    }
-
-    /// By which rows of a record can be told from those that a fact does not look at: a row has to
-    /// fit all of them. Every row may count where there are none.
-    pub fn clues(&self, record: RecordId) -> Vec<(FactId, Vec<Clue>)> {
-        self.of(record).map(|(id, wanted)| (*id, clues(&self.set.facts[id.0], wanted))).collect()
-    }
-
-    /// Whether a fact looks at this row of a record.
-    pub fn wants(&self, record: RecordId, row: &Row) -> bool {
-        self.of(record).any(|(id, wanted)| {
-            let key = key_of(self.set, &self.set.facts[id.0], row, false);
-            key.is_some_and(|it| wanted.keys.contains(&it))
-                && wanted.may_count(self.set, &self.set.facts[id.0], row)
-        })
-    }
-
-    pub fn add(&mut self, record: RecordId, row: &Row) {
-        for (id, wanted) in &mut self.wanted {
+    /// What tells the rows of every fact.
+    pub fn told(&self) -> Vec<Told> {
+        let told = |(id, wanted): (&FactId, &Wanted)| {
             let fact = &self.set.facts[id.0];
-            if fact.rows == record {
-                wanted.add(self.set, fact, row);
-            }
-        }
+            let days = wanted.days(self.set, fact);
+            Told { fact: *id, record: fact.rows, clues: clues(fact, wanted), days }
+        };
+        self.wanted.iter().map(told).collect()
     }
 
-    /// Adds a row that only this fact may look at.
-    pub fn add_for(&mut self, id: FactId, row: &Row) {
+    /// The fields that these facts look at: rows that have the same in them are the same.
+    pub fn fields_of(&self, facts: &[FactId]) -> Vec<FieldId> {
+        let own = facts.iter().filter_map(|it| self.wanted.get(it));
+        let mut all: Vec<FieldId> = own.flat_map(|it| it.fields.iter().copied()).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Those of these facts that look at a row.
+    pub fn wanting(&self, facts: &[FactId], row: &Row) -> Vec<FactId> {
+        let wants = |id: &&FactId| {
+            let (fact, Some(wanted)) = (&self.set.facts[id.0], self.wanted.get(id)) else {
+                return false;
+            };
+            let key = key_of(self.set, fact, row, false);
+            key.is_some_and(|it| wanted.keys.contains(&it)) && wanted.may_count(self.set, fact, row)
+        };
+        facts.iter().filter(wants).copied().collect()
+    }
+
+    /// Adds a row that stands there so often, for this fact alone.
+    pub fn add_for(&mut self, id: FactId, row: &Row, times: usize) {
         if let Some(wanted) = self.wanted.get_mut(&id) {
-            wanted.add(self.set, &self.set.facts[id.0], row);
+            wanted.add(self.set, &self.set.facts[id.0], row, times);
         }
     }
 
@@ -187,12 +203,26 @@ impl<'a> Gathering<'a> {
 }
 
 impl Wanted {
-    fn add(&mut self, set: &RuleSet, fact: &Fact, row: &Row) {
+    fn add(&mut self, set: &RuleSet, fact: &Fact, row: &Row, times: usize) {
         let Some(key) = key_of(set, fact, row, false) else { return };
         if self.keys.contains(&key) && self.may_count(set, fact, row) {
             let values = self.fields.iter().map(|it| row.get(*it)).collect();
-            *self.found.entry(key).or_default().entry(values).or_default() += 1;
+            *self.found.entry(key).or_default().entry(values).or_default() += times;
         }
+    }
+
+    /// The days on which a row may have happened that counts; nothing where any day may do.
+    fn days(&self, set: &RuleSet, fact: &Fact) -> Option<(FieldId, i32, i32)> {
+        let (theirs, ours) = fact.dates.as_ref()?;
+        let Kind::Field(field) = theirs.kind else { return None };
+        let mut res: Option<(FieldId, i32, i32)> = None;
+        for eye in &self.eyes {
+            let Value::Date(day) = eval(set, ours, eye) else { continue };
+            let (first, last) = history::days(fact.reach, day)?;
+            let (_, before, after) = res.unwrap_or((field, first, last));
+            res = Some((field, before.min(first), after.max(last)));
+        }
+        res
     }
 
     /// Whether any of the judged rows may look at the row: changes of them are among them, and a
@@ -257,6 +287,12 @@ pub fn key_of(set: &RuleSet, fact: &Fact, row: &Row, judged: bool) -> Option<Key
     fact.keys.iter().map(part).collect()
 }
 
+/// The number of a key, where it is a whole one.
+fn whole(it: Decimal) -> Option<i128> {
+    let one = 10_i128.checked_pow(u32::from(it.scale))?;
+    (it.unscaled % one == 0).then(|| it.unscaled / one)
+}
+
 fn clues(fact: &Fact, wanted: &Wanted) -> Vec<Clue> {
     let plain = |it: &E| match &it.kind {
         Kind::Field(id) => Some((*id, None)),
@@ -269,17 +305,19 @@ fn clues(fact: &Fact, wanted: &Wanted) -> Vec<Clue> {
     let texts = |at: usize| {
         let text = |key: &Key| match &key[at] {
             Value::Text(it) => Some(it.to_string()),
+            Value::Decimal(it) => whole(*it).map(|it| it.to_string()),
             _ => None,
         };
         wanted.keys.iter().filter_map(text).collect()
     };
-    let textual = fact.keys.iter().enumerate().filter(|it| it.1.0.ty.is_textual());
+    let is_told = |it: &Type| it.is_textual() || *it == Type::Whole;
+    let told = fact.keys.iter().enumerate().filter(|it| is_told(&it.1.0.ty));
     let clue = |(at, it): (usize, &(E, E))| {
         let (field, digits) = plain(&it.0)?;
         let form = it.0.ty.form().max(it.1.ty.form());
         Some(Clue { field, digits, form, texts: texts(at) })
     };
-    let all: Vec<Clue> = textual.filter_map(clue).collect();
+    let all: Vec<Clue> = told.filter_map(clue).collect();
     match wanted.fields.first().filter(|_| all.is_empty() && wanted.keys.is_empty()) {
         // Nothing is asked for: no row is.
         Some(field) => {

@@ -1,0 +1,112 @@
+//! Lines of a CSV without quotes, looked at before their cells are parted.
+
+const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+const WORD: usize = 8;
+
+/// Where some cells of lines stand.
+#[derive(Debug)]
+pub struct Cells {
+    separator: u8,
+    /// The cells that are looked for, counted from the first.
+    places: Vec<usize>,
+    /// Begin and end of each of them in the last line.
+    found: Vec<(usize, usize)>,
+}
+
+impl Cells {
+    pub fn new(separator: u8, places: Vec<usize>) -> Cells {
+        let found = vec![(0, 0); places.len()];
+        Cells { separator, places, found }
+    }
+
+    /// Finds the cells of a line; says how many it has.
+    pub fn find(&mut self, line: &[u8]) -> usize {
+        let (mut count, mut next, mut begin) = (0, 0, 0);
+        let mut at = 0;
+        while at < line.len() {
+            let mut mask = equal(word(line, at), self.separator);
+            if line.len() - at < WORD {
+                mask &= (1_u64 << (8 * (line.len() - at))) - 1;
+            }
+            // The separators of a word, one after the other, as long as one is looked for.
+            let mut left = mask.count_ones() as usize;
+            while left != 0 && next < self.places.len() {
+                let end = at + mask.trailing_zeros() as usize / 8;
+                mask &= mask - 1;
+                left -= 1;
+                if self.places[next] == count {
+                    self.found[next] = (begin, end);
+                    next += 1;
+                }
+                begin = end + 1;
+                count += 1;
+            }
+            count += left;
+            at += WORD;
+        }
+        if next < self.places.len() && self.places[next] == count {
+            self.found[next] = (begin, line.len());
+            next += 1;
+        }
+        self.found[next..].fill((line.len(), line.len()));
+        count + 1
+    }
+
+    /// The cell at one of the places, of the line that was looked at.
+    pub fn cell<'a>(&self, line: &'a [u8], place: usize) -> Option<&'a [u8]> {
+        let at = self.places.binary_search(&place).ok()?;
+        let (begin, end) = self.found[at];
+        line.get(begin..end)
+    }
+}
+
+/// Eight bytes, the first one lowest; zeros after the last.
+fn word(line: &[u8], at: usize) -> u64 {
+    let rest = &line[at..];
+    if let Some(bytes) = rest.first_chunk::<WORD>() {
+        return u64::from_le_bytes(*bytes);
+    }
+    let mut bytes = [0; WORD];
+    bytes[..rest.len()].copy_from_slice(rest);
+    u64::from_le_bytes(bytes)
+}
+
+/// The highest bit of every byte that equals another one.
+fn equal(word: u64, byte: u8) -> u64 {
+    let other = word ^ u64::from_le_bytes([byte; WORD]);
+    !(((other & LOW) + LOW) | other | LOW)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cells;
+
+    #[test]
+    fn cells_stand_between_separators() {
+        let lines = [
+            "",
+            ",",
+            "a",
+            "a,b,c",
+            ",,",
+            "1234567,x",
+            "12345678,y",
+            "a,,,,,,,,,,z,",
+            "100000777,2020-01-08,20,B,11,21,11,10,4LPEVXF,5LFEMS3,V72W7CB,,902710,GB,GB",
+            "\u{e9},b,\u{20ac}",
+        ];
+        for line in lines {
+            let wanted: Vec<&str> = line.split(',').collect();
+            let places: Vec<usize> = vec![0, 2, 3, 9, 12];
+            let mut cells = Cells::new(b',', places.clone());
+            assert_eq!(cells.find(line.as_bytes()), wanted.len(), "{line}");
+            for it in places.iter().filter(|it| **it < wanted.len()) {
+                assert_eq!(
+                    cells.cell(line.as_bytes(), *it),
+                    Some(wanted[*it].as_bytes()),
+                    "{line}"
+                );
+            }
+        }
+    }
+}
