@@ -233,6 +233,9 @@ pub struct Expr {
 pub struct OpenRows {
     /// All that may be named.
     pub names: Vec<String>,
+    /// The fields of the rows that may be missing; named together where nothing is missing, and
+    /// yet there is no value.
+    pub own: Vec<String>,
     /// For a field of rows that a number tells apart, the number of the first row that stays open
     /// and lacks it.
     pub first: Vec<(FactId, FieldId)>,

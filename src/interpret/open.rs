@@ -305,7 +305,8 @@ fn open_rows(set: &RuleSet, rows: &OpenRows, row: &Row) -> Sets {
     }
     all.retain(|it| !it.is_empty());
     if all.is_empty() {
-        all.extend(rows.names.iter().map(|it| BTreeSet::from([it.clone()])));
+        let asked = if rows.own.is_empty() { &rows.names } else { &rows.own };
+        all.extend(asked.iter().map(|it| BTreeSet::from([it.clone()])));
     }
     smallest(all)
 }

@@ -201,6 +201,8 @@ impl Lowering<'_> {
         let shared: Vec<RecordId> = own.filter(|it| around.contains(it)).collect();
         res.judged.extend(in_common(condition, &shared));
         let number = self.number_of(record, judged);
+        // Past rows count by their date: it is given.
+        let day = source.fact.dates.as_ref().map(|it| fields_of(&it.0)).unwrap_or_default();
         let mut names: BTreeSet<String> = self.judged_names(condition).into_iter().collect();
         for id in self.leaving_open(condition) {
             let field = self.schema.field(id);
@@ -211,8 +213,11 @@ impl Lowering<'_> {
             }
             let name = format!("{}: {}", self.schema.record(record).name, field.name);
             names.insert(name.clone());
+            if required || day.contains(&id) {
+                continue;
+            }
+            res.own.push(name.clone());
             match number.filter(|_| id.record == record) {
-                _ if required => {}
                 Some(number) => {
                     res.first.extend(self.of_open(condition, id, Some(number), source, span));
                 }
@@ -227,8 +232,8 @@ impl Lowering<'_> {
         res
     }
 
-    /// The fields of a condition that can leave it open: neither `is missing` nor a replacement that
-    /// is always given does.
+    /// The fields of a condition that can leave it open: neither `is missing` nor a replacement
+    /// that is always given does.
     fn leaving_open(&self, condition: &E) -> BTreeSet<FieldId> {
         let (mut res, mut todo) = (BTreeSet::new(), vec![condition]);
         while let Some(it) = todo.pop() {

@@ -13,6 +13,8 @@ SURE = {"kind": "literal", "value": True, "type": {"name": "truth"}}
 def as_condition(rule):
     """What a rule says, as one node; an exception that is open changes nothing."""
     valid = rule["valid"]
+    if not valid["from"] and not valid["to"]:
+        return rule["when"]
     period = {"kind": "dated", "since": valid["from"], "until": valid["to"], "part": SURE}
     return {"kind": "all", "parts": [period, rule["when"]]}
 
@@ -23,7 +25,9 @@ def ways(judge, condition, rows, row, past, record):
     around = [] if past else world.lineage(record)[1:]
     shared = [it for it in around if it in world.lineage(row.record)]
     reads = sorted(leaving_open(condition, world, record))
-    own = [it for it in reads if it[0] not in shared]
+    # Past rows count by their date: it is given.
+    day = world.lineage_name(record, "date") if past else None
+    own = [it for it in reads if it[0] not in shared and it != day and not required(world, *it)]
     res = [frozenset([it]) for it in names_of_rows(world, own, rows, row, past, record)]
     for node in values_of(condition, "judged") + in_common(condition, judge, record, shared):
         it = judge.value(node, row, row)
@@ -36,16 +40,20 @@ def ways(judge, condition, rows, row, past, record):
         return res
     # What is asked for is there, and yet there is no value.
     names = [f"{record}: {field}" for _, field in own]
-    names += [field for at, field in reads if at in shared]
-    names += [field for node in values_of(condition, "judged")
-              for _, field in leaving_open(node["value"], world, row.record)]
+    if not names:
+        names += [f"{record}: {field}" for at, field in reads if at not in shared]
+        names += [field for at, field in reads if at in shared]
+        names += [field for node in values_of(condition, "judged")
+                  for _, field in leaving_open(node["value"], world, row.record)]
+    if not names:
+        names = [f"{record}: {day[1]}"] if day else ["nothing"]
     return [frozenset([it]) for it in names]
 
 
 def names_of_rows(world, own, rows, row, past, record):
     """What the rows lack: the first of them where a number tells which, else any of them."""
     if past:
-        return [f"{record}: {field}" for at, field in own if not required(world, at, field)]
+        return [f"{record}: {field}" for _, field in own]
     key = world.number_of(record, row.record)
     if key is None:
         lacks = [it for it in own if any(one.field(*it) is None for one in rows)]
