@@ -19,6 +19,7 @@ pub mod literal;
 pub mod lower;
 pub mod many;
 pub mod name;
+pub mod open_rows;
 mod past_table;
 pub mod policy;
 mod policy_check;
@@ -236,11 +237,13 @@ pub struct OpenRows {
     /// The fields of the rows that may be missing; named together where nothing is missing, and
     /// yet there is no value.
     pub own: Vec<String>,
-    /// For a field of rows that a number tells apart, the number of the first row that stays open
-    /// and lacks it.
-    pub first: Vec<(FactId, FieldId)>,
-    /// For a field of other rows of the same declaration, how many stay open and lack it.
-    pub some: Vec<(FactId, String)>,
+    /// The record of the rows.
+    pub record: String,
+    /// Of rows that a number tells apart, the number of the first one that stays open and lacks
+    /// what is named.
+    pub first: Vec<(FactId, Vec<String>)>,
+    /// Of other rows of the same declaration, how many stay open and lack it.
+    pub some: Vec<(FactId, Vec<String>)>,
     /// Fields of rows of which that is not counted.
     pub asked: Vec<String>,
     /// What the judged row itself has a say in.

@@ -10,7 +10,6 @@ use crate::ir::FactId;
 use crate::ir::Kind;
 use crate::ir::OpenRows;
 use crate::ir::RuleSet;
-use crate::schema::FieldId;
 use crate::schema::Type;
 use crate::value::Reason;
 use crate::value::Value;
@@ -292,8 +291,9 @@ fn smallest(mut all: Sets) -> Sets {
 /// which could decide.
 fn open_rows(set: &RuleSet, rows: &OpenRows, row: &Row) -> Sets {
     let is_some = |it: FactId| !matches!(row.fact(it), Value::Whole(0) | Value::Missing(_));
-    let some = rows.some.iter().filter(|it| is_some(it.0)).map(|it| it.1.clone());
-    let own = rows.asked.iter().cloned().chain(first_row(set, &rows.first, row)).chain(some);
+    let some = rows.some.iter().filter(|it| is_some(it.0)).flat_map(|it| &it.1);
+    let some = some.map(|it| format!("{}: {it}", rows.record));
+    let own = rows.asked.iter().cloned().chain(first_row(rows, row)).chain(some);
     let mut all: Sets = own.map(|it| BTreeSet::from([it])).collect();
     for it in &rows.judged {
         all.extend(match it.ty {
@@ -312,16 +312,14 @@ fn open_rows(set: &RuleSet, rows: &OpenRows, row: &Row) -> Sets {
 }
 
 /// `document 1: kind`: what the first row that stays open lacks, where facts tell which it is.
-fn first_row(set: &RuleSet, rows: &[(FactId, FieldId)], row: &Row) -> Vec<String> {
+fn first_row(rows: &OpenRows, row: &Row) -> Vec<String> {
     let key = |fact: FactId| match row.fact(fact) {
         Value::Whole(it) => Some(it),
         _ => None,
     };
-    let Some(first) = rows.iter().filter_map(|it| key(it.0)).min() else { return Vec::new() };
-    let lacking = rows.iter().filter(|it| key(it.0) == Some(first));
-    let name = |(_, id): &(FactId, FieldId)| {
-        let record = &set.schema.record(id.record).name;
-        format!("{record} {first}: {}", set.schema.field(*id).name)
+    let Some(first) = rows.first.iter().filter_map(|it| key(it.0)).min() else {
+        return Vec::new();
     };
-    lacking.map(name).collect()
+    let lacking = rows.first.iter().filter(|it| key(it.0) == Some(first)).flat_map(|it| &it.1);
+    lacking.map(|it| format!("{} {first}: {it}", rows.record)).collect()
 }

@@ -1,6 +1,5 @@
 //! How many rows meet a condition: shares and quantifiers.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::diagnostic::Code;
@@ -9,21 +8,14 @@ use crate::ir::Arithmetic;
 use crate::ir::Comparison;
 use crate::ir::E;
 use crate::ir::Expr;
-use crate::ir::FactId;
 use crate::ir::Kind;
-use crate::ir::OpenRows;
-use crate::ir::Statistic;
-use crate::ir::judged::judged_in;
 use crate::ir::literal::literal;
 use crate::ir::lower::Lowering;
 use crate::ir::lower::Scope;
 use crate::ir::lower::truth;
 use crate::ir::many::Source;
-use crate::ir::many::fields_of;
 use crate::ir::typing;
-use crate::schema::FieldId;
 use crate::schema::Number;
-use crate::schema::RecordId;
 use crate::schema::Type;
 use crate::source::Span;
 use crate::syntax::ast;
@@ -187,113 +179,4 @@ impl Lowering<'_> {
         let open = truth(Kind::Open(Arc::new(rows)), span);
         truth(Kind::Or(vec![sure, truth(Kind::And(vec![possible, open]), span)]), span)
     }
-
-    /// What may leave the rows open: fields of theirs, and what the judged row has a say in.
-    fn open_rows(&mut self, condition: &E, source: &Source, span: Span) -> OpenRows {
-        let judged = judged_in(condition).into_iter().cloned().collect();
-        let mut res = OpenRows { judged, ..OpenRows::default() };
-        let record = source.fact.rows;
-        let is_inside = source.fact.dates.is_none();
-        let judged = source.scope.judged.as_ref().map(|it| it.record).filter(|_| is_inside);
-        let around = judged.map(|it| self.schema.lineage(it)).unwrap_or_default();
-        // A record around both has one row for both.
-        let own = self.schema.lineage(record).into_iter().skip(1);
-        let shared: Vec<RecordId> = own.filter(|it| around.contains(it)).collect();
-        res.judged.extend(in_common(condition, &shared));
-        let number = self.number_of(record, judged);
-        // Past rows count by their date: it is given.
-        let day = source.fact.dates.as_ref().map(|it| fields_of(&it.0)).unwrap_or_default();
-        let mut names: BTreeSet<String> = self.judged_names(condition).into_iter().collect();
-        for id in self.leaving_open(condition) {
-            let field = self.schema.field(id);
-            let required = field.required;
-            if shared.contains(&id.record) {
-                names.insert(field.name.clone());
-                continue;
-            }
-            let name = format!("{}: {}", self.schema.record(record).name, field.name);
-            names.insert(name.clone());
-            if required || day.contains(&id) {
-                continue;
-            }
-            res.own.push(name.clone());
-            match number.filter(|_| id.record == record) {
-                Some(number) => {
-                    res.first.extend(self.of_open(condition, id, Some(number), source, span));
-                }
-                None if is_inside => {
-                    let count = self.of_open(condition, id, None, source, span);
-                    res.some.extend(count.map(|it| (it.0, name)));
-                }
-                None => res.asked.push(name),
-            }
-        }
-        res.names = names.into_iter().collect();
-        res
-    }
-
-    /// The fields of a condition that can leave it open: neither `is missing` nor a replacement
-    /// that is always given does.
-    fn leaving_open(&self, condition: &E) -> BTreeSet<FieldId> {
-        let (mut res, mut todo) = (BTreeSet::new(), vec![condition]);
-        while let Some(it) = todo.pop() {
-            match &it.kind {
-                Kind::IsMissing(_) | Kind::Established(_) => {}
-                Kind::OrElse(_, right) if !typing::may_be_missing(&self.schema, right) => {}
-                Kind::Field(id) => {
-                    res.insert(*id);
-                }
-                _ => todo.extend(it.parts()),
-            }
-        }
-        res
-    }
-
-    /// The one whole number that tells rows right inside the judged one apart.
-    fn number_of(&self, record: RecordId, judged: Option<RecordId>) -> Option<FieldId> {
-        let it = self.schema.record(record);
-        let ([field], true) = (it.key.as_slice(), judged.is_some() && it.parent == judged) else {
-            return None;
-        };
-        let key = FieldId { record, field: *field };
-        (self.schema.field(key).ty == Type::Whole).then_some(key)
-    }
-
-    /// Of the rows that stay open and lack a field, the first one's number, or how many they are.
-    fn of_open(
-        &mut self,
-        condition: &E,
-        id: FieldId,
-        number: Option<FieldId>,
-        source: &Source,
-        span: Span,
-    ) -> Option<(FactId, FieldId)> {
-        let field_of = |id: FieldId, ty: Type| Arc::new(Expr { kind: Kind::Field(id), ty, span });
-        let lacks = field_of(id, self.schema.field(id).ty.clone());
-        let open = [condition.clone(), lacks].map(|it| truth(Kind::IsMissing(it), span));
-        let mut fact = source.fact.clone();
-        fact.filter = Some(truth(Kind::And(fact.filter.into_iter().chain(open).collect()), span));
-        fact.ty = Type::Whole;
-        fact.statistic = if number.is_some() { Statistic::Smallest } else { Statistic::Count };
-        fact.value = number.map(|it| field_of(it, Type::Whole));
-        match self.fact(fact, span).kind {
-            Kind::Fact(fact) => Some((fact, id)),
-            _ => None,
-        }
-    }
-}
-
-/// The largest parts of a condition on rows that ask nothing of the rows themselves: their values
-/// are those of the judged row, which shares the records around.
-fn in_common(condition: &E, shared: &[RecordId]) -> Vec<E> {
-    let (mut res, mut todo) = (Vec::new(), vec![condition]);
-    while let Some(it) = todo.pop() {
-        let own = fields_of(it).iter().any(|id| !shared.contains(&id.record));
-        match it.kind {
-            Kind::Literal(_) | Kind::IsMissing(_) | Kind::Established(_) => {}
-            _ if own || !judged_in(it).is_empty() => todo.extend(it.parts()),
-            _ => res.push(it.clone()),
-        }
-    }
-    res
 }

@@ -87,6 +87,9 @@ class Files:
         self.odd = wide and self.chance(0.3)
         self.styled = wide and self.chance(0.4)
         self.typed = wide and self.shape.parquet and not self.comma and self.chance(0.6)
+        # Without words for *missing* typed columns are read without a way through text.
+        self.bare = self.typed and self.chance(0.6)
+        self.nulls = [] if self.bare else ['nulls = ["n/a"]']
         self.absent = self.optional() if wide and self.chance(0.2) else None
 
     def optional(self):
@@ -117,7 +120,8 @@ class Files:
         if field not in POOLS:
             return self.dated(field, row)
         if self.chance(self.blank):
-            return self.random.choice(["", "", "  ", "n/a"])
+            found = self.random.choice(["", "", "  ", "n/a"])
+            return "" if self.bare else found
         if self.odd and field in wider.MORE and self.chance(0.3):
             return self.random.choice(wider.MORE[field])
         return self.random.choice(POOLS[field])
@@ -272,7 +276,7 @@ class Files:
         if self.shape.layout == "within":
             inner = [it for it, parent in self.shape.parents.items() if parent]
             for it in [it for it in inner if it not in self.shape.beside]:
-                toml += [f"[data.{name}.{it}]", f'within = "{it}s"', 'nulls = ["n/a"]']
+                toml += [f"[data.{name}.{it}]", f'within = "{it}s"', *self.nulls]
                 toml += self.mapped(list(self.shape.fields[it]))
         return toml
 
@@ -303,7 +307,7 @@ class Files:
                 parquet.write(path, held, cut, self.random.choice([0, 2, 5]) if self.typed else 0)
             else:
                 write_csv(path, columns, part, separator, self.renamed, style)
-        toml = [f'path = "{name}-*.{ending}"', 'nulls = ["n/a"]'] + self.mapped(columns)
+        toml = [f'path = "{name}-*.{ending}"', *self.nulls] + self.mapped(columns)
         toml += [f'optional = ["{it}"]' for it in missing]
         if ending == "csv":
             shown = separator.replace("\t", "\\t")

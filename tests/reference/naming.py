@@ -3,7 +3,7 @@
 docs/language/missing.md, M9.
 """
 
-from values import Missing, Unknown
+from values import Missing, Unknown, is_missing
 
 # Always answered: what they ask about leaves nothing open.
 ANSWERED = ("is_missing", "is_given")
@@ -28,7 +28,13 @@ def ways(judge, condition, rows, row, past, record):
     # Past rows count by their date: it is given.
     day = world.lineage_name(record, "date") if past else None
     own = [it for it in reads if it[0] not in shared and it != day and not required(world, *it)]
-    res = [frozenset([it]) for it in names_of_rows(world, own, rows, row, past, record)]
+    lookups = [it for it in lookups_of(condition, world)
+               if any(at not in shared for at, _ in fields_below(it, world, record))]
+    lacks = lambda it: lacking(judge, own, lookups, it, row)
+    names = [field for _, field in own] if past else []
+    res = [frozenset([f"{record}: {it}"]) for it in names]
+    if not past:
+        res = [frozenset([it]) for it in names_of_rows(world, lacks, rows, row, record)]
     for node in values_of(condition, "judged") + in_common(condition, judge, record, shared):
         it = judge.value(node, row, row)
         if isinstance(it, Unknown):
@@ -50,19 +56,40 @@ def ways(judge, condition, rows, row, past, record):
     return [frozenset([it]) for it in names]
 
 
-def names_of_rows(world, own, rows, row, past, record):
+def names_of_rows(world, lacks, rows, row, record):
     """What the rows lack: the first of them where a number tells which, else any of them."""
-    if past:
-        return [f"{record}: {field}" for _, field in own]
     key = world.number_of(record, row.record)
     if key is None:
-        lacks = [it for it in own if any(one.field(*it) is None for one in rows)]
-        return [f"{record}: {field}" for _, field in lacks]
+        return sorted({f"{record}: {name}" for it in rows for name in lacks(it)})
     for it in sorted(rows, key=lambda it: it.get(key)):
-        lacks = [field for at, field in own if it.field(at, field) is None]
-        if lacks:
-            return [f"{record} {it.get(key)}: {field}" for field in lacks]
+        names = lacks(it)
+        if names:
+            return [f"{record} {it.get(key)}: {name}" for name in names]
     return []
+
+
+def lacking(judge, own, lookups, it, row):
+    """Fields of a row that are missing, and cells of lists that its fields do not find."""
+    names = [field for at, field in own if it.field(at, field) is None]
+    for node in lookups:
+        asked = [judge.value(key, it, row) for key in node["keys"]]
+        if judge.lists[node["list"]].dated:
+            asked.append(judge.accepted(it))
+        value = judge.value(node, it, row)
+        if is_missing(value) and not any(is_missing(one) for one in asked):
+            sets = value.yes if isinstance(value, Unknown) else value.ways
+            names += [name for found in sets for name in found]
+    return names
+
+
+def lookups_of(node, world):
+    """The lookups that can leave a condition open."""
+    if node["kind"] in ANSWERED:
+        return []
+    if node["kind"] == "or_else" and always_given(node["right"], world):
+        return []
+    found = [node] if node["kind"] == "lookup" else []
+    return found + [one for it in parts_of(node) for one in lookups_of(it, world)]
 
 
 def required(world, record, field):

@@ -149,15 +149,18 @@ fn untold() -> Result<(), Failed> {
         "rule I1\n  for each item\n  when (({asked}) or else 0 EUR) < 5 EUR\n\n\
          rule I2\n  for each item\n  when (({asked}) or else 0 EUR) > 5 EUR\n\n\
          rule I3\n  for each item\n  when (({asked}) or else 0 EUR) < 5 EUR\n  \
-         then\n    score (({asked}) or else 1 EUR) / 1 EUR or else 0\n"
+         then\n    score (({asked}) or else 1 EUR) / 1 EUR or else 0\n\n\
+         rule I4\n  for each item\n  when value > 5 EUR\n  then\n    score month(lodged_on)\n"
     );
     fs::write(path.join("rules.tamis"), rules)?;
     let toml = format!("{TOML}\n[run]\nmax-rejected = \"50 %\"\n");
     fs::write(path.join("tamis.toml"), toml)?;
     let (lines, _) = said(path, "apart", 0)?;
-    for wanted in ["A,1,I1,hit", "Z,1,I1,undecided", "Z,1,I2,undecided", "Z,1,I3,undecided"] {
+    let scores = ["A,1,I1,hit", "A,1,I4,hit,3,", "Z,1,I4,hit,,"];
+    for wanted in scores.iter().chain(&["Z,1,I1,undecided", "Z,1,I2,undecided", "Z,1,I3,undecided"])
+    {
         let line = lines.lines().find(|it| it.starts_with(wanted));
-        if line.is_none_or(|it| wanted.starts_with('Z') && !it.ends_with(",lodged_on")) {
+        if line.is_none_or(|it| wanted.contains("undecided") && !it.ends_with(",lodged_on")) {
             return Err(format!("lacks {wanted}\n{lines}").into());
         }
     }
