@@ -97,6 +97,29 @@ impl Index {
     }
 }
 
+impl Table {
+    /// The same table and tally, which holds no rows of the record around: they are read when it
+    /// is prepared.
+    pub fn unprepared(&self) -> Table {
+        let mut res = Table { tally: self.tally.clone(), ..self.again() };
+        if let Some(outer) = &mut res.outer {
+            let around = outer.table.unprepared();
+            outer.table = Arc::new(Table { headers: Arc::default(), ..around });
+        }
+        res
+    }
+
+    /// Before it is read again: what is counted of it begins again, and of the records around,
+    /// where they will be read again too.
+    pub fn recount(&self) {
+        self.tally.reset();
+        let around = self.outer.as_ref().map(|it| &it.table);
+        if let Some(table) = around.filter(|it| it.headers.get().is_none()) {
+            table.recount();
+        }
+    }
+}
+
 impl Headers {
     /// Reads a table whole; `keys` are names of its columns.
     ///

@@ -26,16 +26,17 @@ impl Opened {
         self.besides.lock().map(|it| it.clone()).unwrap_or_default()
     }
 
-    /// Remembers what facts read, with the records around. `first` is the number of the first
-    /// file: those of history are not the data of this run.
+    /// Remembers what facts read, with the records around, but holds no rows of these. `first` is
+    /// the number of the first file: those of history are not the data of this run.
     pub fn beside(&self, set: &RuleSet, record: RecordId, first: u64, source: &Source) {
         let Ok(mut all) = self.besides.lock() else { return };
         let mut add = |record: RecordId, table: &Arc<Table>| {
             all.entry((record, first != 0)).or_default().push(table.clone());
         };
-        add(record, &source.table);
+        let table = Arc::new(source.table.unprepared());
+        add(record, &table);
         let mut outer = set.schema.record(record).parent;
-        let mut around = source.table.around();
+        let mut around = table.around();
         while let (Some(record), Some(table)) = (outer, around) {
             add(record, table);
             outer = set.schema.record(record).parent;

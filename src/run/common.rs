@@ -62,7 +62,7 @@ impl Opened {
                 continue;
             }
             table.repeats().orphans.set(keys).ok();
-            table.tally.reset();
+            table.recount();
             each(&table, options, || (), |(), _| Ok(()))?;
         }
         Ok(())

@@ -82,6 +82,9 @@ pub struct Side<'a> {
     pub days: Option<(Days, usize)>,
     /// Where rows are counted, when they are read only here.
     pub tally: Option<Arc<Tally>>,
+    /// What was opened before, by its fields and the number of its first file: records around are
+    /// read once, however often these rows are.
+    known: Mutex<BTreeMap<(Vec<FieldId>, u64), Source>>,
 }
 
 /// What gathering needs besides the side.
@@ -97,7 +100,8 @@ const PART: usize = 65_536;
 
 impl<'a> Side<'a> {
     pub fn new(set: &'a RuleSet, record: RecordId) -> Side<'a> {
-        Side { request: Request::new(set), record, fields: Vec::new(), days: None, tally: None }
+        let (fields, days, tally, known) = (Vec::new(), None, None, Mutex::default());
+        Side { request: Request::new(set), record, fields, days, tally, known }
     }
 
     /// Asks for a stored field itself.
@@ -121,9 +125,23 @@ impl<'a> Side<'a> {
         Ok(usize::try_from(rows).unwrap_or(usize::MAX))
     }
 
-    fn open(&self, work: &Work, (input, first): (&Input, u64)) -> Result<Source, Trouble> {
+    /// Opened, and ready to be read; what is counted is counted apart each time.
+    fn prepared(&self, work: &Work, (input, first): (&Input, u64)) -> Result<Source, Trouble> {
+        let mut known = self.known.lock().map_err(|_| Trouble::bug("a reader stopped"))?;
+        let mut fields = self.fields.clone();
+        fields.sort();
+        fields.dedup();
+        if let Some(it) = known.get(&(fields.clone(), first)) {
+            return Ok(Source { table: Arc::new(it.table.again()), ..it.clone() });
+        }
         let source = self.source(work, (input, first))?;
         source.table.prepare(&work.options.limits())?;
+        known.insert((fields, first), source.clone());
+        Ok(source)
+    }
+
+    fn open(&self, work: &Work, (input, first): (&Input, u64)) -> Result<Source, Trouble> {
+        let source = self.prepared(work, (input, first))?;
         let mut table = source.table.numbered(first);
         if let Some((days, _)) = self.days
             && self.may_leave_out(work, (input, first), &source, days)?
