@@ -1,5 +1,6 @@
 //! Where findings go: to the lines of the run, and to what the policy needs of declarations.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::Array;
@@ -14,6 +15,7 @@ use crate::interpret::row;
 use crate::interpret::row::Columns;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::run;
 use crate::run::Options;
 use crate::run::carried::Carried;
 use crate::run::lines::Line;
@@ -23,9 +25,18 @@ use crate::sort::Sorter;
 use crate::sort::merge::Merge;
 use crate::trouble::Trouble;
 
+/// Where what a line of the rule says stands in batches.
+fn needed_by(set: &RuleSet, rule: RuleId, keys: &[FieldId], columns: &Columns) -> Columns {
+    let fields = run::with(run::used(set, &[rule], true), keys.iter().copied());
+    columns.only(&fields, &set.facts_of(&[rule], true))
+}
+
 /// What one worker has found; those of all workers are put together in the end.
 pub struct Sink {
     set: Arc<RuleSet>,
+    keys: Vec<FieldId>,
+    /// Where what a rule needs to be explained stands in batches of its level, by rule.
+    needed: BTreeMap<RuleId, Columns>,
     lines: Arc<Lines>,
     found: Sorter,
     /// With a policy.
@@ -41,6 +52,8 @@ impl Sink {
         let place = options.place();
         Sink {
             set: Arc::new(set.clone()),
+            keys: keys.to_vec(),
+            needed: BTreeMap::new(),
             found: Sorter::new(&lines.order(), room, &place),
             lines: Arc::new(lines),
             carried: carried.map(|it| {
@@ -64,11 +77,12 @@ impl Sink {
         let mut rest = None;
         if let Some((carried, sorter)) = &mut self.carried {
             let is_carried = |it: &u32| *it as usize == carried.rule().0;
-            let some: BooleanArray = rules.values().iter().map(|it| Some(is_carried(it))).collect();
-            if some.true_count() == some.len() {
+            if rules.values().iter().all(is_carried) {
                 return sorter.push(carried.of_batch(columns, batch)?);
             }
-            if 0 < some.true_count() {
+            if rules.values().iter().any(is_carried) {
+                let some = rules.values().iter().map(|it| Some(is_carried(it)));
+                let some: BooleanArray = some.collect();
                 let own = filter_record_batch(batch, &some).map_err(broken)?;
                 sorter.push(carried.of_batch(columns, &own)?)?;
                 rest = Some(some);
@@ -77,8 +91,13 @@ impl Sink {
         let wanted =
             (0..batch.num_rows()).filter(|at| rest.as_ref().is_none_or(|it| !it.value(*at)));
         let wanted: Vec<usize> = wanted.collect();
-        let rows: Vec<Row> =
-            wanted.iter().map(|at| row::row(&self.set, columns, batch, *at)).collect();
+        let row = |at: &usize| {
+            let rule = RuleId(rules.value(*at) as usize);
+            let needed = self.needed.entry(rule);
+            let needed = needed.or_insert_with(|| needed_by(&self.set, rule, &self.keys, columns));
+            row::row(&self.set, needed, batch, *at)
+        };
+        let rows: Vec<Row> = wanted.iter().map(row).collect();
         let line = |(at, row)| Line { row, rule: RuleId(rules.value(at) as usize) };
         let lines = self.lines.batch(wanted.iter().copied().zip(&rows).map(line))?;
         self.found.push(lines)
