@@ -91,7 +91,7 @@ pub struct Decision {
     pub claims: Vec<Claim>,
     /// The values of `together`, when all of them are given.
     pub together: Option<Vec<Arc<str>>>,
-    /// Settles ties, after the order of a capacity.
+    /// Settles ties, after the order of a capacity; of those who stand in line.
     pub hash: u64,
 }
 
@@ -212,7 +212,7 @@ pub fn alone(
         steps: Vec::new(),
         claims: Vec::new(),
         together: forms(set, &policy.together, &row).into_iter().collect(),
-        hash: secrets.order(&drawn_by(set, policy, &keys)),
+        hash: 0,
         keys,
     };
     if policy.together.is_empty() {
@@ -224,7 +224,26 @@ pub fn alone(
     asked.undecided(&mut it);
     asked.draw(&mut it, secrets);
     it.claims = asked.claims(it.channel);
+    if !it.claims.is_empty() {
+        it.hash = secrets.order(&drawn_by(set, policy, &it.keys));
+    }
     Some(it)
+}
+
+/// What every declaration gets of which nothing was found, where that is the same for all: its
+/// keys and fields have no say.
+pub fn quiet(set: &RuleSet, secrets: &Secrets) -> Option<Decision> {
+    let policy = set.policy.as_ref()?;
+    let it = alone(set, secrets, Vec::new(), &Row::default(), Vec::new())?;
+    let taken = it.steps.iter().find_map(|it| match it.by {
+        By::Route(at) => Some(at),
+        By::Rule(_) | By::Undecided(_) | By::Draw(_) => None,
+    });
+    let looked_at = policy.routes.iter().take(taken.map_or(policy.routes.len(), |it| it + 1));
+    let asked = looked_at.filter_map(|it| it.when.as_ref()).map(|it| &it.value);
+    let (fields, facts) = operand::asked(set, asked);
+    let apart = policy.together.is_empty() && it.draws.is_empty() && it.claims.is_empty();
+    (apart && fields.is_empty() && facts.is_empty()).then_some(it)
 }
 
 fn weight(set: &RuleSet, policy: &Policy, it: &Found, row: &Row) -> Weight {

@@ -15,9 +15,12 @@ use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::array::RecordBatch;
+use arrow::array::StringArray;
+use arrow::array::UInt32Array;
 use arrow::compute::SortOptions;
 use arrow::compute::concat_batches;
 use arrow::compute::interleave_record_batch;
+use arrow::datatypes::DataType;
 use arrow::datatypes::SchemaRef;
 use arrow::row::RowConverter;
 use arrow::row::Rows;
@@ -58,35 +61,117 @@ impl Order {
         Order { schema: schema.clone(), columns, ties }
     }
 
-    fn converter(&self) -> Result<RowConverter, Trouble> {
-        let field = |(at, options): &(usize, SortOptions)| {
-            SortField::new_with_options(self.schema.field(*at).data_type().clone(), *options)
+    /// What makes bytes of rows; nothing where columns are compared as they are, which is faster
+    /// where the first of them mostly differ.
+    fn converter(&self) -> Result<Option<RowConverter>, Trouble> {
+        const SMALL_FIRST: SortOptions = SortOptions { descending: false, nulls_first: true };
+        let ty = |at: usize| self.schema.field(at).data_type();
+        let is_plain = |it: &(usize, SortOptions)| {
+            it.1 == SMALL_FIRST && matches!(ty(it.0), DataType::Utf8 | DataType::UInt32)
         };
-        RowConverter::new(self.columns.iter().map(field).collect()).map_err(broken)
+        if self.columns.iter().all(is_plain) {
+            return Ok(None);
+        }
+        let field = |it: &(usize, SortOptions)| SortField::new_with_options(ty(it.0).clone(), it.1);
+        let fields = self.columns.iter().map(field).collect();
+        RowConverter::new(fields).map(Some).map_err(broken)
     }
 }
 
-/// A batch, and its rows as bytes that compare as they are ordered.
+/// A batch whose rows can be compared.
 struct Keyed {
     batch: RecordBatch,
-    rows: Rows,
+    by: By,
+}
+
+/// By what rows are compared.
+enum By {
+    /// Column by column.
+    Columns(Vec<Column>),
+    /// Bytes that compare as rows are ordered.
+    Bytes(Rows),
+}
+
+/// The missing first, then the small.
+enum Column {
+    Text(StringArray),
+    Number(UInt32Array),
 }
 
 impl Keyed {
-    fn new(order: &Order, by: &RowConverter, batch: RecordBatch) -> Result<Keyed, Trouble> {
-        let columns: Vec<ArrayRef> =
-            order.columns.iter().map(|it| batch.column(it.0).clone()).collect();
-        let rows = by.convert_columns(&columns).map_err(broken)?;
-        Ok(Keyed { batch, rows })
+    fn new(
+        order: &Order,
+        converter: Option<&RowConverter>,
+        batch: RecordBatch,
+    ) -> Result<Keyed, Trouble> {
+        let columns = order.columns.iter().map(|it| batch.column(it.0));
+        let by = match converter {
+            Some(it) => {
+                let columns: Vec<ArrayRef> = columns.cloned().collect();
+                By::Bytes(it.convert_columns(&columns).map_err(broken)?)
+            }
+            None => By::Columns(columns.map(Column::of).collect::<Result<_, _>>()?),
+        };
+        Ok(Keyed { batch, by })
     }
 
     fn compare(&self, order: &Order, row: usize, other: &Keyed, at: usize) -> Ordering {
-        self.rows.row(row).cmp(&other.rows.row(at)).then_with(|| {
+        let by = match (&self.by, &other.by) {
+            (By::Columns(ours), By::Columns(theirs)) => {
+                let both = ours.iter().zip(theirs).map(|(a, b)| a.compare(row, b, at));
+                first_of(both)
+            }
+            (By::Bytes(ours), By::Bytes(theirs)) => ours.row(row).cmp(&theirs.row(at)),
+            (By::Columns(_), By::Bytes(_)) => Ordering::Less,
+            (By::Bytes(_), By::Columns(_)) => Ordering::Greater,
+        };
+        by.then_with(|| {
             let tie = |column: &usize| {
                 text(&self.batch, *column, row).cmp(&text(&other.batch, *column, at))
             };
-            order.ties.iter().map(tie).find(|it| it.is_ne()).unwrap_or(Ordering::Equal)
+            first_of(order.ties.iter().map(tie))
         })
+    }
+
+    /// A number that compares as rows do, or is the same.
+    fn prefix(&self, row: usize) -> u128 {
+        match &self.by {
+            By::Bytes(it) => prefix(it.row(row).data()),
+            By::Columns(all) => match all.first() {
+                Some(Column::Text(it)) if it.is_valid(row) => {
+                    // One bit says that there is a text at all.
+                    1 << 127 | prefix(it.value(row).as_bytes()) >> 1
+                }
+                Some(Column::Text(_) | Column::Number(_)) | None => 0,
+            },
+        }
+    }
+}
+
+fn first_of(mut all: impl Iterator<Item = Ordering>) -> Ordering {
+    all.find(|it| it.is_ne()).unwrap_or(Ordering::Equal)
+}
+
+impl Column {
+    fn of(array: &ArrayRef) -> Result<Column, Trouble> {
+        let text = array.as_string_opt().cloned().map(Column::Text);
+        let number = || array.as_primitive_opt().cloned().map(Column::Number);
+        text.or_else(number).ok_or_else(|| broken(()))
+    }
+
+    fn compare(&self, row: usize, other: &Column, at: usize) -> Ordering {
+        match (self, other) {
+            (Column::Text(ours), Column::Text(theirs)) => {
+                let ours = ours.is_valid(row).then(|| ours.value(row));
+                ours.cmp(&theirs.is_valid(at).then(|| theirs.value(at)))
+            }
+            (Column::Number(ours), Column::Number(theirs)) => {
+                let ours = ours.is_valid(row).then(|| ours.value(row));
+                ours.cmp(&theirs.is_valid(at).then(|| theirs.value(at)))
+            }
+            (Column::Text(_), Column::Number(_)) => Ordering::Less,
+            (Column::Number(_), Column::Text(_)) => Ordering::Greater,
+        }
     }
 }
 
@@ -159,7 +244,16 @@ impl Sorter {
     fn spill(&mut self) -> Result<(), Trouble> {
         let mut writer = Writer::create(&self.place, &self.order.schema)?;
         let held = std::mem::take(&mut self.held);
-        portions(&self.order, held, self.portion(), &mut |it| writer.write(&it))?;
+        let parts = in_order(&self.order, held, self.portion())?;
+        if let [only] = parts.as_slice() {
+            only.iter().try_for_each(|it| writer.write(it))?;
+        } else {
+            let bytes = self.bytes / rows_in(&parts).max(1);
+            let sources = parts.into_iter().map(held_as).collect();
+            for it in Merge::new(self.order.clone(), sources, rows_of(self.portion(), bytes))? {
+                writer.write(&it?)?;
+            }
+        }
         self.bytes = 0;
         self.add(0, writer.finish()?)
     }
@@ -209,15 +303,8 @@ impl Sorter {
     fn close(&mut self) -> Result<(), Trouble> {
         self.gather()?;
         let held = std::mem::take(&mut self.held);
-        let mut ready = Vec::new();
-        portions(&self.order, held, self.portion(), &mut |it| {
-            ready.push(it);
-            Ok(())
-        })?;
+        self.ready.extend(in_order(&self.order, held, self.portion())?);
         self.bytes = 0;
-        if !ready.is_empty() {
-            self.ready.push(ready);
-        }
         Ok(())
     }
 
@@ -235,9 +322,7 @@ impl Sorter {
             runs.push(self.merged(some)?);
         }
         let mut sources = runs.into_iter().map(Run::read).collect::<Result<Vec<Source>, _>>()?;
-        for ready in std::mem::take(&mut self.ready) {
-            sources.push(Box::new(ready.into_iter().map(Ok)));
-        }
+        sources.extend(std::mem::take(&mut self.ready).into_iter().map(held_as));
         Merge::new(self.order.clone(), sources, ROWS)
     }
 }
@@ -247,53 +332,107 @@ fn rows_of(portion: usize, bytes: usize) -> usize {
     (portion / bytes.max(1)).clamp(16, ROWS)
 }
 
-/// Rows in order, a portion after the other.
-fn portions(
+fn held_as(batches: Vec<RecordBatch>) -> Source {
+    Box::new(batches.into_iter().map(Ok))
+}
+
+fn rows_in(parts: &[Vec<RecordBatch>]) -> usize {
+    parts.iter().flatten().map(RecordBatch::num_rows).sum()
+}
+
+/// Rows in order as one part, in portions, or where they stand in order for long as several parts
+/// of them: files are mostly in the order of their keys.
+fn in_order(
     order: &Order,
     held: Vec<RecordBatch>,
     portion: usize,
-    out: &mut dyn FnMut(RecordBatch) -> Result<(), Trouble>,
-) -> Result<(), Trouble> {
+) -> Result<Vec<Vec<RecordBatch>>, Trouble> {
     let rows: usize = held.iter().map(RecordBatch::num_rows).sum();
     if rows == 0 {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let bytes: usize = held.iter().map(RecordBatch::get_array_memory_size).sum();
+    let at_once = rows_of(portion, bytes / rows);
     let by = order.converter()?;
-    let keyed = held.into_iter().map(|it| Keyed::new(order, &by, it));
+    let keyed = held.into_iter().map(|it| Keyed::new(order, by.as_ref(), it));
     let keyed = keyed.collect::<Result<Vec<Keyed>, _>>()?;
-    let places = in_order(order, &keyed, rows)?;
+    if let Some(parts) = ascending(order, &keyed, 1 + rows / LONG, at_once) {
+        return Ok(parts);
+    }
+    let places = places(order, &keyed, rows)?;
     let batches: Vec<&RecordBatch> = keyed.iter().map(|it| &it.batch).collect();
-    for some in places.chunks(rows_of(portion, bytes / rows)) {
+    let portion = |some: &[Place]| {
         let some: Vec<(usize, usize)> =
             some.iter().map(|it| (it.1 as usize, it.2 as usize)).collect();
-        out(interleave_record_batch(&batches, &some).map_err(broken)?)?;
+        interleave_record_batch(&batches, &some).map_err(broken)
+    };
+    Ok(vec![places.chunks(at_once).map(portion).collect::<Result<_, _>>()?])
+}
+
+/// Rows that stand in order this long on average are not sorted, only merged.
+const LONG: usize = 2_048;
+
+/// The rows as they stand, a new part where one comes before the last; nothing where that would be
+/// more parts than `most`.
+fn ascending(
+    order: &Order,
+    keyed: &[Keyed],
+    most: usize,
+    at_once: usize,
+) -> Option<Vec<Vec<RecordBatch>>> {
+    let mut parts: Vec<Vec<RecordBatch>> = Vec::new();
+    let mut before: Option<(&Keyed, usize)> = None;
+    for it in keyed {
+        let rows = it.batch.num_rows();
+        let mut first = 0;
+        for row in 0..rows {
+            let ascends = before.is_some_and(|last| last.0.compare(order, last.1, it, row).is_le());
+            if !ascends {
+                if parts.len() == most {
+                    return None;
+                }
+                cut(&mut parts, &it.batch, first..row, at_once);
+                parts.push(Vec::new());
+                first = row;
+            }
+            before = Some((it, row));
+        }
+        cut(&mut parts, &it.batch, first..rows, at_once);
     }
-    Ok(())
+    Some(parts)
+}
+
+/// Adds these rows to the last part.
+fn cut(
+    parts: &mut [Vec<RecordBatch>],
+    batch: &RecordBatch,
+    rows: std::ops::Range<usize>,
+    at_once: usize,
+) {
+    let Some(part) = parts.last_mut() else { return };
+    for first in rows.clone().step_by(at_once) {
+        part.push(batch.slice(first, at_once.min(rows.end - first)));
+    }
 }
 
 /// The first bytes of a row, its batch, and its place there.
 type Place = (u128, u32, u32);
 
-fn in_order(order: &Order, keyed: &[Keyed], rows: usize) -> Result<Vec<Place>, Trouble> {
+/// Of all rows, in order.
+fn places(order: &Order, keyed: &[Keyed], rows: usize) -> Result<Vec<Place>, Trouble> {
     let mut places: Vec<Place> = Vec::with_capacity(rows);
     for (batch, it) in keyed.iter().enumerate() {
         let batch = u32::try_from(batch).map_err(broken)?;
-        for (row, key) in it.rows.iter().enumerate() {
-            let row = u32::try_from(row).map_err(broken)?;
-            places.push((prefix(key.data()), batch, row));
+        for row in 0..it.batch.num_rows() {
+            places.push((it.prefix(row), batch, u32::try_from(row).map_err(broken)?));
         }
     }
-    let compare = |a: &Place, b: &Place| {
+    places.sort_unstable_by(|a, b| {
         a.0.cmp(&b.0).then_with(|| {
             let (one, other) = (&keyed[a.1 as usize], &keyed[b.1 as usize]);
             one.compare(order, a.2 as usize, other, b.2 as usize)
         })
-    };
-    // Files are mostly in the order of their keys.
-    if !places.is_sorted_by(|a, b| compare(a, b).is_le()) {
-        places.sort_unstable_by(compare);
-    }
+    });
     Ok(places)
 }
 

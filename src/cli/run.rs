@@ -216,7 +216,8 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
     };
     let mut decided = Vec::new();
     if let (Some(path), Some(policy)) = (&it.decisions, &set.policy) {
-        decided.push(Writer::create(path, &decisions::schema(&whole, policy), usize::MAX)?);
+        let schema = decisions::schema(&whole, policy);
+        decided.push(Writer::create(path, (&schema, decisions::COLUMNS.len()), usize::MAX)?);
     }
     let (done, written, counted) = match folder {
         Some(folder) => recorded::evaluate(&asked, folder, &mut decided, &options, context)?,

@@ -71,8 +71,18 @@ pub fn of(set: &RuleSet) -> Option<Operands> {
     if !set.rules[rule.0].id.is_empty() {
         return None;
     }
+    let (fields, facts) = asked(set, set.rules[rule.0].show.iter().map(|it| &it.1));
+    let (fields, facts) = (fields.into_iter().collect(), facts.into_iter().collect());
+    Some(Operands { rule, fields, facts })
+}
+
+/// The fields and facts that expressions ask for, also by what rules say.
+pub fn asked<'a>(
+    set: &'a RuleSet,
+    expressions: impl Iterator<Item = &'a E>,
+) -> (BTreeSet<FieldId>, BTreeSet<FactId>) {
     let (mut fields, mut facts) = (BTreeSet::new(), BTreeSet::new());
-    let mut todo: Vec<&E> = set.rules[rule.0].show.iter().map(|it| &it.1).collect();
+    let mut todo: Vec<&E> = expressions.collect();
     let mut seen = BTreeSet::new();
     while let Some(it) = todo.pop() {
         match &it.kind {
@@ -86,8 +96,7 @@ pub fn of(set: &RuleSet) -> Option<Operands> {
             _ => todo.extend(it.parts()),
         }
     }
-    let (fields, facts) = (fields.into_iter().collect(), facts.into_iter().collect());
-    Some(Operands { rule, fields, facts })
+    (fields, facts)
 }
 
 impl Operands {

@@ -29,9 +29,9 @@ pub fn reason(set: &RuleSet, policy: &Policy, it: &Decision) -> &'static str {
     }
 }
 
+/// Of steps:
 /// `score 74: red by score; 131st of 120 at office FR001, day 2026-03-10 → yellow`
-pub fn sentence(set: &RuleSet, policy: &Policy, it: &Decision) -> String {
-    let steps: Vec<String> = it.steps.iter().map(|step| words(set, policy, it, step)).collect();
+pub fn sentence(it: &Decision, steps: &[String]) -> String {
     format!("score {}: {}", it.score, steps.join("; "))
 }
 

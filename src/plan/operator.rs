@@ -30,6 +30,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::StreamExt;
 use futures::stream;
 
+use crate::ir::RuleId;
 use crate::plan::bits;
 use crate::plan::evaluate::Evaluator;
 use crate::plan::evaluate::RuleBits;
@@ -76,7 +77,8 @@ impl Counts {
     }
 }
 
-/// One row out for each row in and rule that hits or is undecided, by row, then by rule.
+/// One row out for each row in and rule that hits or is undecided: batches as they came in for
+/// rules that hit everywhere, then those of the others, by row, then by rule.
 #[derive(Debug)]
 pub struct RuleSetExec {
     input: Arc<dyn ExecutionPlan>,
@@ -216,6 +218,8 @@ struct State {
 /// Findings of a batch that have not all left yet.
 struct Pending {
     batch: RecordBatch,
+    /// Rules that hit in all rows.
+    whole: Vec<RuleId>,
     /// Row, rule and outcome, in order.
     findings: Vec<(u32, u32, u8)>,
     next: usize,
@@ -225,6 +229,9 @@ impl State {
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if let Some(pending) = &mut self.pending {
+                if let Some(rule) = pending.whole.pop() {
+                    return pending.whole(rule, &self.schema).map(Some);
+                }
                 if pending.next < pending.findings.len() {
                     return pending.leave(&self.schema).map(Some);
                 }
@@ -236,14 +243,31 @@ impl State {
             self.counts.add(&all);
             self.judged.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
             if !self.count_only {
-                let findings = findings(batch.num_rows(), &all);
-                self.pending = Some(Pending { batch, findings, next: 0 });
+                let rows = batch.num_rows();
+                let (whole, rest): (Vec<RuleBits>, _) =
+                    all.into_iter().partition(|it| bits::count(&it.hit) == rows);
+                let whole = whole.into_iter().map(|it| it.rule).collect();
+                self.pending =
+                    Some(Pending { batch, whole, findings: findings(rows, &rest), next: 0 });
             }
         }
     }
 }
 
+/// The rule as it stands in a column.
+fn place(it: RuleId) -> u32 {
+    u32::try_from(it.0).unwrap_or(u32::MAX)
+}
+
 impl Pending {
+    fn whole(&self, rule: RuleId, schema: &SchemaRef) -> Result<RecordBatch> {
+        let rows = self.batch.num_rows();
+        let mut columns = self.batch.columns().to_vec();
+        columns.push(Arc::new(UInt32Array::from_value(place(rule), rows)));
+        columns.push(Arc::new(UInt8Array::from_value(HIT, rows)));
+        Ok(RecordBatch::try_new(schema.clone(), columns)?)
+    }
+
     fn leave(&mut self, schema: &SchemaRef) -> Result<RecordBatch> {
         let end = self.findings.len().min(self.next + ROWS_OUT);
         let leaving = &self.findings[self.next..end];
@@ -269,7 +293,7 @@ fn findings(rows: usize, all: &[RuleBits]) -> Vec<(u32, u32, u8)> {
     }
     let mut res = vec![(0, 0, 0); starts[rows]];
     for it in all {
-        let rule = u32::try_from(it.rule.0).unwrap_or(u32::MAX);
+        let rule = place(it.rule);
         for (mask, outcome) in [(&it.hit, HIT), (&it.undecided, UNDECIDED)] {
             bits::each(mask, |at| {
                 res[starts[at]] = (u32::try_from(at).unwrap_or(u32::MAX), rule, outcome);

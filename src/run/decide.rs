@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use arrow::array::Array;
 use arrow::array::AsArray;
@@ -28,6 +29,7 @@ use crate::run::Options;
 use crate::run::Receiver;
 use crate::run::carried::Carried;
 use crate::run::decisions;
+use crate::run::decisions::Alike;
 use crate::run::decisions::Cursor;
 use crate::run::decisions::Rows;
 use crate::run::decisions::Settling;
@@ -76,22 +78,31 @@ impl Opened {
         };
         let keys = self.keys.len();
         let mut decider = Decider::new(&set, policy, secrets, &carried, decided, options)?;
-        let mut found = Lines { rows: Head::new(found), keys, own: carried.keys(), out };
-        let mut rest = Head::new(rest);
+        let own = carried.keys();
+        let mut found = Lines { rows: Head::new(found, own), keys, own, out };
+        let mut rest = Head::new(rest, own);
         found.load()?;
         rest.load()?;
-        while let Some(keys) = next_keys(&found.rows, &rest, carried.keys()) {
-            // Lines of a record that stands in no declaration.
-            if keys.first().is_some_and(String::is_empty) {
-                found.take(&keys)?;
-                continue;
+        loop {
+            if decider.quiet.is_some() {
+                let alike = rest.before(&found.rows);
+                if 0 < alike {
+                    decider.alike(&rest.keys, rest.row..rest.row + alike)?;
+                    rest.skip(alike)?;
+                    continue;
+                }
             }
+            let Some(keys) = next_keys(&found.rows, &rest) else { break };
             let mut row = Row::default();
             while let Some(batch) = rest.at(&keys) {
                 carried.read(batch, rest.row, &mut row);
                 rest.advance()?;
             }
-            decider.decide(keys.clone(), &row, found.take(&keys)?)?;
+            let found = found.take(&keys)?;
+            // Some lines are of a record that stands in no declaration.
+            if keys.first().is_none_or(|it| !it.is_empty()) {
+                decider.decide(keys, &row, found)?;
+            }
         }
         Ok((done, decider.finish()?))
     }
@@ -120,53 +131,95 @@ impl Opened {
 /// Rows in order, and where reading is.
 struct Head {
     rows: Merge,
+    /// How many of the first columns are the keys of the declaration.
+    own: usize,
     batch: Option<RecordBatch>,
+    /// Of the batch.
+    keys: Vec<StringArray>,
     row: usize,
 }
 
 impl Head {
-    fn new(rows: Merge) -> Head {
-        Head { rows, batch: None, row: 0 }
+    fn new(rows: Merge, own: usize) -> Head {
+        Head { rows, own, batch: None, keys: Vec::new(), row: 0 }
     }
 
     fn load(&mut self) -> Result<(), Trouble> {
         (self.batch, self.row) = (self.rows.next().transpose()?, 0);
+        let columns = self.batch.iter().flat_map(|it| it.columns().iter().take(self.own));
+        self.keys = columns.filter_map(|it| it.as_string_opt::<i32>()).cloned().collect();
         Ok(())
     }
 
     fn advance(&mut self) -> Result<(), Trouble> {
-        self.row += 1;
+        self.skip(1)
+    }
+
+    fn skip(&mut self, rows: usize) -> Result<(), Trouble> {
+        self.row += rows;
         match &self.batch {
             Some(it) if it.num_rows() <= self.row => self.load(),
             Some(_) | None => Ok(()),
         }
     }
 
-    fn key(&self, at: usize) -> &str {
-        let column = self.batch.as_ref().map(|it| it.column(at).as_string::<i32>());
-        column.filter(|it| it.is_valid(self.row)).map_or("", |it| it.value(self.row))
-    }
-
     /// The batch, when the row that reading is at has these keys.
     fn at(&self, keys: &[String]) -> Option<&RecordBatch> {
         let batch = self.batch.as_ref()?;
-        keys.iter().enumerate().all(|(at, key)| self.key(at) == key).then_some(batch)
+        let mut both = self.keys.iter().zip(keys);
+        both.all(|(column, key)| key_of(column, self.row).unwrap_or_default() == key)
+            .then_some(batch)
+    }
+
+    /// How a row of the batch stands to that which reading of others is at.
+    fn compare(&self, row: usize, other: &Head) -> Ordering {
+        let both = self.keys.iter().zip(&other.keys);
+        let mut order = both.map(|(a, b)| key_of(a, row).cmp(&key_of(b, other.row)));
+        order.find(|it| it.is_ne()).unwrap_or(Ordering::Equal)
+    }
+
+    /// How many rows of the batch are left that stand before all others there are.
+    fn before(&self, other: &Head) -> usize {
+        let Some(batch) = &self.batch else { return 0 };
+        let left = batch.num_rows() - self.row;
+        if other.batch.is_none() {
+            return left;
+        }
+        let is_before = |rows: usize| self.compare(self.row + rows, other).is_lt();
+        // Twice as many as long as they are, then the last of them by halves.
+        let (mut low, mut high) = (0, 1);
+        while high <= left && is_before(high - 1) {
+            (low, high) = (high, high * 2);
+        }
+        high = high.min(left + 1);
+        while low + 1 < high {
+            let middle = low.midpoint(high);
+            if is_before(middle - 1) { low = middle } else { high = middle }
+        }
+        low
     }
 }
 
+fn key_of(column: &StringArray, row: usize) -> Option<&str> {
+    column.is_valid(row).then(|| column.value(row))
+}
+
 /// Those of the first declaration that is left on either side.
-fn next_keys(one: &Head, other: &Head, count: usize) -> Option<Vec<String>> {
+fn next_keys(one: &Head, other: &Head) -> Option<Vec<String>> {
     let first = match (&one.batch, &other.batch) {
         (None, None) => return None,
         (Some(_), None) => one,
         (None, Some(_)) => other,
         (Some(_), Some(_)) => {
-            let order = (0..count).map(|at| one.key(at).cmp(other.key(at)));
-            let order = order.into_iter().find(|it| it.is_ne()).unwrap_or(Ordering::Equal);
-            if order.is_lt() { one } else { other }
+            if one.compare(one.row, other).is_lt() {
+                one
+            } else {
+                other
+            }
         }
     };
-    Some((0..count).map(|at| first.key(at).to_owned()).collect())
+    let key = |it: &StringArray| key_of(it, first.row).unwrap_or_default().to_owned();
+    Some(first.keys.iter().map(key).collect())
 }
 
 /// Lines in order, which go out as they are read.
@@ -206,25 +259,31 @@ impl Lines<'_> {
         let texts = |at: usize| batch.column(at).as_string::<i32>();
         let places = batch.column(self.keys + COLUMNS.len()).as_primitive::<UInt32Type>();
         let text = |it: &StringArray| it.is_valid(row).then(|| it.value(row).to_owned());
-        let column = |name: &str| {
-            let at = COLUMNS.iter().position(|it| *it == name);
-            let at = at.ok_or_else(|| Trouble::bug("lines lack a column"))?;
-            Ok::<_, Trouble>(text(texts(self.keys + at)).unwrap_or_default())
-        };
-        let hit = column("outcome")? == Outcome::Hit.words();
-        let would_score = || text(texts(self.keys + COLUMNS.len() + 1)).unwrap_or_default();
-        let score = if hit { column("score")? } else { would_score() };
+        let [_, outcome, score, _, because, evidence, open] =
+            std::array::from_fn(|at| texts(self.keys + at));
+        let hit = outcome.is_valid(row) && outcome.value(row) == Outcome::Hit.words();
+        let score = if hit { score } else { texts(self.keys + COLUMNS.len() + 1) };
         Ok(Found {
             rule: RuleId(places.value(row) as usize),
             item: (self.own..self.keys).filter_map(|at| text(texts(at))).collect(),
             outcome: if hit { Outcome::Hit } else { Outcome::Undecided },
-            score: Decimal::parse(&score),
-            because: column("because")?,
-            evidence: column("evidence")?,
-            open: column("undecided_because")?,
+            score: if score.is_valid(row) { Decimal::parse(score.value(row)) } else { None },
+            because: text(because).unwrap_or_default(),
+            evidence: text(evidence).unwrap_or_default(),
+            open: text(open).unwrap_or_default(),
         })
     }
 }
+
+/// A decision and its columns, whoever it is about; `found` is as it was given.
+struct Same {
+    found: Vec<Found>,
+    decision: Decision,
+    values: [Option<String>; decisions::COLUMNS.len()],
+}
+
+/// So many of them are kept.
+const SAME: usize = 16;
 
 /// Decides on one declaration after the other.
 struct Decider<'a, 'o> {
@@ -238,11 +297,13 @@ struct Decider<'a, 'o> {
     /// Where some of them wait for others: these, and all decisions as they are until then.
     waiting: Option<(Among<'a>, Writer)>,
     /// What every declaration gets of which nothing was found, when that is the same for all.
-    quiet: Option<(Decision, [Option<String>; COLUMNS_OF_DECISIONS])>,
+    quiet: Option<(Decision, Alike)>,
+    /// The keys of the last of them.
+    last: Vec<String>,
+    /// Some decisions that others share of which the same was found, where nothing else has a say.
+    same: Option<Vec<Same>>,
     number: u64,
 }
-
-const COLUMNS_OF_DECISIONS: usize = decisions::COLUMNS.len();
 
 impl<'a, 'o> Decider<'a, 'o> {
     fn new(
@@ -259,14 +320,11 @@ impl<'a, 'o> Decider<'a, 'o> {
             Some(it) => Some((it, Writer::create(&place, &schema)?)),
             None => None,
         };
-        let alone = carried.operands.is_empty() && policy.together.is_empty();
-        let quiet =
-            alone.then(|| decide::alone(set, secrets, Vec::new(), &Row::default(), Vec::new()));
-        let quiet = quiet.flatten().filter(|it| it.draws.is_empty() && it.claims.is_empty());
-        let quiet = quiet.map(|it| {
-            let values = decisions::values(set, policy, &it);
-            (it, values)
+        let quiet = decide::quiet(set, secrets).map(|it| {
+            let alike = Alike::new(&decisions::values(set, policy, &it));
+            (it, alike)
         });
+        let alone = carried.operands.is_empty() && policy.together.is_empty();
         Ok(Decider {
             set,
             policy,
@@ -277,18 +335,40 @@ impl<'a, 'o> Decider<'a, 'o> {
             out,
             waiting,
             quiet,
+            last: Vec::new(),
+            same: alone.then(Vec::new),
             number: 0,
         })
+    }
+
+    /// Decides on declarations of which nothing was found; some rows are of one declaration.
+    fn alike(&mut self, keys: &[StringArray], rows: Range<usize>) -> Result<(), Trouble> {
+        let Some((decision, alike)) = self.quiet.take() else { return Ok(()) };
+        let mut left = rows;
+        let mut added = 0;
+        while !left.is_empty() {
+            added += self.rows.push_alike(keys, &mut left, &mut self.last, &alike)? as u64;
+            if self.rows.is_full() {
+                self.send()?;
+            }
+        }
+        self.number += added;
+        self.counted.add(self.set, self.policy, &decision, added);
+        self.quiet = Some((decision, alike));
+        Ok(())
     }
 
     fn decide(&mut self, keys: Vec<String>, row: &Row, found: Vec<Found>) -> Result<(), Trouble> {
         let number = self.number;
         self.number += 1;
-        if let Some((it, values)) = self.quiet.as_ref().filter(|_| found.is_empty()) {
-            self.counted.add(self.set, self.policy, it, 1);
+        let known = self.same.iter().flatten().find(|it| it.found == found);
+        if let Some(Same { decision, values, .. }) = known {
+            self.counted.add(self.set, self.policy, decision, 1);
             self.rows.push(&keys, values);
             return if self.rows.is_full() { self.send() } else { Ok(()) };
         }
+        let is_kept = self.same.as_ref().is_some_and(|it| it.len() < SAME);
+        let kept = is_kept.then(|| found.clone());
         let Some(it) = decide::alone(self.set, self.secrets, keys, row, found) else {
             return Ok(());
         };
@@ -297,7 +377,12 @@ impl<'a, 'o> Decider<'a, 'o> {
             among.add(number, &it)?;
         }
         if self.waiting.is_some() || self.out.is_some() {
-            self.rows.push(&it.keys, &decisions::values(self.set, self.policy, &it));
+            let values = decisions::values(self.set, self.policy, &it);
+            self.rows.push(&it.keys, &values);
+            let apart = it.draws.is_empty() && it.claims.is_empty();
+            if let (Some(found), Some(same)) = (kept.filter(|_| apart), &mut self.same) {
+                same.push(Same { found, decision: it, values });
+            }
         }
         if self.rows.is_full() { self.send() } else { Ok(()) }
     }

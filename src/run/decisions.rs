@@ -1,18 +1,21 @@
 //! Decisions as rows: one a declaration, in the order of keys.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::AsArray;
+use arrow::array::StringArray;
 use arrow::array::StringBuilder;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Field;
 use arrow::datatypes::Schema;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
+use serde::Serialize;
 use serde_json::Value as Json;
-use serde_json::json;
 
 use crate::decide::Decision;
 use crate::decide::Found;
@@ -46,6 +49,8 @@ pub const COLUMNS: [&str; 12] = [
 
 /// Rows in a batch.
 const ROWS: usize = 8_192;
+/// Bytes after which a batch gets no more rows.
+const BYTES: usize = 32 << 20;
 
 pub fn schema(set: &RuleSet, policy: &Policy) -> SchemaRef {
     let keys = set.schema.key_fields(policy.level);
@@ -54,17 +59,38 @@ pub fn schema(set: &RuleSet, policy: &Policy) -> SchemaRef {
     Arc::new(Schema::new(all.map(|it| Field::new(it, DataType::Utf8, true)).collect::<Vec<_>>()))
 }
 
-/// Decisions on their way into batches of [`ROWS`].
+/// Decisions on their way into batches of [`ROWS`], or fewer where they are long.
 pub struct Rows {
     schema: SchemaRef,
     columns: Vec<StringBuilder>,
     count: usize,
+    bytes: usize,
+}
+
+/// What decisions that are all alike hold after the keys, for as many rows as a batch has.
+pub struct Alike {
+    columns: Vec<Option<StringArray>>,
+    /// Of one row.
+    bytes: usize,
+}
+
+impl Alike {
+    pub fn new(values: &[Option<String>]) -> Alike {
+        let length = |it: &Option<String>| it.as_ref().map_or(0, String::len);
+        let bytes: usize = values.iter().map(length).sum();
+        let rows = ROWS.min(BYTES / bytes.max(1) + 1);
+        let column = |it: &Option<String>| {
+            let it = it.as_ref()?;
+            Some(StringArray::from_iter_values(std::iter::repeat_n(it, rows)))
+        };
+        Alike { columns: values.iter().map(column).collect(), bytes }
+    }
 }
 
 impl Rows {
     pub fn new(schema: &SchemaRef) -> Rows {
         let columns = schema.fields().iter().map(|_| StringBuilder::new()).collect();
-        Rows { schema: schema.clone(), columns, count: 0 }
+        Rows { schema: schema.clone(), columns, count: 0, bytes: 0 }
     }
 
     pub fn push(&mut self, keys: &[String], values: &[Option<String>]) {
@@ -72,22 +98,71 @@ impl Rows {
         own.iter_mut().zip(keys).for_each(|(column, key)| column.append_value(key));
         for (column, value) in others.iter_mut().zip(values) {
             column.append_option(value.as_deref());
+            self.bytes += value.as_ref().map_or(0, String::len);
         }
         self.count += 1;
     }
 
+    /// Adds a decision for each of these keys that is another than that before it, until it is
+    /// full: says how many. What is left of `rows` was not looked at. Keys that begin with nothing
+    /// are of no declaration.
+    ///
+    /// Errors: none but a fault of ours.
+    pub fn push_alike(
+        &mut self,
+        keys: &[StringArray],
+        rows: &mut Range<usize>,
+        last: &mut Vec<String>,
+        alike: &Alike,
+    ) -> Result<usize, Trouble> {
+        let room = (ROWS - self.count).min((BYTES - self.bytes) / alike.bytes.max(1) + 1);
+        let (own, others) = self.columns.split_at_mut(keys.len());
+        let (mut before, mut added): (Option<usize>, usize) = (None, 0);
+        for row in rows.clone() {
+            let is_known = match before {
+                Some(before) => keys.iter().all(|it| key(it, row) == key(it, before)),
+                None => keys.iter().map(|it| key(it, row)).eq(last.iter().map(String::as_str)),
+            };
+            if !is_known && keys.first().is_some_and(|it| !key(it, row).is_empty()) {
+                if added == room {
+                    break;
+                }
+                own.iter_mut().zip(keys).for_each(|(to, it)| to.append_value(key(it, row)));
+                added += 1;
+            }
+            (before, rows.start) = (Some(row), row + 1);
+        }
+        if let Some(before) = before {
+            *last = keys.iter().map(|it| key(it, before).to_owned()).collect();
+        }
+        for (to, column) in others.iter_mut().zip(&alike.columns) {
+            match column {
+                Some(it) => to.append_array(&it.slice(0, added)).map_err(broken)?,
+                None => to.append_nulls(added),
+            }
+        }
+        self.count += added;
+        self.bytes += added * alike.bytes;
+        Ok(added)
+    }
+
     pub fn is_full(&self) -> bool {
-        ROWS <= self.count
+        ROWS <= self.count || BYTES <= self.bytes
     }
 
     /// What was pushed; afterwards nothing is.
     ///
     /// Errors: none but a fault of ours.
     pub fn take(&mut self) -> Result<RecordBatch, Trouble> {
-        self.count = 0;
+        (self.count, self.bytes) = (0, 0);
         let columns = self.columns.iter_mut().map(|it| Arc::new(it.finish()) as ArrayRef);
         RecordBatch::try_new(self.schema.clone(), columns.collect()).map_err(broken)
     }
+}
+
+/// Nothing where it is missing.
+fn key(column: &StringArray, row: usize) -> &str {
+    if column.is_valid(row) { column.value(row) } else { "" }
 }
 
 /// Decisions on declarations alone.
@@ -191,7 +266,7 @@ fn turned(policy: &Policy, counted: &mut Counted, it: &Settled, values: &mut [Op
     if let Some(it) = it.rank {
         *rank = Some(it.to_owned());
     }
-    let step = json!({"channel": policy.word(to), "words": it.words}).to_string();
+    let step = said(SaidOfStep { channel: policy.word(to), words: it.words });
     *steps = Some(match steps.as_deref().and_then(|it| it.strip_suffix(']')) {
         Some(before) => format!("{before},{step}]"),
         None => format!("[{step}]"),
@@ -207,15 +282,17 @@ pub fn values(set: &RuleSet, policy: &Policy, it: &Decision) -> [Option<String>;
     let of = |wanted: Outcome| {
         list(it.found.iter().filter(|(it, weight)| it.outcome == wanted && heeded(*weight)).map(
             |(it, weight)| match wanted {
-                Outcome::Hit => hit(set, it, *weight),
-                Outcome::Undecided | Outcome::NoHit => undecided(set, it, *weight),
+                Outcome::Hit => said(hit(set, it, *weight)),
+                Outcome::Undecided | Outcome::NoHit => said(undecided(set, it, *weight)),
             },
         ))
     };
     let suppressed = it.found.iter().filter_map(|(it, weight)| match weight {
-        Weight::Suppressed(by) => Some(suppressed(set, policy, it, *by)),
+        Weight::Suppressed(by) => Some(said(suppressed(set, policy, it, *by))),
         Weight::Counts | Weight::Silent => None,
     });
+    let steps: Vec<String> =
+        it.steps.iter().map(|step| words::words(set, policy, it, step)).collect();
     [
         Some(policy.word(it.channel).to_owned()),
         Some(words::reason(set, policy, it).to_owned()),
@@ -227,50 +304,127 @@ pub fn values(set: &RuleSet, policy: &Policy, it: &Decision) -> [Option<String>;
         list(suppressed),
         list(it.draws.iter().map(|it| {
             let draw = &policy.draws[it.draw];
-            json!({"of": policy.word(draw.of), "to": policy.word(draw.to),
-                   "number": it.number, "rate": it.rate, "drawn": it.is_drawn()})
+            said(SaidOfDraw {
+                drawn: it.is_drawn(),
+                number: it.number,
+                of: policy.word(draw.of),
+                rate: it.rate,
+                to: policy.word(draw.to),
+            })
         })),
         None,
-        list(it.steps.iter().map(|step| {
-            json!({"channel": policy.word(step.to), "words": words::words(set, policy, it, step)})
-        })),
-        Some(words::sentence(set, policy, it)),
+        list(
+            it.steps
+                .iter()
+                .zip(&steps)
+                .map(|(step, words)| said(SaidOfStep { channel: policy.word(step.to), words })),
+        ),
+        Some(words::sentence(it, &steps)),
     ]
 }
 
 /// `None` for nothing.
-fn list(all: impl Iterator<Item = Json>) -> Option<String> {
-    let all: Vec<Json> = all.collect();
-    if all.is_empty() { None } else { Some(Json::Array(all).to_string()) }
+fn list(all: impl Iterator<Item = String>) -> Option<String> {
+    let mut res = String::new();
+    for it in all {
+        res.push(if res.is_empty() { '[' } else { ',' });
+        res.push_str(&it);
+    }
+    if res.is_empty() {
+        return None;
+    }
+    res.push(']');
+    Some(res)
 }
 
-fn common(set: &RuleSet, it: &Found, weight: Weight) -> Json {
+/// As JSON; nothing that is said can fail to be.
+fn said(it: impl Serialize) -> String {
+    serde_json::to_string(&it).unwrap_or_default()
+}
+
+/// What decisions say of a finding; names of all that is said stand in the order of the alphabet.
+#[derive(Serialize)]
+struct SaidOfFinding<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<Option<&'a str>>,
+    counts: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<Json>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<&'a str>,
+    item: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<&'static str>,
+    rule: &'a str,
+    score: Option<String>,
+    status: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct SaidOfDraw<'a> {
+    drawn: bool,
+    number: u32,
+    of: &'a str,
+    rate: u32,
+    to: &'a str,
+}
+
+#[derive(Serialize)]
+struct SaidOfStep<'a> {
+    channel: &'a str,
+    words: &'a str,
+}
+
+fn common<'a>(set: &'a RuleSet, it: &'a Found, weight: Weight) -> SaidOfFinding<'a> {
     let rule = &set.rules[it.rule.0];
-    let status = rule.status.map(crate::ir::Status::words);
-    json!({"rule": &*rule.id, "item": it.item.join("/"), "status": status,
-           "counts": weight == Weight::Counts, "score": it.score.map(|it| it.to_string())})
+    SaidOfFinding {
+        because: None,
+        channel: None,
+        counts: weight == Weight::Counts,
+        evidence: None,
+        fields: None,
+        item: match it.item.as_slice() {
+            [] => Cow::Borrowed(""),
+            [only] => Cow::Borrowed(only.as_str()),
+            several => Cow::Owned(several.join("/")),
+        },
+        outcome: None,
+        rule: &rule.id,
+        score: it.score.map(|it| it.to_string()),
+        status: rule.status.map(crate::ir::Status::words),
+    }
 }
 
-fn hit(set: &RuleSet, it: &Found, weight: Weight) -> Json {
-    let mut res = common(set, it, weight);
-    let evidence = serde_json::from_str(&it.evidence).unwrap_or(Json::Null);
-    res["channel"] = json!(set.rules[it.rule.0].channel);
-    res["because"] = json!(it.because);
-    res["evidence"] = evidence;
-    res
+fn hit<'a>(set: &'a RuleSet, it: &'a Found, weight: Weight) -> SaidOfFinding<'a> {
+    let evidence = match it.evidence.is_empty() {
+        true => Json::Null,
+        false => serde_json::from_str(&it.evidence).unwrap_or(Json::Null),
+    };
+    SaidOfFinding {
+        because: Some(Cow::Borrowed(&it.because)),
+        channel: Some(set.rules[it.rule.0].channel.as_deref()),
+        evidence: Some(evidence),
+        ..common(set, it, weight)
+    }
 }
 
-fn undecided(set: &RuleSet, it: &Found, weight: Weight) -> Json {
-    let mut res = common(set, it, weight);
-    res["fields"] = json!(it.open);
-    res
+fn undecided<'a>(set: &'a RuleSet, it: &'a Found, weight: Weight) -> SaidOfFinding<'a> {
+    SaidOfFinding { fields: Some(&it.open), ..common(set, it, weight) }
 }
 
-fn suppressed(set: &RuleSet, policy: &Policy, it: &Found, by: usize) -> Json {
-    let mut res = common(set, it, Weight::Suppressed(by));
+fn suppressed<'a>(
+    set: &'a RuleSet,
+    policy: &'a Policy,
+    it: &'a Found,
+    by: usize,
+) -> SaidOfFinding<'a> {
     let exemption = &policy.exemptions[by];
-    res["outcome"] = json!(it.outcome.words());
-    res["because"] =
-        json!(format!("exempt {} when {}", exemption.tags.join(", "), exemption.when.words));
-    res
+    let because = format!("exempt {} when {}", exemption.tags.join(", "), exemption.when.words);
+    SaidOfFinding {
+        because: Some(Cow::Owned(because)),
+        outcome: Some(it.outcome.words()),
+        ..common(set, it, Weight::Suppressed(by))
+    }
 }

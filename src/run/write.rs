@@ -1,5 +1,7 @@
 //! The lines of a run as Parquet, Arrow, CSV or JSON lines, whole or not at all.
 
+mod alike;
+
 use std::fs;
 use std::fs::File;
 use std::io::BufWriter;
@@ -19,7 +21,9 @@ use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
+use parquet::file::properties::EnabledStatistics;
 use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
 use serde_json::Map;
 use serde_json::Value as Json;
 
@@ -58,16 +62,23 @@ const GROUP: usize = 64 << 20;
 enum Form {
     Csv(Box<arrow::csv::Writer<BufWriter<Stepped>>>),
     Parquet(Box<ArrowWriter<BufWriter<Stepped>>>),
+    /// Parquet of decisions, which are mostly alike.
+    Alike(Box<alike::Writer<BufWriter<Stepped>>>),
     Arrow(Box<arrow::ipc::writer::FileWriter<BufWriter<Stepped>>>),
     JsonLines(BufWriter<Stepped>),
 }
 
 impl Writer {
-    /// For at most `limit` lines of the schema.
+    /// For at most `limit` lines of the schema, of whose columns so many of the last mostly hold
+    /// the same in many lines after each other.
     ///
     /// Errors: an extension that is none of `.parquet`, `.arrow`, `.csv`, `.jsonl`; a link that
     /// leads nowhere, or to a terminal where the format is no text; a disk that refuses.
-    pub fn create(path: &Path, schema: &SchemaRef, limit: usize) -> Result<Writer, Trouble> {
+    pub fn create(
+        path: &Path,
+        (schema, alike): (&SchemaRef, usize),
+        limit: usize,
+    ) -> Result<Writer, Trouble> {
         check_ending(path)?;
         let refused = |it: &Error| place::refused(path, it);
         let place = Place::of(path)?;
@@ -83,12 +94,19 @@ impl Writer {
         let (out, fault) = Stepped::new(file);
         let out = BufWriter::new(out);
         let form = match ending(path).as_str() {
-            "parquet" => {
-                let properties = WriterProperties::builder()
-                    .set_compression(Compression::SNAPPY)
-                    .set_max_row_group_bytes(Some(GROUP))
+            "parquet" if schema.fields().len() > alike && 0 < alike => {
+                let keys = schema.fields().len() - alike;
+                // Columns of runs have no index of their pages, so no column has.
+                let properties = properties(schema)
+                    .into_builder()
+                    .set_statistics_enabled(EnabledStatistics::Chunk)
+                    .set_offset_index_disabled(true)
                     .build();
-                let it = ArrowWriter::try_new(out, schema.clone(), Some(properties));
+                let it = alike::Writer::new(out, schema, keys, properties);
+                Form::Alike(Box::new(it.map_err(|_| refused(&fault.take()))?))
+            }
+            "parquet" => {
+                let it = ArrowWriter::try_new(out, schema.clone(), Some(properties(schema)));
                 Form::Parquet(Box::new(it.map_err(|_| refused(&fault.take()))?))
             }
             "arrow" => {
@@ -119,6 +137,7 @@ impl Writer {
         let done = match &mut self.form {
             Form::Csv(it) => it.write(&for_spreadsheets(&batch)).is_ok(),
             Form::Parquet(it) => it.write(&batch).is_ok(),
+            Form::Alike(it) => it.write(&batch).is_ok(),
             Form::Arrow(it) => it.write(&batch).is_ok(),
             Form::JsonLines(it) => json_lines(it, &batch).is_ok(),
         };
@@ -132,6 +151,7 @@ impl Writer {
         let done = match self.form {
             Form::Csv(it) => it.into_inner().flush().is_ok(),
             Form::Parquet(it) => it.close().is_ok(),
+            Form::Alike(it) => it.close().is_ok(),
             Form::Arrow(mut it) => it.finish().is_ok(),
             Form::JsonLines(mut it) => it.flush().is_ok(),
         };
@@ -148,6 +168,36 @@ impl Writer {
         Ok(self.written)
     }
 }
+
+/// The first and the last value are noted of columns by which somebody may look for rows.
+fn properties(schema: &SchemaRef) -> WriterProperties {
+    let mut it = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_bytes(Some(GROUP));
+    for field in schema.fields().iter().filter(|it| NOT_ORDERED.contains(&it.name().as_str())) {
+        let column = ColumnPath::from(field.name().as_str());
+        it = it.set_column_statistics_enabled(column, EnabledStatistics::None);
+    }
+    it.build()
+}
+
+/// Columns of sentences, of lists, and of numbers as texts.
+const NOT_ORDERED: [&str; 14] = [
+    "because",
+    "evidence",
+    "undecided_because",
+    "reason",
+    "score",
+    "potential_score",
+    "mandatory",
+    "hits",
+    "undecided",
+    "suppressed",
+    "draws",
+    "rank",
+    "steps",
+    "why",
+];
 
 impl To {
     fn refused(&self, path: &Path, error: &Error) -> Trouble {

@@ -1,9 +1,11 @@
 //! Several runs as one, in order.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use arrow::compute::interleave_record_batch;
 use arrow::row::RowConverter;
 
@@ -18,7 +20,7 @@ pub type Source = Box<dyn Iterator<Item = Result<RecordBatch, Trouble>> + Send>;
 /// All rows of some runs, in order.
 pub struct Merge {
     order: Arc<Order>,
-    by: RowConverter,
+    by: Option<RowConverter>,
     /// Runs that have rows left.
     heads: Vec<Head>,
     /// Places among them: none is before the one at half its place.
@@ -39,7 +41,9 @@ struct Leaving {
     batches: Vec<Arc<Keyed>>,
     /// By run, which of the batches it is at.
     open: Vec<Option<usize>>,
-    places: Vec<(usize, usize)>,
+    /// Rows that stand side by side: their batch, and where they are in it.
+    parts: Vec<(usize, Range<usize>)>,
+    rows: usize,
 }
 
 impl Merge {
@@ -48,7 +52,7 @@ impl Merge {
         let by = order.converter()?;
         let mut heads = Vec::new();
         for mut source in sources {
-            if let Some(now) = following(&order, &by, &mut source)? {
+            if let Some(now) = following(&order, by.as_ref(), &mut source)? {
                 heads.push(Head { source, now, at: 0 });
             }
         }
@@ -111,15 +115,15 @@ impl Merge {
     fn batch(&mut self) -> Result<Option<RecordBatch>, Trouble> {
         let mut leaving = Leaving { open: vec![None; self.heads.len()], ..Leaving::default() };
         while let Some(first) = self.heap.first().copied()
-            && leaving.places.len() < self.rows
+            && leaving.rows < self.rows
         {
-            let rows = self.ahead(self.rows - leaving.places.len());
+            let rows = self.ahead(self.rows - leaving.rows);
             let Head { source, now, at } = &mut self.heads[first];
             leaving.add(first, now, *at..*at + rows);
             *at += rows;
             if *at == now.batch.num_rows() {
                 leaving.open[first] = None;
-                match following(&self.order, &self.by, source)? {
+                match following(&self.order, self.by.as_ref(), source)? {
                     Some(it) => (*now, *at) = (it, 0),
                     None => {
                         self.heap.swap_remove(0);
@@ -128,29 +132,51 @@ impl Merge {
             }
             self.sink(0);
         }
-        if leaving.places.is_empty() {
-            return Ok(None);
-        }
-        let batches: Vec<&RecordBatch> = leaving.batches.iter().map(|it| &it.batch).collect();
-        interleave_record_batch(&batches, &leaving.places).map(Some).map_err(broken)
+        leaving.batch()
     }
 }
 
+/// Where so many rows or more stand side by side, they are copied together.
+const LONG: usize = 16;
+
 impl Leaving {
-    fn add(&mut self, run: usize, now: &Arc<Keyed>, rows: std::ops::Range<usize>) {
+    fn add(&mut self, run: usize, now: &Arc<Keyed>, rows: Range<usize>) {
         let batches = &mut self.batches;
         let batch = *self.open[run].get_or_insert_with(|| {
             batches.push(now.clone());
             batches.len() - 1
         });
-        self.places.extend(rows.map(|row| (batch, row)));
+        self.rows += rows.len();
+        match self.parts.last_mut() {
+            Some(last) if last.0 == batch && last.1.end == rows.start => last.1.end = rows.end,
+            Some(_) | None => self.parts.push((batch, rows)),
+        }
+    }
+
+    fn batch(self) -> Result<Option<RecordBatch>, Trouble> {
+        let slice =
+            |it: &(usize, Range<usize>)| self.batches[it.0].batch.slice(it.1.start, it.1.len());
+        match self.parts.as_slice() {
+            [] => Ok(None),
+            [only] => Ok(Some(slice(only))),
+            parts if parts.len() * LONG <= self.rows => {
+                let parts: Vec<RecordBatch> = parts.iter().map(slice).collect();
+                concat_batches(parts[0].schema_ref(), &parts).map(Some).map_err(broken)
+            }
+            parts => {
+                let batches: Vec<&RecordBatch> = self.batches.iter().map(|it| &it.batch).collect();
+                let places = parts.iter().flat_map(|it| it.1.clone().map(|row| (it.0, row)));
+                let places: Vec<(usize, usize)> = places.collect();
+                interleave_record_batch(&batches, &places).map(Some).map_err(broken)
+            }
+        }
     }
 }
 
 /// The next rows of a run.
 fn following(
     order: &Order,
-    by: &RowConverter,
+    by: Option<&RowConverter>,
     source: &mut Source,
 ) -> Result<Option<Arc<Keyed>>, Trouble> {
     for batch in source {

@@ -1,6 +1,7 @@
 //! The one test binary: cases, tidy checks, agreement on random rules, bad data, hostile input.
 
 mod agree;
+mod alike;
 mod archive;
 mod bad_data;
 mod case;
@@ -96,6 +97,7 @@ fn main() -> ExitCode {
     trials.extend(layout::trials());
     trials.extend(list_index::trials());
     trials.extend(looked::trials());
+    trials.extend(alike::trials());
     trials.extend(memory::trials());
     trials.extend(mutation::trials());
     trials.extend(nested::trials());

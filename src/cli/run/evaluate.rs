@@ -41,7 +41,7 @@ pub fn evaluate(
         return Ok((done, 0, counted));
     };
     let schema = lines::seen_schema(&Lines::new(set, &opened.keys));
-    let mut writer = Writer::create(out, &schema, limit)?;
+    let mut writer = Writer::create(out, (&schema, 0), limit)?;
     let (done, counted) = judge(Some(&mut |it| writer.write(it)))?;
     Ok((done, writer.finish()?, counted))
 }

@@ -57,7 +57,8 @@ pub fn evaluate(
     let hits = directory.file(HITS);
     if let Some(policy) = &asked.set().policy {
         let schema = decisions::schema(asked.whole, policy);
-        decided.push(Writer::create(&directory.file(DECISIONS), &schema, usize::MAX)?);
+        let file = directory.file(DECISIONS);
+        decided.push(Writer::create(&file, (&schema, decisions::COLUMNS.len()), usize::MAX)?);
     }
     let stop = AtomicBool::new(false);
     let paths: Vec<PathBuf> = read.iter().map(|it| it.path.clone()).collect();
