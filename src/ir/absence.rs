@@ -67,10 +67,13 @@ impl Lowering<'_> {
     }
 
     /// Whether a row that is judged may be without this value. What the schema requires of the
-    /// records around it is missing too, where the row stands in no such record.
+    /// records around it is missing too, where the row stands in no such record; a policy decides
+    /// on such records themselves.
     fn may_lack(&self, it: &E, judged: RecordId) -> bool {
         match &it.kind {
-            Kind::Field(id) => id.record != judged || !self.schema.field(*id).required,
+            Kind::Field(id) => {
+                self.in_policy || id.record != judged || !self.schema.field(*id).required
+            }
             _ => true,
         }
     }

@@ -93,6 +93,8 @@ pub struct Lowering<'a> {
     pub(in crate::ir) negated: Vec<(E, Span)>,
     /// A score is being lowered: `or else` stands for anything that lacks a value.
     pub(in crate::ir) in_score: bool,
+    /// A policy is being lowered: it decides on declarations that stand nowhere, too.
+    pub(in crate::ir) in_policy: bool,
     /// The outcomes of rules that are lowered already.
     pub(in crate::ir) done: BTreeMap<RuleId, E>,
     /// How many nodes definitions have expanded to: a limit on doubling.
@@ -134,6 +136,7 @@ impl<'a> Lowering<'a> {
             open: Vec::new(),
             negated: Vec::new(),
             in_score: false,
+            in_policy: false,
             done: BTreeMap::new(),
             expanded: 0,
             weights: Weights::default(),

@@ -83,11 +83,13 @@ impl<'a> Lowering<'a> {
         let scope = self.policy_scope(level, name);
         self.negated.clear();
         self.expanded = 0;
+        self.in_policy = true;
         for line in &block.lines {
             if let ast::LineKind::Policy(it) = &line.kind {
                 self.policy_line(it, &scope, &mut policy);
             }
         }
+        self.in_policy = false;
         self.negated.clear();
         self.check_policy(&policy, block, rules);
         policy.capacities.sort_by_key(|it| std::cmp::Reverse(it.channel));

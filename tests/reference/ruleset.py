@@ -280,10 +280,8 @@ class Rules:
         return lines
 
     def exemption(self):
-        # What is asked of many rows around a declaration that is nowhere is not written down yet.
-        if self.shape.wide and not self.orphans and self.chance(0.3):
-            it = self.phrases.of_many("declaration")[0]
-            return it if "or else" not in it else self.random.choice(ASKED)
+        if self.shape.wide and self.chance(0.3):
+            return self.phrases.of_many("declaration")[0]
         return self.random.choice(ASKED)
 
     def asked(self):

@@ -75,6 +75,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("records apart say what a flat file says", alike),
         Trial::test("records apart: an item without a declaration", orphan),
         Trial::test("records apart: nothing found before a day that is nowhere", untold),
+        Trial::test("records apart: a policy on a declaration that is nowhere", undated),
         Trial::test("records apart: a declaration without items", childless),
         Trial::test("records apart: declarations that disagree", disagree),
         Trial::test("records apart: a record that is not there", unknown),
@@ -162,6 +163,37 @@ fn untold() -> Result<(), Failed> {
         let line = lines.lines().find(|it| it.starts_with(wanted));
         if line.is_none_or(|it| wanted.contains("undecided") && !it.ends_with(",lodged_on")) {
             return Err(format!("lacks {wanted}\n{lines}").into());
+        }
+    }
+    Ok(())
+}
+
+/// Nobody can tell what happened before a declaration that is nowhere: it is not exempt.
+fn undated() -> Result<(), Failed> {
+    let folder = project(&DECLARATIONS, format!("{ITEMS}Z;1;CN;9\n").as_bytes())?;
+    let path = folder.path();
+    let schema = SCHEMA.replace("\nrecord item", "  history date lodged_on\n\nrecord item");
+    fs::write(path.join("schema.tamis"), schema)?;
+    let rules = "rule I1\n  tags financial\n  for each item\n  when value > 8 EUR\n  \
+                 then\n    score 50\n\n\
+                 define quiet\n  for declaration\n  as ((sum of value over past items in last \
+                 30 days) or else 0 EUR) < 5 EUR\n\n\
+                 policy decide\n  for declaration\n  combine sum\n  \
+                 route to red when score >= 40\n  route to green otherwise\n  \
+                 exempt financial when quiet\n";
+    fs::write(path.join("rules.tamis"), rules)?;
+    for engine in ["interpreter", "datafusion"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tamis"))
+            .current_dir(path)
+            .args(["run", "apart", "--out", "hits.csv", "--decisions", "decisions.csv"])
+            .args(["--max-rejected", "50 %", "--engine", engine])
+            .output()?;
+        let decisions = fs::read_to_string(path.join("decisions.csv")).unwrap_or_default();
+        for wanted in ["A,green", "C,green", "Z,red"] {
+            if !decisions.lines().any(|it| it.starts_with(wanted)) {
+                let errors = String::from_utf8_lossy(&output.stderr);
+                return Err(format!("{engine} lacks {wanted}\n{decisions}{errors}").into());
+            }
         }
     }
     Ok(())
