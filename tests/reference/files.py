@@ -464,7 +464,6 @@ def write(project, folder):
     """Writes the project; returns the data set to judge and those of history."""
     folder.mkdir(parents=True, exist_ok=True)
     files = Files(project)
-    project.orphans = files.orphans
     (folder / "schema.tamis").write_text(project.shape.schema(), encoding="utf-8")
     (folder / "rules").mkdir(exist_ok=True)
     (folder / "rules" / "made.tamis").write_text(project.rules(), encoding="utf-8")

@@ -199,8 +199,6 @@ class Project(Rules):
         self.shape = Shape(self.random)
         self.phrases = Phrases(self.random, self.shape, LEAVE)
         self.leave = LEAVE
-        # Whether files lack records that others stand in.
-        self.orphans = False
 
 
 def main():
