@@ -380,11 +380,6 @@ impl Table {
         encoded::footer(&plain, &marked).ok_or_else(|| refused().help("run again"))
     }
 
-    /// Where rows are numbered all of them come.
-    fn sieve(&self) -> Option<&Arc<Sieve>> {
-        self.sieve.as_ref().filter(|_| self.numbered.is_none())
-    }
-
     /// The same table, whose rows count there.
     pub fn counted_by(&self, tally: &Arc<Tally>) -> Table {
         Table { tally: tally.clone(), ..self.again() }

@@ -1,4 +1,4 @@
-//! Lines of a CSV without quotes, looked at before their cells are parted.
+//! Lines of a CSV: where they end, how they look, and where cells of those without quotes stand.
 
 const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
 const WORD: usize = 8;
@@ -75,6 +75,38 @@ fn word(line: &[u8], at: usize) -> u64 {
 fn equal(word: u64, byte: u8) -> u64 {
     let other = word ^ u64::from_le_bytes([byte; WORD]);
     !(((other & LOW) + LOW) | other | LOW)
+}
+
+/// Whether a byte ends a line.
+pub fn is_end(byte: u8) -> bool {
+    byte == b'\n' || byte == b'\r'
+}
+
+/// How many ends of lines stand in some bytes.
+pub fn ends(bytes: &[u8]) -> u64 {
+    let next = bytes.iter().skip(1).map(Some).chain([None]);
+    let end = |it: &(&u8, Option<&u8>)| *it.0 == b'\n' || *it.0 == b'\r' && it.1 != Some(&b'\n');
+    bytes.iter().zip(next).filter(end).count() as u64
+}
+
+/// How many lines end in some bytes; the last needs no end.
+pub fn lines(bytes: &[u8]) -> u64 {
+    ends(bytes) + u64::from(bytes.last().is_some_and(|it| !is_end(*it)))
+}
+
+/// Whether two cells have the same signs, but for letters and the digits of numbers: `D10`, `E9`.
+pub fn is_alike(a: &[u8], b: &[u8]) -> bool {
+    let form = |cell: &[u8]| {
+        let class = |it: &u8| match it {
+            b'0'..=b'9' => b'0',
+            it if it.is_ascii_alphabetic() => b'a',
+            it => *it,
+        };
+        let mut form: Vec<u8> = cell.trim_ascii().iter().map(class).collect();
+        form.dedup_by(|a, b| *a == b'0' && *b == b'0');
+        form
+    };
+    form(a) == form(b)
 }
 
 #[cfg(test)]

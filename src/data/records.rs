@@ -5,6 +5,10 @@ use std::io::Read;
 use memchr::memchr;
 use memchr::memchr2;
 
+use crate::data::line::ends;
+use crate::data::line::is_alike;
+use crate::data::line::is_end;
+use crate::data::line::lines;
 use crate::data::sieve::Fitted;
 
 /// Longer records are no records: a quote that is never closed, or no lines at all.
@@ -337,37 +341,6 @@ impl<R: Read> Reader<R> {
         self.quote = 0;
         Ok(())
     }
-}
-
-fn is_end(byte: u8) -> bool {
-    byte == b'\n' || byte == b'\r'
-}
-
-/// How many ends of lines stand in some bytes.
-fn ends(bytes: &[u8]) -> u64 {
-    let next = bytes.iter().skip(1).map(Some).chain([None]);
-    let end = |it: &(&u8, Option<&u8>)| *it.0 == b'\n' || *it.0 == b'\r' && it.1 != Some(&b'\n');
-    bytes.iter().zip(next).filter(end).count() as u64
-}
-
-/// How many lines end in some bytes; the last needs no end.
-fn lines(bytes: &[u8]) -> u64 {
-    ends(bytes) + u64::from(bytes.last().is_some_and(|it| !is_end(*it)))
-}
-
-/// Whether two cells have the same signs, but for letters and the digits of numbers: `D10`, `E9`.
-fn is_alike(a: &[u8], b: &[u8]) -> bool {
-    let form = |cell: &[u8]| {
-        let class = |it: &u8| match it {
-            b'0'..=b'9' => b'0',
-            it if it.is_ascii_alphabetic() => b'a',
-            it => *it,
-        };
-        let mut form: Vec<u8> = cell.trim_ascii().iter().map(class).collect();
-        form.dedup_by(|a, b| *a == b'0' && *b == b'0');
-        form
-    };
-    form(a) == form(b)
 }
 
 /// The length of the first line with its end; `None` when that is not there yet.

@@ -357,6 +357,11 @@ impl Table {
         Table { outer: self.outer.as_ref().map(apart), ..self.sieved(sieve(self)) }
     }
 
+    /// Where rows are numbered all of them come.
+    pub fn sieve(&self) -> Option<&Arc<Sieve>> {
+        self.sieve.as_ref().filter(|_| self.numbered.is_none())
+    }
+
     /// Whether the files themselves have a column of the field.
     pub fn has(&self, field: FieldId) -> bool {
         let at = self.columns.iter().position(|it| *it == field);

@@ -18,9 +18,6 @@ use arrow::record_batch::RecordBatch;
 
 use crate::data::Table;
 use crate::data::scan::Scan;
-use crate::data::sieve;
-use crate::data::sieve::Sieve;
-use crate::data::sieve::Wanted;
 use crate::decide;
 use crate::decide::Decision;
 use crate::decide::secret::Secrets;
@@ -315,7 +312,7 @@ fn find(
             continue;
         }
         let table = &it.source.table;
-        let table = &Arc::new(table.sieved_around(&|it| sieve(set, outermost, it, &wanted)));
+        let table = &Arc::new(table.sieved_around(&|it| told::of_ids(set, outermost, it, &wanted)));
         tables.push((it.source.rows, table.clone()));
         let levels = opened.levels.iter().filter(of_declarations);
         let levels: Vec<_> = levels.filter(|other| other.source.rows == it.source.rows).collect();
@@ -362,34 +359,6 @@ fn find(
         }
     }
     Ok(res)
-}
-
-/// By the fields of the key. Where an identifier may be parted in several ways, by the first one:
-/// identifiers begin with it.
-fn sieve(
-    set: &RuleSet,
-    outermost: RecordId,
-    table: &Table,
-    wanted: &BTreeSet<String>,
-) -> Option<Sieve> {
-    let fields = set.schema.key_fields(outermost);
-    let parts: Vec<Vec<&str>> = wanted.iter().map(|it| it.split('/').collect()).collect();
-    if 1 < fields.len() && parts.iter().all(|it| it.len() == fields.len()) {
-        let telling: Vec<usize> =
-            (0..fields.len()).filter(|it| Sieve::tells(table, fields[*it])).collect();
-        let texts = |it: &Vec<&str>| sieve::print(telling.iter().map(|at| it[*at]));
-        let mut prints = Wanted::none();
-        prints.extend(parts.iter().filter_map(texts));
-        let fields: Vec<FieldId> = telling.iter().map(|it| fields[*it]).collect();
-        let wanted = Wanted::keys(fields, prints);
-        return Sieve::of(table, std::iter::once(&wanted)).filter(|_| !telling.is_empty());
-    }
-    let ends = |id: &str| -> Vec<usize> {
-        id.match_indices('/').map(|it| it.0).chain([id.len()]).collect()
-    };
-    let texts = wanted.iter().flat_map(|id| ends(id).into_iter().map(|end| &id[..end]));
-    let wanted = Wanted::of(*fields.first()?, false, texts);
-    Sieve::of(table, std::iter::once(&wanted))
 }
 
 /// The rows of a table that belong to the declarations, in an order that files and readers have no

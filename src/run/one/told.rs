@@ -1,5 +1,6 @@
 //! Which facts may look at a row, as its cells tell.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::Array;
@@ -177,4 +178,32 @@ pub fn sieved(table: &Table, wanted: &Wanted) -> Option<Arc<Table>> {
     let sieve = |it: &Table| Sieve::of(it, std::iter::once(wanted));
     sieve(table)?;
     Some(Arc::new(table.sieved_around(&sieve)))
+}
+
+/// For rows of declarations, by the fields of their keys. Where an identifier may be parted in several ways, by the first one:
+/// identifiers begin with it.
+pub fn of_ids(
+    set: &RuleSet,
+    outermost: RecordId,
+    table: &Table,
+    wanted: &BTreeSet<String>,
+) -> Option<Sieve> {
+    let fields = set.schema.key_fields(outermost);
+    let parts: Vec<Vec<&str>> = wanted.iter().map(|it| it.split('/').collect()).collect();
+    if 1 < fields.len() && parts.iter().all(|it| it.len() == fields.len()) {
+        let telling: Vec<usize> =
+            (0..fields.len()).filter(|it| Sieve::tells(table, fields[*it])).collect();
+        let texts = |it: &Vec<&str>| sieve::print(telling.iter().map(|at| it[*at]));
+        let mut prints = Wanted::none();
+        prints.extend(parts.iter().filter_map(texts));
+        let fields: Vec<FieldId> = telling.iter().map(|it| fields[*it]).collect();
+        let wanted = Wanted::keys(fields, prints);
+        return Sieve::of(table, std::iter::once(&wanted)).filter(|_| !telling.is_empty());
+    }
+    let ends = |id: &str| -> Vec<usize> {
+        id.match_indices('/').map(|it| it.0).chain([id.len()]).collect()
+    };
+    let texts = wanted.iter().flat_map(|id| ends(id).into_iter().map(|end| &id[..end]));
+    let wanted = Wanted::of(*fields.first()?, false, texts);
+    Sieve::of(table, std::iter::once(&wanted))
 }
