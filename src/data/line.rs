@@ -52,6 +52,15 @@ impl Cells {
         count + 1
     }
 
+    pub fn places(&self) -> &[usize] {
+        &self.places
+    }
+
+    /// Begin and end of each of the cells of the last line; of one that it lacks, nothing.
+    pub fn found(&self) -> &[(usize, usize)] {
+        &self.found
+    }
+
     /// The cell at one of the places, of the line that was looked at.
     pub fn cell<'a>(&self, line: &'a [u8], place: usize) -> Option<&'a [u8]> {
         let at = self.places.binary_search(&place).ok()?;

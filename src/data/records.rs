@@ -1,14 +1,22 @@
 //! A CSV as records, quotes followed to their ends: none that is stray may swallow lines.
 
+pub mod rows;
+
+use std::collections::BTreeSet;
 use std::io::Read;
+use std::sync::Arc;
 
 use memchr::memchr;
 use memchr::memchr2;
 
+use crate::data::line::Cells;
 use crate::data::line::ends;
 use crate::data::line::is_alike;
 use crate::data::line::is_end;
 use crate::data::line::lines;
+use crate::data::records::rows::Row;
+pub use crate::data::records::rows::Rows;
+use crate::data::records::rows::UNREADABLE;
 use crate::data::sieve::Fitted;
 
 /// Longer records are no records: a quote that is never closed, or no lines at all.
@@ -16,95 +24,6 @@ const LONGEST: usize = 1 << 22;
 const PORTION: usize = 1 << 18;
 /// Records that are handed over together hold no more than about so many bytes.
 const BATCH_BYTES: usize = 1 << 25;
-/// No UTF-8: a cell with it cannot be read.
-const UNREADABLE: u8 = 0xFF;
-
-/// Some records, their cells in one place.
-#[derive(Debug, Default)]
-pub struct Rows {
-    bytes: Vec<u8>,
-    /// Where each cell begins and ends.
-    cells: Vec<(usize, usize)>,
-    rows: Vec<Row>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Row {
-    /// Where its cells end.
-    end: usize,
-    /// The line that it begins in, from 1.
-    line: u64,
-    /// The first cell with a quote that does not end.
-    stray: Option<usize>,
-}
-
-impl Rows {
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
-    fn first_cell(&self, row: usize) -> usize {
-        row.checked_sub(1).map_or(0, |it| self.rows[it].end)
-    }
-
-    /// How many cells a record has.
-    pub fn width(&self, row: usize) -> usize {
-        self.rows[row].end - self.first_cell(row)
-    }
-
-    /// The line of the file that a record begins in, from 1.
-    pub fn line(&self, row: usize) -> u64 {
-        self.rows[row].line
-    }
-
-    /// The first cell of a record with a quote that does not end.
-    pub fn stray(&self, row: usize) -> Option<usize> {
-        self.rows[row].stray
-    }
-
-    /// Whether a cell begins with a quote that does not end.
-    pub fn is_stray(&self, row: usize, at: usize) -> bool {
-        let is_stray = |it: &[u8]| it.starts_with(b"\"") && it.ends_with(&[UNREADABLE]);
-        self.stray(row).is_some() && self.cell(row, at).is_some_and(is_stray)
-    }
-
-    /// A cell as the file writes it, as far as it can be read.
-    pub fn written(&self, row: usize, at: usize) -> Option<String> {
-        let bytes = self.cell(row, at)?;
-        let mark = usize::from(self.is_stray(row, at));
-        Some(String::from_utf8_lossy(&bytes[..bytes.len() - mark]).trim().to_owned())
-    }
-
-    /// Without the last record.
-    fn pop(&mut self) {
-        self.rows.pop();
-        self.cells.truncate(self.rows.last().map_or(0, |it| it.end));
-        self.bytes.truncate(self.cells.last().map_or(0, |it| it.1));
-    }
-
-    /// Without the records that are not to be kept.
-    pub fn retain(&mut self, keep: &[bool]) {
-        let (mut cells, mut rows) = (Vec::new(), Vec::new());
-        for (at, row) in self.rows.iter().enumerate().filter(|it| keep.get(it.0) == Some(&true)) {
-            cells.extend_from_slice(&self.cells[self.first_cell(at)..row.end]);
-            rows.push(Row { end: cells.len(), ..*row });
-        }
-        (self.cells, self.rows) = (cells, rows);
-    }
-
-    pub fn cell(&self, row: usize, at: usize) -> Option<&[u8]> {
-        if self.width(row) <= at {
-            return None;
-        }
-        let (begin, end) = self.cells[self.first_cell(row) + at];
-        self.bytes.get(begin..end)
-    }
-}
-
 /// Why records end before the file does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Broken {
@@ -120,6 +39,8 @@ pub struct Reader<R> {
     separator: u8,
     /// Cells of a record, once the header is known.
     width: Option<usize>,
+    /// Of lines without quotes only these are held.
+    only: Option<Cells>,
     buffer: Vec<u8>,
     /// The part of the buffer that is still to be read.
     begin: usize,
@@ -149,7 +70,19 @@ impl<R: Read> Reader<R> {
         let buffer = Vec::new();
         let (width, is_whole, line) = (None, false, 1);
         let (begin, end, count, quote) = (0, 0, 0, 0);
-        Reader { input, separator, width, buffer, begin, end, is_whole, line, count, quote }
+        Reader {
+            input,
+            separator,
+            width,
+            only: None,
+            buffer,
+            begin,
+            end,
+            is_whole,
+            line,
+            count,
+            quote,
+        }
     }
 
     /// The cells of the first record; records after it that have not as many are ragged. A mark of
@@ -198,30 +131,65 @@ impl<R: Read> Reader<R> {
         Ok(rows)
     }
 
-    /// Passes lines by, as long as they have no quotes, stand in the buffer whole, and are not
-    /// wanted.
+    /// Holds the cells of these columns alone, where lines have no quotes.
+    pub fn only(&mut self, places: BTreeSet<usize>) {
+        self.only = Some(Cells::new(self.separator, places.into_iter().collect()));
+    }
+
+    /// The length of the next line, without and with its end, where it has no quotes and stands in
+    /// the buffer whole.
+    fn plain_line(&mut self) -> Option<(usize, usize)> {
+        if self.quote < self.begin {
+            let rest = &self.buffer[self.begin..self.end];
+            self.quote = memchr(b'"', rest).map_or(self.end, |it| self.begin + it);
+        }
+        let bytes = &self.buffer[self.begin..self.end];
+        let end = memchr2(b'\n', b'\r', bytes)?;
+        let length = end_length(&bytes[end..], false)?;
+        (end != 0 && self.begin + end <= self.quote).then_some((end, end + length))
+    }
+
+    /// Passes lines by, as long as they are plain, and not wanted.
     fn pass_by(&mut self, sieve: &mut Fitted) {
-        loop {
-            if self.quote < self.begin {
-                let rest = &self.buffer[self.begin..self.end];
-                self.quote = memchr(b'"', rest).map_or(self.end, |it| self.begin + it);
-            }
-            let bytes = &self.buffer[self.begin..self.end];
-            let Some(end) = memchr2(b'\n', b'\r', bytes) else { return };
-            let Some(length) = end_length(&bytes[end..], false) else { return };
-            let is_plain = end != 0 && self.begin + end <= self.quote;
-            if !is_plain || sieve.of_line(&bytes[..end]) {
+        while let Some((end, length)) = self.plain_line() {
+            if sieve.of_line(&self.buffer[self.begin..self.begin + end]) {
                 return;
             }
-            self.begin += end + length;
+            self.begin += length;
             self.line += 1;
             self.count += 1;
         }
     }
 
+    /// Appends some cells of the next line, where that is enough.
+    fn some_of_line(&mut self, rows: &mut Rows) -> bool {
+        let Some((end, length)) = self.only.is_some().then(|| self.plain_line()).flatten() else {
+            return false;
+        };
+        let Some(only) = &mut self.only else { return false };
+        let line = &self.buffer[self.begin..self.begin + end];
+        let width = only.find(line);
+        for (begin, end) in only.found() {
+            let first = rows.bytes.len();
+            rows.bytes.extend_from_slice(&line[*begin..*end]);
+            rows.cells.push((first, rows.bytes.len()));
+        }
+        if rows.places.is_empty() {
+            rows.places = Arc::from(only.places());
+        }
+        let end = rows.cells.len();
+        rows.rows.push(Row { end, width, some: true, line: self.line, stray: None });
+        self.begin += length;
+        self.line += 1;
+        true
+    }
+
     /// Appends the next record, unless there is none.
     fn next(&mut self, rows: &mut Rows) -> Result<bool, Broken> {
         self.skip_blank()?;
+        if self.some_of_line(rows) {
+            return Ok(true);
+        }
         loop {
             let bytes = &self.buffer[self.begin..self.end];
             if bytes.is_empty() && self.is_whole {
@@ -238,7 +206,7 @@ impl<R: Read> Reader<R> {
             let mut stray = None;
             let length = match found {
                 Found::Line(length) => {
-                    rows.rows.push(Row { end: rows.cells.len(), line: self.line, stray: None });
+                    rows.push(cells, self.line, None);
                     self.line += 1;
                     self.begin += length;
                     return Ok(true);
@@ -264,7 +232,7 @@ impl<R: Read> Reader<R> {
                     length
                 }
             };
-            rows.rows.push(Row { end: rows.cells.len(), line: self.line, stray });
+            rows.push(cells, self.line, stray);
             self.line += lines(&bytes[..length]);
             self.begin += length;
             return Ok(true);

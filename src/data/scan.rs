@@ -235,7 +235,7 @@ impl Scan {
         let sieve = self.table.sieve().and_then(|it| it.fitted(file));
         let sifted = sieve.is_some();
         Ok(match file.format {
-            Format::Csv => (text::read(file, size, sieve)?, sifted),
+            Format::Csv => (text::wanted(file, size, sieve)?, sifted),
             Format::Arrow => (columnar::read(file, None, group, size)?, false),
             Format::Parquet => {
                 let known = &self.footers[number];

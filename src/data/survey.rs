@@ -174,7 +174,7 @@ fn record(rows: &records::Rows, row: usize) -> Record {
 
 /// Every row of a text, in order.
 fn each_record(file: &DataFile, mut see: impl FnMut(Record)) -> Result<(), Trouble> {
-    for raw in text::read(file, BATCH, None)? {
+    for raw in text::read(file, BATCH)? {
         if let RawRows::Text(rows) = raw?.rows {
             (0..rows.len()).for_each(|row| see(record(&rows, row)));
         }
@@ -282,7 +282,7 @@ fn each_row(
         wanted.iter().filter_map(|name| file.header.iter().position(|it| it == name)).collect();
     let mut cells = vec![String::new(); places.len()];
     let batches = match file.format {
-        Format::Csv => text::read(file, BATCH, None)?,
+        Format::Csv => text::read(file, BATCH)?,
         Format::Parquet | Format::Arrow => columnar::read(file, None, None, BATCH)?,
     };
     for raw in batches {

@@ -1,5 +1,6 @@
 //! CSV, by header name, as text.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -182,17 +183,36 @@ pub fn rows(path: &Path, bytes: u64) -> u64 {
     }
 }
 
-/// The records of a file; of those that a sieve looks at only some.
+/// The records of a file, with all their cells.
 ///
 /// Errors: a file that cannot be read.
-pub fn read(
+pub fn read(file: &DataFile, batch_size: usize) -> Result<RawBatches, Trouble> {
+    opened(file, batch_size, None, None)
+}
+
+/// The same, with the cells that the file has for fields, and only of records that pass the sieve.
+///
+/// Errors: a file that cannot be read.
+pub fn wanted(
     file: &DataFile,
     batch_size: usize,
     sieve: Option<Fitted>,
 ) -> Result<RawBatches, Trouble> {
+    opened(file, batch_size, sieve, Some(file.places.iter().flatten().copied().collect()))
+}
+
+fn opened(
+    file: &DataFile,
+    batch_size: usize,
+    sieve: Option<Fitted>,
+    only: Option<BTreeSet<usize>>,
+) -> Result<RawBatches, Trouble> {
     let broken = |_| broken(file);
     let mut reader = reader(&file.path, file.separator, file.encoding).map_err(broken)?;
     reader.header().map_err(|_| self::broken(file))?;
+    if let Some(only) = only {
+        reader.only(only);
+    }
     let file = file.clone();
     Ok(Box::new(Records { reader, file, batch_size, sieve, next_row: 1 }))
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::interpret::Row;
 use crate::interpret::eval;
@@ -19,6 +20,7 @@ use crate::ir::Reach;
 use crate::ir::RuleSet;
 use crate::ir::judged::judged_in;
 use crate::ir::many::fields_of;
+use crate::ir::print::identity;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::schema::Type;
@@ -31,8 +33,10 @@ type Key = Vec<Value>;
 /// What was gathered, by fact.
 #[derive(Debug, Clone, Default)]
 pub struct Past {
-    facts: BTreeMap<FactId, BTreeMap<Key, Vec<(Row, usize)>>>,
+    facts: BTreeMap<FactId, Arc<ByKey>>,
 }
+
+type ByKey = BTreeMap<Key, Vec<(Row, usize)>>;
 
 impl Past {
     /// The rows of a key, each with how often it stands there.
@@ -43,7 +47,7 @@ impl Past {
 
     /// The rows of every key.
     pub fn all(&self, id: FactId) -> impl Iterator<Item = (&Row, usize)> {
-        let keys = self.facts.get(&id).into_iter().flat_map(BTreeMap::values);
+        let keys = self.facts.get(&id).into_iter().flat_map(|it| it.values());
         keys.flatten().map(|it| (&it.0, it.1))
     }
 
@@ -69,14 +73,14 @@ impl Past {
             if !of_own(fact) {
                 continue;
             }
-            let mut moved: BTreeMap<Key, Vec<(Row, usize)>> = BTreeMap::new();
+            let mut moved = ByKey::new();
             for (row, times) in keys.values().flatten() {
                 let row = change::applied(&set.schema, row, fact.rows, changes);
                 if let Some(key) = key_of(set, fact, &row, false) {
                     moved.entry(key).or_default().push((row, *times));
                 }
             }
-            *keys = moved;
+            *keys = Arc::new(moved);
         }
         res
     }
@@ -86,11 +90,14 @@ impl Past {
 #[derive(Debug, Clone)]
 pub struct Gathering<'a> {
     set: &'a RuleSet,
+    /// By the first of facts that look at the same rows.
     wanted: BTreeMap<FactId, Wanted>,
 }
 
 #[derive(Debug, Clone)]
 struct Wanted {
+    /// The facts that look at these rows.
+    facts: Vec<FactId>,
     fields: Vec<FieldId>,
     keys: BTreeSet<Key>,
     /// The judged rows, one for each moment that they look back from; none where any row may count
@@ -102,7 +109,9 @@ struct Wanted {
 /// By which rows can be told from those that a fact does not look at: a row has to fit all of it.
 #[derive(Debug, Clone)]
 pub struct Told {
+    /// The first of the facts that look at the same rows: it speaks for all of them.
     pub fact: FactId,
+    pub facts: Vec<FactId>,
     pub record: RecordId,
     /// Every row may count where there are none.
     pub clues: Vec<Clue>,
@@ -123,13 +132,22 @@ pub struct Clue {
 
 impl<'a> Gathering<'a> {
     pub fn new(set: &'a RuleSet, facts: &BTreeSet<FactId>, judged: &[Row]) -> Gathering<'a> {
-        let wanted = |id: &FactId| {
-            let fact = &set.facts[id.0];
+        let mut alike: BTreeMap<String, Vec<FactId>> = BTreeMap::new();
+        for id in facts {
+            alike.entry(rows_of(&set.facts[id.0], *id)).or_default().push(*id);
+        }
+        let wanted = |facts: Vec<FactId>| {
+            let first = *facts.first()?;
+            let fact = &set.facts[first.0];
             let keys = judged.iter().filter_map(|it| key_of(set, fact, it, true)).collect();
             let eyes = eyes(set, fact, judged);
-            (*id, Wanted { fields: fields(set, fact), keys, eyes, found: BTreeMap::new() })
+            let mut fields: Vec<FieldId> =
+                facts.iter().flat_map(|it| fields(set, &set.facts[it.0])).collect();
+            fields.sort();
+            fields.dedup();
+            Some((first, Wanted { facts, fields, keys, eyes, found: BTreeMap::new() }))
         };
-        Gathering { set, wanted: facts.iter().map(wanted).collect() }
+        Gathering { set, wanted: alike.into_values().filter_map(wanted).collect() }
     }
 
     /// What tells the rows of every fact.
@@ -137,7 +155,8 @@ impl<'a> Gathering<'a> {
         let told = |(id, wanted): (&FactId, &Wanted)| {
             let fact = &self.set.facts[id.0];
             let days = wanted.days(self.set, fact);
-            Told { fact: *id, record: fact.rows, clues: clues(fact, wanted), days }
+            let (clues, facts) = (clues(fact, wanted), wanted.facts.clone());
+            Told { fact: *id, facts, record: fact.rows, clues, days }
         };
         self.wanted.iter().map(told).collect()
     }
@@ -191,15 +210,31 @@ impl<'a> Gathering<'a> {
             }
             row
         };
-        let fact = |(id, it): (FactId, Wanted)| {
+        let mut facts = BTreeMap::new();
+        for it in self.wanted.into_values() {
             let rows = |(key, found): (Key, BTreeMap<Key, usize>)| {
                 let rows = found.into_iter().map(|(values, n)| (row(&it.fields, values), n));
                 (key, rows.collect())
             };
-            (id, it.found.into_iter().map(rows).collect())
-        };
-        Past { facts: self.wanted.into_iter().map(fact).collect() }
+            let all: Arc<ByKey> = Arc::new(it.found.into_iter().map(rows).collect());
+            facts.extend(it.facts.iter().map(|id| (*id, all.clone())));
+        }
+        Past { facts }
     }
+}
+
+/// What facts that look at the same rows have in common; a fact whose single rows matter has
+/// nothing in common with others.
+fn rows_of(fact: &Fact, id: FactId) -> String {
+    if of_own(fact) || fact.filter.as_ref().is_some_and(has_established) {
+        return format!("fact {}", id.0);
+    }
+    let pair = |it: &(E, E)| [identity(&it.0), identity(&it.1)];
+    let pairs = fact.keys.iter().chain(&fact.dates).chain(&fact.instants).map(pair);
+    let pairs: Vec<[String; 2]> = pairs.collect();
+    let filter = fact.filter.as_ref().map(identity);
+    let (keys, dates) = (fact.keys.len(), fact.dates.is_some());
+    format!("{:?} {:?} {keys} {dates} {pairs:?} {filter:?}", fact.rows, fact.reach)
 }
 
 impl Wanted {

@@ -158,7 +158,8 @@ impl<'a> Reader<'a, '_> {
 
     /// The files, with the fields that these facts look at.
     fn source(&self, facts: &[Asked]) -> Result<Source, Trouble> {
-        let used = fields(self.set, facts.iter().map(|it| it.fact), self.key);
+        let all = facts.iter().flat_map(|it| it.facts.iter().copied());
+        let used = fields(self.set, all, self.key);
         self.with_fields(&used)
     }
 
