@@ -180,8 +180,8 @@ pub fn sieved(table: &Table, wanted: &Wanted) -> Option<Arc<Table>> {
     Some(Arc::new(table.sieved_around(&sieve)))
 }
 
-/// For rows of declarations, by the fields of their keys. Where an identifier may be parted in several ways, by the first one:
-/// identifiers begin with it.
+/// For rows of declarations, by the fields of their keys. Where an identifier may be parted in
+/// several ways, by the first one: identifiers begin with it.
 pub fn of_ids(
     set: &RuleSet,
     outermost: RecordId,
