@@ -41,7 +41,6 @@ use arrow::datatypes::Schema as ArrowSchema;
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use encoding_rs::Encoding;
-use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 
 use crate::data::cell::Fault;
 use crate::data::cell::Reading;
@@ -81,7 +80,7 @@ pub struct Table {
     numbered: Option<u64>,
     /// Parts of files that have only other days may be left unread.
     days: Option<Days>,
-    /// Which columns come by dictionary; empty for none.
+    /// Which columns files hold by dictionary; empty for none.
     encoded: Arc<[bool]>,
     /// Which rows alone are wanted.
     sieve: Option<Arc<Sieve>>,
@@ -339,45 +338,6 @@ impl Table {
             encoded: self.encoded.clone(),
             sieve: self.sieve.clone(),
         }
-    }
-
-    /// The same table: texts that every file holds by dictionary come as they are held.
-    ///
-    /// Errors: a file that cannot be read any more.
-    pub fn encoded(&self) -> Result<Table, Trouble> {
-        let same = || Table { tally: self.tally.clone(), ..self.again() };
-        let parquet = self.files.iter().all(|it| it.format == Format::Parquet);
-        if self.outer.is_some() || !parquet || self.files.is_empty() {
-            return Ok(same());
-        }
-        let mut all: Vec<bool> = self.fields.iter().map(|it| it.reading.ty.is_textual()).collect();
-        for file in &self.files {
-            let held = encoded::columns(&columnar::footer(file)?);
-            for (it, place) in all.iter_mut().zip(&file.places) {
-                *it &= place.is_some_and(|at| held.get(at) == Some(&true));
-            }
-        }
-        let mut fields: Vec<Arc<ArrowField>> = self.arrow.fields().iter().cloned().collect();
-        for (field, _) in fields.iter_mut().zip(&all).filter(|it| *it.1) {
-            let it = ArrowField::new(field.name(), encoded::data_type(), true);
-            *field = Arc::new(it);
-        }
-        Ok(Table { arrow: Arc::new(ArrowSchema::new(fields)), encoded: Arc::from(all), ..same() })
-    }
-
-    /// What the end of a Parquet file says, columns by dictionary marked as such.
-    fn footer(&self, number: usize) -> Result<ArrowReaderMetadata, Trouble> {
-        let file = &self.files[number];
-        let plain = columnar::footer(file)?;
-        if !self.encoded.contains(&true) {
-            return Ok(plain);
-        }
-        let mut marked = vec![false; file.header.len()];
-        for (place, _) in file.places.iter().zip(self.encoded.iter()).filter(|it| *it.1) {
-            place.iter().for_each(|at| marked[*at] = true);
-        }
-        let refused = || Trouble::data(format!("{}: has changed meanwhile", file.shown));
-        encoded::footer(&plain, &marked).ok_or_else(|| refused().help("run again"))
     }
 
     /// The same table, whose rows count there.

@@ -1,4 +1,5 @@
-//! Texts that a file holds by dictionary: each distinct value is checked once, rows are numbers.
+//! Texts that a file holds by dictionary: each distinct value is read once, rows are numbers. Those
+//! of text fields stay so; of other fields, such as days, rows take the values that were read.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::array::DictionaryArray;
 use arrow::array::Int32Array;
+use arrow::compute::take;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Field;
 use arrow::datatypes::Int32Type;
@@ -17,7 +19,11 @@ use parquet::basic::Encoding;
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use crate::data::Converted;
+use crate::data::Format;
+use crate::data::Table;
 use crate::data::cell::Fault;
+use crate::data::columnar;
+use crate::trouble::Trouble;
 
 /// How texts stand in a batch that has them by dictionary.
 pub fn data_type() -> DataType {
@@ -68,6 +74,52 @@ pub fn footer(plain: &ArrowReaderMetadata, marked: &[bool]) -> Option<ArrowReade
     ArrowReaderMetadata::try_new(plain.metadata().clone(), options).ok()
 }
 
+impl Table {
+    /// The same table: texts that every file holds by dictionary are read as they are held.
+    ///
+    /// Errors: a file that cannot be read any more.
+    pub fn encoded(&self) -> Result<Table, Trouble> {
+        let same = || Table { tally: self.tally.clone(), ..self.again() };
+        let parquet = self.files.iter().all(|it| it.format == Format::Parquet);
+        if self.outer.is_some() || !parquet || self.files.is_empty() {
+            return Ok(same());
+        }
+        let mut all = vec![true; self.fields.len()];
+        for file in &self.files {
+            let held = columns(&columnar::footer(file)?);
+            for (it, place) in all.iter_mut().zip(&file.places) {
+                *it &= place.is_some_and(|at| held.get(at) == Some(&true));
+            }
+        }
+        let mut fields: Vec<Arc<Field>> = self.arrow.fields().iter().cloned().collect();
+        for ((field, wanted), _) in
+            fields.iter_mut().zip(&*self.fields).zip(&all).filter(|it| *it.1)
+        {
+            if wanted.reading.ty.is_textual() {
+                *field = Arc::new(Field::new(field.name(), data_type(), true));
+            }
+        }
+        Ok(Table { arrow: Arc::new(Schema::new(fields)), encoded: Arc::from(all), ..same() })
+    }
+
+    /// What the end of a Parquet file says, columns by dictionary marked as such.
+    ///
+    /// Errors: a file that cannot be read any more.
+    pub fn footer(&self, number: usize) -> Result<ArrowReaderMetadata, Trouble> {
+        let file = &self.files[number];
+        let plain = columnar::footer(file)?;
+        if !self.encoded.contains(&true) {
+            return Ok(plain);
+        }
+        let mut marked = vec![false; file.header.len()];
+        for (place, _) in file.places.iter().zip(self.encoded.iter()).filter(|it| *it.1) {
+            place.iter().for_each(|at| marked[*at] = true);
+        }
+        let refused = || Trouble::data(format!("{}: has changed meanwhile", file.shown));
+        footer(&plain, &marked).ok_or_else(|| refused().help("run again"))
+    }
+}
+
 /// What became of the dictionaries of a reader's columns: they stay the same for many batches.
 #[derive(Default)]
 pub struct Memory {
@@ -107,6 +159,9 @@ impl Memory {
 impl Known {
     fn rows(&self, keys: &Int32Array) -> Option<Converted> {
         let made = |keys: Int32Array| -> Option<ArrayRef> {
+            if self.values.as_string_opt::<i32>().is_none() {
+                return take(&self.values, &keys, None).ok();
+            }
             Some(Arc::new(DictionaryArray::try_new(keys, self.values.clone()).ok()?))
         };
         if self.values.null_count() == 0 {

@@ -23,8 +23,8 @@ use arrow::record_batch::RecordBatch;
 
 use crate::data::Table;
 use crate::data::repeats::Limits;
-use crate::data::repeats::watch::NONE;
-use crate::data::repeats::watch::Printer;
+use crate::data::repeats::printer::NONE;
+use crate::data::repeats::printer::Printer;
 use crate::trouble::Trouble;
 use crate::value::text;
 use crate::value::text::Form;

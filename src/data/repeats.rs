@@ -8,6 +8,7 @@
 
 pub mod common;
 pub mod holder;
+pub mod printer;
 pub mod prints;
 pub mod settled;
 pub mod watch;

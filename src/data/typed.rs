@@ -246,12 +246,15 @@ const DECIMALS: u8 = 6;
 fn shortest(it: f64) -> Option<(i64, u8)> {
     let mut power = 1.0;
     for scale in 0..=DECIMALS {
-        let whole = (it * power).round();
-        if !it.is_finite() || 1e15 <= whole.abs() {
+        let raised = it * power;
+        // Not a number is no less either.
+        if !(raised.abs() < 1e15) {
             return None;
         }
-        if whole / power == it {
-            return Some((whole as i64, scale));
+        // The next whole number, without a call.
+        let whole = (raised + 0.5_f64.copysign(raised)) as i64;
+        if whole as f64 / power == it {
+            return Some((whole, scale));
         }
         power *= 10.0;
     }

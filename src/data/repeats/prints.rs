@@ -79,11 +79,49 @@ impl Prints {
 #[derive(Debug)]
 pub struct Buckets {
     width: usize,
-    all: Vec<Vec<u64>>,
+    portions: Vec<Portion>,
     held: usize,
     file: Option<File>,
     /// Of each bucket: where portions of it stand in the file, and how many bytes.
     away: Vec<Vec<(u64, usize)>>,
+}
+
+/// Numbers in the order of their buckets.
+#[derive(Debug)]
+struct Portion {
+    numbers: Vec<u64>,
+    /// Where each bucket begins, and where the last one ends.
+    begins: Vec<usize>,
+}
+
+fn bucket_of(number: u64) -> usize {
+    usize::try_from(number >> (u64::BITS - BITS)).unwrap_or(0)
+}
+
+impl Portion {
+    /// Counts how many numbers each bucket gets, then puts them there: two passes over a portion
+    /// that fits into a cache.
+    fn new(numbers: &[u64], width: usize) -> Portion {
+        let mut begins = vec![0; BUCKETS + 1];
+        for it in numbers.chunks_exact(width) {
+            begins[bucket_of(it[0]) + 1] += width;
+        }
+        for at in 0..BUCKETS {
+            begins[at + 1] += begins[at];
+        }
+        let mut next = begins.clone();
+        let mut sorted = vec![0; numbers.len()];
+        for it in numbers.chunks_exact(width) {
+            let place = &mut next[bucket_of(it[0])];
+            sorted[*place..*place + width].copy_from_slice(it);
+            *place += width;
+        }
+        Portion { numbers: sorted, begins }
+    }
+
+    fn bucket(&self, at: usize) -> &[u64] {
+        &self.numbers[self.begins[at]..self.begins[at + 1]]
+    }
 }
 
 fn full() -> Trouble {
@@ -92,38 +130,52 @@ fn full() -> Trouble {
 
 impl Buckets {
     pub fn new(paired: bool) -> Buckets {
-        Buckets {
-            width: 1 + usize::from(paired),
-            all: vec![Vec::new(); BUCKETS],
-            held: 0,
-            file: None,
-            away: vec![Vec::new(); BUCKETS],
-        }
+        let width = 1 + usize::from(paired);
+        Buckets { width, portions: Vec::new(), held: 0, file: None, away: Vec::new() }
     }
 
     pub fn add(&mut self, numbers: &[u64]) {
-        for it in numbers.chunks_exact(self.width) {
-            let at = usize::try_from(it[0] >> (u64::BITS - BITS)).unwrap_or(0);
-            self.all[at].extend_from_slice(it);
+        if !numbers.is_empty() {
+            self.portions.push(Portion::new(numbers, self.width));
+            self.held += numbers.len();
         }
-        self.held += numbers.len();
     }
 
     fn put_away(&mut self, folder: &Path) -> Result<(), Trouble> {
         if self.file.is_none() {
             self.file = Some(tempfile::tempfile_in(folder).map_err(|_| full())?);
+            self.away.resize(BUCKETS, Vec::new());
         }
         let Some(file) = &mut self.file else { return Ok(()) };
         let mut bytes = Vec::new();
         let mut place = file.seek(SeekFrom::End(0)).map_err(|_| full())?;
-        for (bucket, away) in self.all.iter_mut().zip(&mut self.away) {
+        for (at, away) in self.away.iter_mut().enumerate() {
             bytes.clear();
-            bytes.extend(bucket.drain(..).flat_map(u64::to_le_bytes));
+            let numbers = self.portions.iter().flat_map(|it| it.bucket(at));
+            bytes.extend(numbers.flat_map(|it| it.to_le_bytes()));
             file.write_all(&bytes).map_err(|_| full())?;
             away.push((place, bytes.len()));
             place += bytes.len() as u64;
         }
+        self.portions.clear();
         self.held = 0;
+        Ok(())
+    }
+
+    /// Adds the numbers of a bucket to others; they stay.
+    ///
+    /// Errors: a file that cannot be read back.
+    fn read(&self, at: usize, into: &mut Vec<u64>) -> Result<(), Trouble> {
+        for it in &self.portions {
+            into.extend_from_slice(it.bucket(at));
+        }
+        let Some(mut file) = self.file.as_ref() else { return Ok(()) };
+        for (place, length) in &self.away[at] {
+            let mut bytes = vec![0; *length];
+            file.seek(SeekFrom::Start(*place)).map_err(|_| full())?;
+            file.read_exact(&mut bytes).map_err(|_| full())?;
+            into.extend(bytes.as_chunks::<8>().0.iter().map(|it| u64::from_le_bytes(*it)));
+        }
         Ok(())
     }
 
@@ -131,46 +183,63 @@ impl Buckets {
     ///
     /// Errors: a file that cannot be read back.
     pub fn bucket(&self, at: usize) -> Result<Vec<u64>, Trouble> {
-        let mut all = self.all[at].clone();
-        let Some(mut file) = self.file.as_ref() else { return Ok(all) };
-        for (place, length) in &self.away[at] {
-            let mut bytes = vec![0; *length];
-            file.seek(SeekFrom::Start(*place)).map_err(|_| full())?;
-            file.read_exact(&mut bytes).map_err(|_| full())?;
-            all.extend(bytes.as_chunks::<8>().0.iter().map(|it| u64::from_le_bytes(*it)));
-        }
+        let mut all = Vec::new();
+        self.read(at, &mut all)?;
         Ok(all)
     }
 
-    /// Gives each bucket to `with`, and forgets it.
+    /// Gives each bucket that is not empty to `with`, with its place, and forgets it.
     ///
     /// Errors: a file that cannot be read back, and what `with` says.
     pub fn each(
         &mut self,
-        mut with: impl FnMut(&[u64]) -> Result<(), Trouble>,
+        mut with: impl FnMut(usize, &[u64]) -> Result<(), Trouble>,
     ) -> Result<(), Trouble> {
+        let mut all = Vec::new();
         for at in 0..BUCKETS {
-            with(&self.bucket(at)?)?;
-            (self.all[at], self.away[at]) = (Vec::new(), Vec::new());
+            all.clear();
+            self.read(at, &mut all)?;
+            if !all.is_empty() {
+                with(at, &all)?;
+            }
         }
+        *self = Buckets::new(self.width == 2);
         Ok(())
     }
 }
 
-/// Prints that stand more than once among these.
-pub fn repeated(all: &[u64], mut with: impl FnMut(u64)) {
-    // The first bits are alike: others choose the place.
-    let places = (all.len() * 2).next_power_of_two();
-    let mut table = vec![0_u64; places];
-    for print in all {
-        let mut at = usize::try_from(print & (places as u64 - 1)).unwrap_or(0);
-        while table[at] != 0 && table[at] != *print {
-            at = (at + 1) % places;
+/// The prints of a bucket, to find those that stand more than once.
+#[derive(Default)]
+pub struct PrintSet {
+    places: Vec<u64>,
+}
+
+impl PrintSet {
+    /// Takes in these prints instead of those before; says each that stands there already.
+    pub fn fill(&mut self, all: &[u64], mut again: impl FnMut(u64)) {
+        self.places.clear();
+        self.places.resize((all.len() * 2).next_power_of_two(), 0);
+        for print in all {
+            let place = self.place(*print);
+            if self.places[place] == *print {
+                again(*print);
+            }
+            self.places[place] = *print;
         }
-        if table[at] == *print {
-            with(*print);
+    }
+
+    /// Where a print stands, or would. The first bits are alike: others choose the place.
+    fn place(&self, print: u64) -> usize {
+        let last = self.places.len() - 1;
+        let mut at = usize::try_from(print & last as u64).unwrap_or(0);
+        while self.places[at] != 0 && self.places[at] != print {
+            at = (at + 1) & last;
         }
-        table[at] = *print;
+        at
+    }
+
+    fn contains(&self, print: u64) -> bool {
+        print != 0 && self.places[self.place(print)] == print
     }
 }
 
@@ -185,10 +254,14 @@ impl Seen {
                 self.apart.push(*key);
             }
         }
-        let mut scattered = false;
-        self.keys.each(|all| {
-            repeated(all, |_| scattered = true);
-            scattered = scattered || all.iter().any(|it| edges.contains_key(it));
+        let mut edges: Vec<u64> = edges.into_keys().collect();
+        edges.sort_unstable();
+        let (mut scattered, mut table) = (false, PrintSet::default());
+        self.keys.each(|at, all| {
+            table.fill(all, |_| scattered = true);
+            let first = edges.partition_point(|it| bucket_of(*it) < at);
+            let mut own = edges[first..].iter().take_while(|it| bucket_of(**it) == at);
+            scattered = scattered || own.any(|it| table.contains(*it));
             Ok(())
         })?;
         Ok(scattered)
@@ -199,7 +272,7 @@ impl Seen {
     /// Errors: a file that cannot be read back.
     pub fn differing(&mut self) -> Result<HashSet<u64>, Trouble> {
         let mut res: HashSet<u64> = self.apart.drain(..).collect();
-        self.keys.each(|all| {
+        self.keys.each(|_, all| {
             let mut known: HashMap<u64, u64, ahash::RandomState> = HashMap::default();
             for it in all.as_chunks::<2>().0 {
                 if *known.entry(it[0]).or_insert(it[1]) != it[1] {

@@ -32,10 +32,10 @@ use crate::data::Table;
 use crate::data::repeats::Level;
 use crate::data::repeats::Limits;
 use crate::data::repeats::Repeats;
+use crate::data::repeats::printer::NONE;
+use crate::data::repeats::printer::Printer;
 use crate::data::repeats::prints;
 use crate::data::repeats::prints::Prints;
-use crate::data::repeats::watch::NONE;
-use crate::data::repeats::watch::Printer;
 use crate::data::repeats::watch::Watcher;
 use crate::data::tally;
 use crate::data::tally::Report;
@@ -85,9 +85,9 @@ pub fn settled(table: &Table, seen: Prints, limits: &Limits) -> Result<Option<Se
     for (level, mut seen) in levels.iter().zip(seen.levels) {
         let mut keys: HashSet<u64> = HashSet::new();
         if level.unique {
-            let mut count = 0_u64;
-            seen.keys.each(|all| {
-                prints::repeated(all, |print| {
+            let (mut count, mut known) = (0_u64, prints::PrintSet::default());
+            seen.keys.each(|_, all| {
+                known.fill(all, |print| {
                     count += 1;
                     keys.insert(print);
                 });
@@ -184,7 +184,7 @@ fn told_twice(table: &Table, limits: &Limits) -> Result<(), Trouble> {
         all.put_away(&limits.spill)?;
     }
     let mut by_file: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
-    all.levels[0].keys.each(|all| {
+    all.levels[0].keys.each(|_, all| {
         let mut pairs: Vec<[u64; 2]> = all.as_chunks::<2>().0.to_vec();
         pairs.sort_unstable();
         for it in pairs.windows(2).filter(|it| it[0][0] == it[1][0]) {

@@ -1,63 +1,27 @@
 //! What a reader sees of keys: a print for each row, and whether rows of a key differ.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 
-use ahash::RandomState;
 use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::array::BooleanArray;
 use arrow::compute::kernels::cmp::distinct;
-use arrow::datatypes::DataType;
-use arrow::datatypes::Date32Type;
-use arrow::datatypes::Decimal128Type;
 use arrow::datatypes::Int32Type;
-use arrow::datatypes::Int64Type;
-use arrow::datatypes::TimestampMicrosecondType;
 use arrow::record_batch::RecordBatch;
 
-use crate::data::encoded;
 use crate::data::repeats::Level;
 use crate::data::repeats::Repeats;
+use crate::data::repeats::printer::NONE;
+use crate::data::repeats::printer::Printer;
 use crate::data::repeats::prints::Prints;
 use crate::trouble::Trouble;
-use crate::value::text;
 use crate::value::text::Form;
 
-/// A row without a key.
-pub const NONE: u64 = 0;
 /// So many numbers move on together.
 const PORTION: usize = 1 << 16;
-
-/// For each column and form: the last dictionary, and the prints of its texts.
-type Known = HashMap<(usize, Form), (ArrayRef, Vec<u64>)>;
-
-/// Prints cells. The same cell has the same print in every reader.
-pub struct Printer {
-    state: RandomState,
-    known: Known,
-}
-
-impl Default for Printer {
-    fn default() -> Printer {
-        Printer { state: RandomState::with_seeds(11, 12, 13, 14), known: Known::new() }
-    }
-}
-
-fn broken<E>(_: E) -> Trouble {
-    Trouble::bug("keys cannot be read")
-}
-
-/// Both as one, in their order.
-fn mixed(a: u64, b: u64) -> u64 {
-    let product = u128::from(a ^ 0x9E37_79B9_7F4A_7C15) * u128::from(b | 1);
-    let low = u64::try_from(product & u128::from(u64::MAX)).unwrap_or(0);
-    let high = u64::try_from(product >> 64).unwrap_or(0);
-    low ^ high ^ b.rotate_left(32)
-}
 
 /// How a key is written whose texts are capitals and digits: no other spelling sorts before it.
 pub const LEAST: u64 = 0;
@@ -76,103 +40,6 @@ fn is_least(column: &ArrayRef, row: Option<usize>) -> bool {
         (Some(texts), None) => least(texts.value_data()),
         (Some(texts), Some(Some(row))) => least(texts.value(row).as_bytes()),
         (Some(_), Some(None)) | (None, _) => false,
-    }
-}
-
-/// Keys are short.
-const SHORT: usize = 64;
-
-/// Of a text in its form.
-fn print_of(state: &RandomState, text: &str, form: Form) -> u64 {
-    let bytes = text.as_bytes();
-    if form == Form::Folded && text.is_ascii() && bytes.len() <= SHORT {
-        let mut room = [0; SHORT];
-        let small = &mut room[..bytes.len()];
-        small.copy_from_slice(bytes);
-        small.make_ascii_lowercase();
-        return state.hash_one(&*small);
-    }
-    state.hash_one(text::formed(text, form).as_bytes())
-}
-
-/// What a cell without a value adds.
-const MISSING: u64 = 0x5851_F42D_4C95_7F2D;
-
-impl Printer {
-    /// The prints of keys, from those of the keys around them.
-    ///
-    /// Errors: a column of a type that has none.
-    pub fn keys(
-        &mut self,
-        columns: &[ArrayRef],
-        keys: &[(usize, Form)],
-        prints: &mut [u64],
-    ) -> Result<(), Trouble> {
-        for (at, form) in keys {
-            let null = columns[*at].null_count() != 0;
-            self.cells(&columns[*at], *at, *form, prints)?;
-            if null {
-                let lacking = prints.iter_mut().enumerate();
-                lacking.filter(|it| columns[*at].is_null(it.0)).for_each(|it| *it.1 = NONE);
-            }
-        }
-        Ok(())
-    }
-
-    /// Adds the cells of a column to the prints of rows; those that are none stay so.
-    fn cells(
-        &mut self,
-        column: &ArrayRef,
-        at: usize,
-        form: Form,
-        prints: &mut [u64],
-    ) -> Result<(), Trouble> {
-        let state = &self.state;
-        let of_text = |it: &str| print_of(state, it, form);
-        let of_number = |it: i64| state.hash_one(it);
-        fn add(prints: &mut [u64], cells: impl Iterator<Item = Option<u64>>) {
-            for (print, cell) in prints.iter_mut().zip(cells).filter(|it| *it.0 != NONE) {
-                *print = mixed(*print, cell.unwrap_or(MISSING)).max(1);
-            }
-        }
-        if let Some(texts) = column.as_string_opt::<i32>() {
-            add(prints, texts.iter().map(|it| it.map(of_text)));
-            return Ok(());
-        }
-        if let Some(texts) = column.as_dictionary_opt::<Int32Type>() {
-            let known = self.known.get(&(at, form));
-            if known.is_none_or(|it| !encoded::is_same(&it.0, texts.values())) {
-                let values = texts.values().as_string_opt::<i32>().ok_or_else(|| broken(()))?;
-                let all = values.iter().map(|it| it.map_or(MISSING, of_text)).collect();
-                self.known.insert((at, form), (texts.values().clone(), all));
-            }
-            let hashes = self.known.get(&(at, form)).map_or(&[][..], |it| &it.1);
-            let hash = |key: Option<i32>| hashes.get(usize::try_from(key?).ok()?).copied();
-            add(prints, texts.keys().iter().map(hash));
-            return Ok(());
-        }
-        match column.data_type() {
-            DataType::Boolean => {
-                add(prints, column.as_boolean().iter().map(|it| it.map(|it| of_number(it.into()))));
-            }
-            DataType::Date32 => {
-                let all = column.as_primitive::<Date32Type>().iter();
-                add(prints, all.map(|it| it.map(|it| of_number(it.into()))));
-            }
-            DataType::Int64 => {
-                add(prints, column.as_primitive::<Int64Type>().iter().map(|it| it.map(of_number)));
-            }
-            DataType::Timestamp(..) => {
-                let all = column.as_primitive::<TimestampMicrosecondType>().iter();
-                add(prints, all.map(|it| it.map(of_number)));
-            }
-            DataType::Decimal128(..) => {
-                let all = column.as_primitive::<Decimal128Type>().iter();
-                add(prints, all.map(|it| it.map(|it| state.hash_one(it))));
-            }
-            _ => return Err(broken(())),
-        }
-        Ok(())
     }
 }
 
@@ -195,6 +62,10 @@ struct Own {
     apart: Vec<u64>,
     noted: Vec<u64>,
     has_other: bool,
+}
+
+fn broken<E>(_: E) -> Trouble {
+    Trouble::bug("keys cannot be read")
 }
 
 impl Watcher {
@@ -246,6 +117,12 @@ impl Watcher {
             return Ok(());
         }
         let is_same = |row: usize| prints[row] == prints[row - 1];
+        if let ([_, inner @ .., _], false) = (prints, self.paired)
+            && !(1..prints.len()).any(is_same)
+        {
+            self.own[at].keys.extend_from_slice(inner);
+            return self.edges(at, level, &[0, prints.len() - 1], prints, batch);
+        }
         let starts: Vec<usize> =
             (0..prints.len()).filter(|row| *row == 0 || !is_same(*row)).collect();
         if starts.len() < prints.len() {
@@ -254,21 +131,31 @@ impl Watcher {
                 self.own[at].apart.extend(rows.map(|row| prints[row]));
             }
         }
-        let wanted: Vec<usize> = match (self.paired, starts.as_slice()) {
-            (true, all) => all.to_vec(),
-            (false, [first, .., last]) => vec![*first, *last],
-            (false, all) => all.to_vec(),
-        };
-        let values = self.values(compared(level), &wanted, batch)?;
-        let pairs = wanted.iter().map(|row| prints[*row]).zip(values);
-        let own = &mut self.own[at];
         if self.paired {
-            own.keys.extend(pairs.flat_map(|it| [it.0, it.1]));
+            let values = self.values(compared(level), &starts, batch)?;
+            let pairs = starts.iter().zip(values).flat_map(|it| [prints[*it.0], it.1]);
+            self.own[at].keys.extend(pairs);
             return Ok(());
         }
-        own.edges.extend(pairs);
-        let inner = starts.get(1..starts.len().saturating_sub(1)).unwrap_or_default();
-        own.keys.extend(inner.iter().map(|row| prints[*row]));
+        let (outer, inner) = match starts.as_slice() {
+            [first, inner @ .., last] => (vec![*first, *last], inner),
+            all => (all.to_vec(), &[][..]),
+        };
+        self.own[at].keys.extend(inner.iter().map(|row| prints[*row]));
+        self.edges(at, level, &outer, prints, batch)
+    }
+
+    /// Takes note of the first and the last run of a batch, by the first row of each.
+    fn edges(
+        &mut self,
+        at: usize,
+        level: &Level,
+        rows: &[usize],
+        prints: &[u64],
+        batch: &RecordBatch,
+    ) -> Result<(), Trouble> {
+        let values = self.values(compared(level), rows, batch)?;
+        self.own[at].edges.extend(rows.iter().map(|row| prints[*row]).zip(values));
         Ok(())
     }
 
