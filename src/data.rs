@@ -6,6 +6,7 @@ pub mod columnar;
 pub mod convert;
 pub mod encoded;
 pub mod file;
+pub mod groups;
 pub mod headers;
 pub mod instant;
 pub mod line;
@@ -46,6 +47,7 @@ use crate::data::cell::Fault;
 use crate::data::cell::Reading;
 use crate::data::convert::data_type;
 pub use crate::data::file::Rows;
+use crate::data::groups::Reached;
 use crate::data::headers::Headers;
 use crate::data::manifest::DataSet;
 use crate::data::nested::Nest;
@@ -78,8 +80,8 @@ pub struct Table {
     repeats: Arc<Repeats>,
     /// Rows come with their numbers, files counted from here.
     numbered: Option<u64>,
-    /// Parts of files that have only other days may be left unread.
-    days: Option<Days>,
+    /// The parts of files that are read; nothing for all.
+    reached: Option<Arc<Reached>>,
     /// Which columns files hold by dictionary; empty for none.
     encoded: Arc<[bool]>,
     /// Which rows alone are wanted.
@@ -132,6 +134,8 @@ pub struct DataFile {
     pub places: Vec<Option<usize>>,
     pub header: Vec<String>,
     pub rows: Rows,
+    /// Which columns are held by dictionary.
+    pub by_dictionary: Vec<bool>,
     /// Where rows are elements of lists.
     pub nest: Option<Arc<Nest>>,
 }
@@ -272,7 +276,7 @@ pub fn open(
         files: opened,
         repeats,
         numbered: None,
-        days: None,
+        reached: None,
         encoded: Arc::default(),
         sieve: None,
     })
@@ -334,7 +338,7 @@ impl Table {
             headers: self.headers.clone(),
             repeats: self.repeats.clone(),
             numbered: self.numbered,
-            days: self.days,
+            reached: self.reached.clone(),
             encoded: self.encoded.clone(),
             sieve: self.sieve.clone(),
         }
@@ -345,29 +349,15 @@ impl Table {
         Table { tally: tally.clone(), ..self.again() }
     }
 
-    /// The same table, of which only rows of these days are wanted; others may come too.
-    pub fn within(&self, days: Days) -> Table {
-        Table { tally: self.tally.clone(), days: Some(days), ..self.again() }
+    /// The same table, of which no other parts are read.
+    pub fn within(&self, reached: Reached) -> Table {
+        let reached = Some(Arc::new(reached));
+        Table { tally: self.tally.clone(), reached, ..self.again() }
     }
 
     /// Whether all of it is read, whatever the days.
     pub fn is_whole(&self) -> bool {
-        self.days.is_none()
-    }
-
-    /// Whether parts of the files hold none of these days, so that they could stay unread.
-    pub fn leaves_out(&self, days: Days) -> bool {
-        let table = self.within(days);
-        let left_out = |it: usize| table.wanted(it).is_some_and(|it| it.contains(&false));
-        (0..table.files.len()).any(left_out)
-    }
-
-    /// Whether a row group may hold a row that is wanted.
-    fn wanted(&self, number: usize) -> Option<Vec<bool>> {
-        let (days, file) = (self.days?, &self.files[number]);
-        let at = self.columns.iter().position(|it| *it == days.field)?;
-        let iso = self.fields_of(number)[at].reading.date_format.is_none();
-        columnar::within(file, file.places[at]?, days.first..=days.last, iso)
+        self.reached.is_none()
     }
 
     /// The same table, its rows with their numbers; the first file has number `first`.

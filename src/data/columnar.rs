@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,7 +11,6 @@ use arrow::array::AsArray;
 use arrow::array::BooleanArray;
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use arrow::datatypes::Date32Type;
 use arrow::datatypes::FieldRef;
 use arrow::datatypes::Fields;
 use arrow::datatypes::Schema;
@@ -21,14 +19,12 @@ use arrow::datatypes::TimeUnit;
 use arrow::error::ArrowError;
 use arrow::ipc::reader::FileReader;
 use arrow::record_batch::RecordBatch;
-use jiff::civil::Date;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::arrow::arrow_reader::RowSelection;
-use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
 
@@ -51,24 +47,24 @@ use crate::data::typed;
 use crate::disk;
 use crate::schema::Type;
 use crate::trouble::Trouble;
-use crate::value::calendar;
 
-/// The columns of a file, and its rows where its footer tells; errors in words.
-pub fn open(path: &Path, format: Format) -> Result<(SchemaRef, Rows), String> {
+/// The columns of a file, its rows where its footer tells, and which columns it holds by dictionary;
+/// errors in words.
+pub fn open(path: &Path, format: Format) -> Result<(SchemaRef, Rows, Vec<bool>), String> {
     let file = disk::open(path).map_err(|_| "cannot be opened".to_owned())?;
     if format == Format::Parquet {
         let footer = metadata(&file)
             .ok_or_else(|| "is not a whole Parquet file: it may be truncated".to_owned())?;
         let groups = footer.metadata().row_groups().iter();
         let rows = groups.map(|it| u64::try_from(it.num_rows()).unwrap_or(0)).collect();
-        return Ok((footer.schema().clone(), Rows::Groups(rows)));
+        return Ok((footer.schema().clone(), Rows::Groups(rows), encoded::columns(&footer)));
     }
     sound::arrow(&file)?;
     let reader = sound::contained(|| FileReader::try_new(file, None).ok()).flatten();
     let reader =
         reader.ok_or_else(|| "is not a whole Arrow file: it may be truncated".to_owned())?;
     let rows = 8_192 * reader.num_batches() as u64;
-    Ok((reader.schema(), Rows::About(rows)))
+    Ok((reader.schema(), Rows::About(rows), Vec::new()))
 }
 
 /// What is found, in words, when a column cannot be read as the type. Numbers may be dates where
@@ -373,60 +369,4 @@ pub fn as_text(column: &ArrayRef) -> Option<ArrayRef> {
         }
         _ => cast(column, &DataType::Utf8).ok(),
     }
-}
-
-/// Which row groups may hold these days, as their statistics tell; nothing where they do not.
-/// Days written as text tell their years when they are `iso`.
-pub fn within(
-    file: &DataFile,
-    column: usize,
-    days: RangeInclusive<i32>,
-    iso: bool,
-) -> Option<Vec<bool>> {
-    sound::contained(|| groups_within(file, column, days, iso))?
-}
-
-fn groups_within(
-    file: &DataFile,
-    column: usize,
-    days: RangeInclusive<i32>,
-    iso: bool,
-) -> Option<Vec<bool>> {
-    let footer = metadata(&disk::open(&file.path).ok()?)?;
-    let name = &file.header[column];
-    let groups = footer.metadata().row_groups();
-    let told = StatisticsConverter::try_new(name, footer.schema(), footer.parquet_schema()).ok()?;
-    let (least, most) = (told.row_group_mins(groups).ok()?, told.row_group_maxes(groups).ok()?);
-    let ranges = ranges(&least, &most, iso)?;
-    let may = |range: Option<(i32, i32)>| {
-        range.is_none_or(|(least, most)| least <= *days.end() && *days.start() <= most)
-    };
-    Some(ranges.into_iter().map(may).collect())
-}
-
-/// The first and last day that each row group may hold, both told or none.
-fn ranges(least: &ArrayRef, most: &ArrayRef, iso: bool) -> Option<Vec<Option<(i32, i32)>>> {
-    if let (Some(least), Some(most)) =
-        (least.as_primitive_opt::<Date32Type>(), most.as_primitive_opt::<Date32Type>())
-    {
-        return Some(least.iter().zip(most).map(|(least, most)| least.zip(most)).collect());
-    }
-    let least = least.as_string_opt::<i32>().filter(|_| iso)?;
-    let most = most.as_string_opt::<i32>()?;
-    Some(least.iter().zip(most).map(|(least, most)| years(least?, most?)).collect())
-}
-
-/// The days of texts between two of them. All that a reader takes for a date and that lies between
-/// texts of four digits begins with a year between theirs: blanks and signs come before digits,
-/// and of `20260310` and `2026-03-11` only the year has the order of the texts. An offset may move
-/// a day into the next.
-fn years(least: &str, most: &str) -> Option<(i32, i32)> {
-    let year = |it: &str| it.get(..4)?.parse::<u16>().ok().and_then(|it| i16::try_from(it).ok());
-    let digits = |it: &str| it.bytes().take(4).filter(u8::is_ascii_digit).count() == 4;
-    if !digits(least) || !digits(most) {
-        return None;
-    }
-    let first = calendar::days(Date::new(year(least)?, 1, 1).ok()?)?;
-    let last = calendar::days(Date::new(year(most)?, 12, 31).ok()?)?;
-    Some((first - 1, last + 1))
 }

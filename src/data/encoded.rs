@@ -76,19 +76,16 @@ pub fn footer(plain: &ArrowReaderMetadata, marked: &[bool]) -> Option<ArrowReade
 
 impl Table {
     /// The same table: texts that every file holds by dictionary are read as they are held.
-    ///
-    /// Errors: a file that cannot be read any more.
-    pub fn encoded(&self) -> Result<Table, Trouble> {
+    pub fn encoded(&self) -> Table {
         let same = || Table { tally: self.tally.clone(), ..self.again() };
         let parquet = self.files.iter().all(|it| it.format == Format::Parquet);
         if self.outer.is_some() || !parquet || self.files.is_empty() {
-            return Ok(same());
+            return same();
         }
         let mut all = vec![true; self.fields.len()];
         for file in &self.files {
-            let held = columns(&columnar::footer(file)?);
             for (it, place) in all.iter_mut().zip(&file.places) {
-                *it &= place.is_some_and(|at| held.get(at) == Some(&true));
+                *it &= place.is_some_and(|at| file.by_dictionary.get(at) == Some(&true));
             }
         }
         let mut fields: Vec<Arc<Field>> = self.arrow.fields().iter().cloned().collect();
@@ -99,7 +96,7 @@ impl Table {
                 *field = Arc::new(Field::new(field.name(), data_type(), true));
             }
         }
-        Ok(Table { arrow: Arc::new(Schema::new(fields)), encoded: Arc::from(all), ..same() })
+        Table { arrow: Arc::new(Schema::new(fields)), encoded: Arc::from(all), ..same() }
     }
 
     /// What the end of a Parquet file says, columns by dictionary marked as such.

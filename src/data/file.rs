@@ -42,7 +42,7 @@ pub fn open(
 ) -> Result<DataFile, Misfit> {
     let shown = path.strip_prefix(".").unwrap_or(path).display().to_string();
     let fault = |what: &str| Misfit::File(format!("{shown}: {what}"));
-    let Begun { format, separator, encoding, header, types, rows } =
+    let Begun { format, separator, encoding, header, types, rows, by_dictionary } =
         begin(set, path).map_err(|it| fault(&it))?;
     let opened = within.map(|it| it.open(&header, &types));
     let (header, types, nest) = match opened {
@@ -109,6 +109,7 @@ pub fn open(
     let places: Vec<Option<usize>> = columns.iter().map(|it| places.get(it).copied()).collect();
     // How many elements lists have is not known before they are read.
     let rows = if nest.is_some() { Rows::About(rows.total()) } else { rows };
+    let by_dictionary = if nest.is_some() { Vec::new() } else { by_dictionary };
     let nest = nest.map(|it| Arc::new(it.only(&header, &places)));
     Ok(DataFile {
         path: path.to_path_buf(),
@@ -119,6 +120,7 @@ pub fn open(
         places,
         header,
         rows,
+        by_dictionary,
         nest,
     })
 }
@@ -156,6 +158,8 @@ pub struct Begun {
     /// Of typed files.
     pub types: Vec<DataType>,
     pub rows: Rows,
+    /// Which columns are held by dictionary.
+    pub by_dictionary: Vec<bool>,
 }
 
 /// Opens a file as its data set says.
@@ -177,21 +181,21 @@ pub fn begin(set: &DataSet, path: &Path) -> Result<Begun, String> {
         Some(label) => Encoding::for_label(label.as_bytes())
             .ok_or_else(|| format!("no encoding is called `{label}`"))?,
     };
-    let (header, types, rows) = match format {
+    let (header, types, rows, by_dictionary) = match format {
         Format::Csv => {
             let header = text::header(path, separator, encoding)?;
             if header.is_empty() {
                 return Err("is empty".to_owned());
             }
-            (header, Vec::new(), Rows::About(text::rows(path, metadata.len())))
+            (header, Vec::new(), Rows::About(text::rows(path, metadata.len())), Vec::new())
         }
         Format::Parquet | Format::Arrow => {
-            let (it, rows) = columnar::open(path, format)?;
+            let (it, rows, held) = columnar::open(path, format)?;
             let names = it.fields().iter().map(|it| it.name().clone()).collect();
-            (names, it.fields().iter().map(|it| it.data_type().clone()).collect(), rows)
+            (names, it.fields().iter().map(|it| it.data_type().clone()).collect(), rows, held)
         }
     };
-    Ok(Begun { format, separator, encoding, header, types, rows })
+    Ok(Begun { format, separator, encoding, header, types, rows, by_dictionary })
 }
 
 /// What to do about files that do not fit. Of a flat extract `flat` is the record that it has a row

@@ -20,11 +20,13 @@ use std::sync::Mutex;
 use std::sync::OnceLock;
 
 use crate::data::Table;
+use crate::data::groups::Reached;
 use crate::data::repeats::common::ByRecord;
 use crate::data::repeats::common::Common;
 use crate::data::repeats::holder::Holder;
 use crate::data::repeats::prints::Prints;
 use crate::data::repeats::settled::Settled;
+use crate::data::scan::Scan;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::schema::Schema;
@@ -80,6 +82,8 @@ pub struct Repeats {
     /// Whether all rows were noted.
     noted_all: OnceLock<()>,
     limits: OnceLock<Limits>,
+    /// Whether keys of a part of the files may stand in others, against what statistics say.
+    doubtful: OnceLock<()>,
     found: Mutex<Found>,
 }
 
@@ -202,15 +206,32 @@ impl Table {
     }
 
     /// Whether rows of a key agree on every column of this table, and no key stands twice. All of
-    /// it is read for that, once.
+    /// it is read for that, once, by so many readers.
     ///
     /// Errors: more faults than are tolerated, and what reading says.
-    pub fn is_alike(&self, batch_size: usize) -> Result<bool, Trouble> {
+    pub fn is_alike(&self, batch_size: usize, readers: usize) -> Result<bool, Trouble> {
         let is_known = |it: &Found| !matches!(it, Found::Nothing);
         if !self.repeats.found.lock().is_ok_and(|it| is_known(&it)) {
-            Arc::new(self.again()).read(batch_size).try_for_each(|it| it.map(|_| ()))?;
+            let scan = Arc::new(Scan::new(&Arc::new(self.again().encoded()), batch_size, true));
+            let read = |part| scan.clone().batches(part, readers).try_for_each(|it| it.map(|_| ()));
+            std::thread::scope(|scope| {
+                let read = &read;
+                let all: Vec<_> =
+                    (0..readers).map(|part| scope.spawn(move || read(part))).collect();
+                let stopped = |_| Trouble::bug("a reader stopped");
+                all.into_iter().try_for_each(|it| it.join().map_err(stopped)?)
+            })?;
         }
         Ok(!self.is_to_be_read_again()? && self.repeats.settled().is_none())
+    }
+
+    /// Whether parts of the files may stay unread as far as keys are concerned: nothing is to be
+    /// told of keys there, and none of them stands in the other parts.
+    pub fn is_apart(&self, reached: &Reached) -> bool {
+        let levels = &self.repeats.levels;
+        let told = levels.iter().any(|it| it.unique || it.noted);
+        let doubtful = self.repeats.doubtful.get().is_some();
+        levels.is_empty() || (reached.apart.is_some() && !told && !doubtful)
     }
 
     /// Whether what a pass has read does not hold: rows of a key do not agree, or a key stands
@@ -223,6 +244,11 @@ impl Table {
         let taken = prints.lock().map(|mut it| std::mem::take(&mut *it));
         let mut taken = taken.map_err(|_| Trouble::bug("a reader stopped"))?;
         let limits = self.repeats.limits();
+        if taken.doubtful {
+            self.repeats.doubtful.set(()).ok();
+            self.repeats.know(Found::Nothing);
+            return Ok(true);
+        }
         self.repeats.note(&mut taken, whole)?;
         let mut settled = settled::settled(self, taken, &limits)?;
         if settled.is_some() && !whole {

@@ -145,10 +145,11 @@ impl Scan {
                 |group| Mutex::new(Unit { file, group, open: None, sifted: false, ended: false });
             match &it.rows {
                 Rows::Groups(rows) if by_group && it.format == Format::Parquet => {
-                    let wanted = table.wanted(file);
+                    let wanted =
+                        table.reached.as_ref().and_then(|it| it.groups.get(file)?.as_ref());
                     let mut first = 1;
                     for (group, rows) in rows.iter().enumerate() {
-                        if wanted.as_ref().is_none_or(|it| it[group]) {
+                        if wanted.is_none_or(|it| it.get(group) != Some(&false)) {
                             units.push(unit(Some((group, first))));
                         }
                         first += rows;
@@ -169,7 +170,8 @@ impl Scan {
         let mut todo: VecDeque<usize> = (0..scan.units.len()).collect();
         todo.rotate_left(begin);
         let mut memory = Memory::default();
-        let watcher = |it| Watcher::new(scan.table.repeats(), it, false);
+        let apart = scan.table.reached.as_ref().and_then(|it| it.apart);
+        let watcher = |it| Watcher::new(scan.table.repeats(), it, false).apart(apart);
         let mut watcher = scan.watch.as_ref().map(watcher);
         Box::new(std::iter::from_fn(move || {
             while let Some(at) = todo.front() {

@@ -97,6 +97,7 @@ fn data_file(path: &Path, shown: String, format: Format, header: Vec<String>) ->
         places: (0..header.len()).map(Some).collect(),
         header,
         rows: Rows::About(0),
+        by_dictionary: Vec::new(),
         nest: None,
     }
 }
@@ -242,7 +243,7 @@ impl Records {
 
 fn of_columns(path: &Path, shown: String, format: Format) -> Result<Survey, Trouble> {
     let refused = |what: String| Trouble::data(format!("{shown}: {what}"));
-    let (schema, _) = columnar::open(path, format).map_err(refused)?;
+    let (schema, ..) = columnar::open(path, format).map_err(refused)?;
     let names = schema.fields().iter().map(|it| it.name().clone()).collect();
     let file = data_file(path, shown, format, names);
     let mut root = nested::Node::of(schema.fields());

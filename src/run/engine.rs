@@ -272,8 +272,7 @@ pub fn rows_of(
 ) -> datafusion::error::Result<LogicalPlan> {
     let table = &source.table;
     if !source.merged {
-        let encoded = table.encoded().map_err(|it| DataFusionError::External(Box::new(it)))?;
-        return scan(&Arc::new(encoded), options);
+        return scan(&Arc::new(table.encoded()), options);
     }
     let scan = scan(table, options)?;
     let lineage = set.schema.lineage(record);

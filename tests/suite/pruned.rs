@@ -62,7 +62,9 @@ pub fn trials() -> Vec<Trial> {
     });
     let others = [
         Trial::test("instants of 96 bits", wide),
-        Trial::test("days of one key in several row groups", scattered),
+        Trial::test("days of one key in several row groups", || scattered(&APART)),
+        Trial::test("days of one key, spelt in two ways", || scattered(&SPELT)),
+        Trial::test("days of one key with a blank behind it", || scattered(&BLANK)),
     ];
     groups.chain(others).collect()
 }
@@ -86,17 +88,31 @@ rule R1
     because \"{count of past items in last 30 days}\"
 ";
 
+/// Keys and days. Row groups that a window reaches show nothing of what is wrong.
+type Days = [(&'static str, &'static str); 4];
+
+const APART: Days = [
+    ("apart", "2019-01-01"),
+    ("fine", "2026-03-01"),
+    ("apart", "2026-03-02"),
+    ("old", "2018-01-01"),
+];
+
+const SPELT: Days =
+    [("DE1X", "2019-01-01"), ("DE0", "2026-03-01"), ("DE1x", "2026-03-02"), ("DE2", "2018-01-01")];
+
+/// By their statistics alone no key stands on both sides: a reader takes the blank off.
+const BLANK: Days = [
+    ("20\u{a0}", "2019-01-01"),
+    ("20", "2026-03-01"),
+    ("2000", "2026-03-02"),
+    ("2001", "2018-01-01"),
+];
+
 /// Rows of a key in row groups of their own: where they disagree on the day they do so whether or
 /// not a window reaches all of them, as in a CSV.
-fn scattered() -> Result<(), Failed> {
+fn scattered(rows: &Days) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
-    // Row groups that a window reaches show nothing of what is wrong.
-    let rows = [
-        ("apart", "2019-01-01"),
-        ("fine", "2026-03-01"),
-        ("apart", "2026-03-02"),
-        ("old", "2018-01-01"),
-    ];
     let ids: StringArray = rows.iter().map(|it| Some(it.0)).collect();
     let days: Date32Array = rows.iter().map(|it| Date32Type::parse(it.1)).collect();
     let lines: Int32Array = (1..).take(rows.len()).map(Some).collect();

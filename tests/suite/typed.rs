@@ -51,11 +51,12 @@ pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("typed columns that fit", || agree(&fitting())),
         Trial::test("typed columns with faults", || agree(&faulty())),
+        Trial::test("texts that fit, by dictionary", || agree(&texts(fitting()))),
+        Trial::test("texts with faults, by dictionary", || agree(&texts(faulty()))),
     ]
 }
 
-/// Each column with a type, and its values as text.
-fn fitting() -> Vec<(&'static str, ArrayRef, Vec<&'static str>)> {
+fn fitting() -> Vec<Held> {
     let dictionary: DictionaryArray<Int8Type> = vec!["CN", "FR", "CN", "GB"].into_iter().collect();
     vec![
         ("id", Arc::new(StringArray::from(vec!["a", "b", "c", "d"])), vec!["a", "b", "c", "d"]),
@@ -113,7 +114,7 @@ fn fitting() -> Vec<(&'static str, ArrayRef, Vec<&'static str>)> {
 }
 
 /// Values out of range, not finite, not tidy, with decimals that are too many.
-fn faulty() -> Vec<(&'static str, ArrayRef, Vec<&'static str>)> {
+fn faulty() -> Vec<Held> {
     let mut columns = fitting();
     columns[1].1 = Arc::new(StringArray::from(vec![" 8517.13", "85-17", "010121", ""]));
     columns[1].2 = vec![" 8517.13", "85-17", "010121", ""];
@@ -126,7 +127,20 @@ fn faulty() -> Vec<(&'static str, ArrayRef, Vec<&'static str>)> {
     columns
 }
 
-fn agree(columns: &[(&'static str, ArrayRef, Vec<&'static str>)]) -> Result<(), Failed> {
+/// The same columns as texts, of which a Parquet file holds each once; what is blank is nothing.
+fn texts(columns: Vec<Held>) -> Vec<Held> {
+    let text = |(name, _, texts): Held| {
+        let given = |it: &&'static str| Some(*it).filter(|it| !it.is_empty());
+        let array: StringArray = texts.iter().map(given).collect();
+        (name, Arc::new(array) as ArrayRef, texts)
+    };
+    columns.into_iter().map(text).collect()
+}
+
+/// A column with a type, and its values as text.
+type Held = (&'static str, ArrayRef, Vec<&'static str>);
+
+fn agree(columns: &[Held]) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     fs::write(folder.path().join("schema.tamis"), SCHEMA)?;
     fs::write(folder.path().join("rules.tamis"), RULES)?;

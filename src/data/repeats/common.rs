@@ -197,7 +197,7 @@ fn spelt(
     for table in tables.iter().filter(|it| asked.keys().any(|record| it.repeats.has_noted(*record)))
     {
         let levels = &table.repeats.levels;
-        let raw = Arc::new(Table { days: None, ..table.alone() });
+        let raw = Arc::new(Table { reached: None, ..table.alone() });
         let mut printer = Printer::default();
         for batch in raw.read(BATCH) {
             let batch = batch?;

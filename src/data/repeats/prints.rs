@@ -24,6 +24,8 @@ const NOTED: usize = 1 << 19;
 pub struct Prints {
     pub levels: Vec<Seen>,
     pub rows: u64,
+    /// Of a pass over parts of files: whether keys may stand in other parts too.
+    pub doubtful: bool,
 }
 
 /// What a pass saw of a level.
@@ -60,7 +62,7 @@ impl Prints {
     pub fn new(levels: usize, paired: bool) -> Prints {
         let keys = || Buckets::new(paired);
         let seen = || Seen { keys: keys(), edges: Vec::new(), apart: Vec::new(), noted: None };
-        Prints { levels: (0..levels).map(|_| seen()).collect(), rows: 0 }
+        Prints { levels: (0..levels).map(|_| seen()).collect(), rows: 0, doubtful: false }
     }
 
     /// What does not fit into memory goes to disk.

@@ -124,7 +124,7 @@ fn too_many(faulty: u64, rows: u64, limits: &Limits) -> bool {
 /// The table as its files have it: not watched, not settled, nothing counted.
 fn plain(table: &Table) -> Arc<Table> {
     let again = table.again().numbered(0);
-    Arc::new(Table { repeats: Arc::new(table.repeats.unwatched()), days: None, ..again })
+    Arc::new(Table { repeats: Arc::new(table.repeats.unwatched()), reached: None, ..again })
 }
 
 /// A pass in which the levels that repeat their keys show the values of every run of rows, the

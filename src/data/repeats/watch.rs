@@ -8,10 +8,12 @@ use arrow::array::Array;
 use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::array::BooleanArray;
+use arrow::array::StringArray;
 use arrow::compute::kernels::cmp::distinct;
 use arrow::datatypes::Int32Type;
 use arrow::record_batch::RecordBatch;
 
+use crate::data::groups::Apart;
 use crate::data::repeats::Level;
 use crate::data::repeats::Repeats;
 use crate::data::repeats::printer::NONE;
@@ -53,6 +55,9 @@ pub struct Watcher {
     printer: Printer,
     own: Vec<Own>,
     rows: u64,
+    /// Why keys are thought to stand in no part that is left out, and whether one of them may.
+    apart: Option<Apart>,
+    doubtful: bool,
 }
 
 #[derive(Default)]
@@ -73,7 +78,14 @@ impl Watcher {
         let spill = repeats.limits().spill;
         let own = repeats.levels.iter().map(|_| Own::default()).collect();
         let (repeats, into) = (repeats.clone(), into.clone());
-        Watcher { repeats, into, spill, paired, printer: Printer::default(), own, rows: 0 }
+        let printer = Printer::default();
+        let (apart, doubtful) = (None, false);
+        Watcher { repeats, into, spill, paired, printer, own, rows: 0, apart, doubtful }
+    }
+
+    /// The same, for parts of files.
+    pub fn apart(self, apart: Option<Apart>) -> Watcher {
+        Watcher { apart, ..self }
     }
 
     /// Takes note of the rows of a batch.
@@ -83,6 +95,9 @@ impl Watcher {
         let repeats = self.repeats.clone();
         let rows = batch.num_rows();
         self.rows += rows as u64;
+        if let Some(Apart { column, least }) = self.apart {
+            self.doubtful |= shortest(batch.column(column)) < least;
+        }
         let mut prints = vec![1; rows];
         for (at, level) in repeats.levels.iter().enumerate() {
             self.printer.keys(batch.columns(), &level.keys, &mut prints)?;
@@ -214,6 +229,7 @@ impl Watcher {
     pub fn move_on(&mut self) -> Result<(), Trouble> {
         let mut into = self.into.lock().map_err(|_| Trouble::bug("a reader stopped"))?;
         into.rows += std::mem::take(&mut self.rows);
+        into.doubtful |= self.doubtful;
         for (own, into) in self.own.iter_mut().zip(&mut into.levels) {
             into.keys.add(&own.keys);
             own.keys.clear();
@@ -228,6 +244,17 @@ impl Watcher {
         }
         into.put_away(&self.spill)
     }
+}
+
+/// Bytes of the shortest text of a column; of what is no text nobody asks.
+fn shortest(column: &ArrayRef) -> usize {
+    let texts = match column.as_dictionary_opt::<Int32Type>() {
+        Some(it) => it.values().as_string_opt::<i32>(),
+        None => column.as_string_opt::<i32>(),
+    };
+    let lengths = |it: &StringArray| it.value_offsets().windows(2).map(|it| it[1] - it[0]).min();
+    let least = texts.and_then(lengths).and_then(|it| usize::try_from(it).ok());
+    least.unwrap_or(usize::MAX)
 }
 
 /// The columns in which rows of a key must not differ: values, and how the key is written.

@@ -13,6 +13,7 @@ use futures::TryStreamExt;
 
 use crate::data::Days;
 use crate::data::Table;
+use crate::data::groups::Reached;
 use crate::data::tally::Tally;
 use crate::ir::Expr;
 use crate::ir::Kind;
@@ -144,9 +145,9 @@ impl<'a> Side<'a> {
         let source = self.prepared(work, (input, first))?;
         let mut table = source.table.numbered(first);
         if let Some((days, _)) = self.days
-            && self.may_leave_out(work, (input, first), &source, days)?
+            && let Some(it) = self.parts(work, (input, first), &source, days)?
         {
-            table = table.within(days);
+            table = table.within(it);
         }
         if let Some(tally) = &self.tally {
             table = table.counted_by(tally);
@@ -156,23 +157,30 @@ impl<'a> Side<'a> {
         Ok(source)
     }
 
-    /// Whether parts of files without these days may stay unread. Rows that are merged may disagree
-    /// on the day: a pass over keys and days alone tells whether any do.
+    /// The parts of files that have these days, where the others may stay unread. Rows of a key may
+    /// disagree on the day: where statistics do not tell that no key stands on both sides, or where
+    /// keys that stand twice are to be told, a pass over keys and days alone does.
     ///
     /// Errors: what that pass says.
-    fn may_leave_out(
+    fn parts(
         &self,
         work: &Work,
         input: (&Input, u64),
         source: &Source,
         days: Days,
-    ) -> Result<bool, Trouble> {
-        if source.merged || source.table.is_settled_around() || !source.table.leaves_out(days) {
-            return Ok(false);
+    ) -> Result<Option<Reached>, Trouble> {
+        if source.merged || source.table.is_settled_around() {
+            return Ok(None);
+        }
+        let Some(reached) = source.table.reached(days) else { return Ok(None) };
+        if source.table.is_apart(&reached) {
+            return Ok(Some(reached));
         }
         let narrow = work.opened.source(work.set, input, self.record, &[days.field])?;
         narrow.table.prepare(&work.options.limits())?;
-        narrow.table.is_alike(work.options.batch_size)
+        let readers = work.options.threads.max(1);
+        let alike = narrow.table.is_alike(work.options.batch_size, readers)?;
+        Ok(alike.then_some(Reached { apart: None, ..reached }))
     }
 
     fn plan(&self, work: &Work, source: &Source) -> Result<LogicalPlan, Trouble> {
