@@ -48,8 +48,8 @@ use crate::disk;
 use crate::schema::Type;
 use crate::trouble::Trouble;
 
-/// The columns of a file, its rows where its footer tells, and which columns it holds by dictionary;
-/// errors in words.
+/// The columns of a file, its rows where its footer tells, and which columns it holds by
+/// dictionary; errors in words.
 pub fn open(path: &Path, format: Format) -> Result<(SchemaRef, Rows, Vec<bool>), String> {
     let file = disk::open(path).map_err(|_| "cannot be opened".to_owned())?;
     if format == Format::Parquet {

@@ -271,9 +271,19 @@ fn texts(column: &ArrayRef, reading: &Reading) -> Option<ArrayRef> {
         _ => cast(column, &DataType::Utf8).ok()?,
     };
     let all: &StringArray = column.as_string::<i32>();
+    if matches!(reading.ty, Type::Text(_)) && reading.nulls.is_empty() && is_plain(all) {
+        return Some(column);
+    }
     let nulls = |it: &str| reading.nulls.iter().any(|null| null == it);
     let tidy = |it: &str| is_tidy(it, reading) && !nulls(it);
     all.iter().flatten().all(tidy).then_some(column)
+}
+
+/// Whether all texts are given, of letters, digits and signs of ASCII without blanks.
+fn is_plain(texts: &StringArray) -> bool {
+    let is_given = |it: &[i32]| it[0] < it[1];
+    texts.value_data().iter().all(|it| (b'!'..=b'~').contains(it))
+        && texts.value_offsets().windows(2).all(is_given)
 }
 
 fn is_tidy(text: &str, reading: &Reading) -> bool {
