@@ -69,7 +69,7 @@ codes! {
     T1109 Error "not-yet" "a part of the language that this version does not have";
     // Writing habits of other systems.
     T1201 Error "operator" "an operator of another language";
-    T1202 Error "digit-groups" "digits grouped by spaces";
+    T1202 Error "digit-groups" "digits grouped by spaces, points or commas";
     T1203 Error "decimal-comma" "a decimal comma";
     T1204 Error "date-format" "a date that is not written year-month-day";
     T1205 Error "bare-code" "a code without its nomenclature";

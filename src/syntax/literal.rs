@@ -23,6 +23,17 @@ impl Builder<'_> {
         match first.as_rule() {
             Rule::number | Rule::quantity => self.number(first, span),
             Rule::date => self.date_literal(written, span),
+            Rule::bad_group => {
+                let fixed = grouped(written);
+                self.bad(Code::T1202, "write groups of digits with `_`", fixed, &first)
+            }
+            Rule::bad_comma if may_be_thousands(written) => {
+                let place = self.span(&first);
+                let it = Diagnostic::new(Code::T1203, place, "thousands, or decimals?");
+                let (thousands, decimals) = (written.replace(',', "_"), written.replace(',', "."));
+                self.fail(it.help(format!("write `{thousands}`, or `{decimals}` for decimals")));
+                node(ExprKind::Error, place)
+            }
             Rule::bad_comma => {
                 let fixed = written.replace(',', ".");
                 self.bad(Code::T1203, "write decimals with a point", fixed, &first)
@@ -107,5 +118,21 @@ impl Builder<'_> {
             self.impossible_date(pair.as_str().trim(), span);
         }
         date.map(|date| ast::Date { date, span })
+    }
+}
+
+/// `1,200` is twelve hundred to some, and a bit more than one to others.
+fn may_be_thousands(written: &str) -> bool {
+    let parts = written.split_once(',');
+    parts.is_some_and(|(whole, rest)| rest.len() == 3 && whole.len() <= 3 && whole != "0")
+}
+
+/// `1.000,50` as `1_000.50`: where both signs stand, the last is before the decimals.
+fn grouped(written: &str) -> String {
+    let last = written.rfind(['.', ',']).unwrap_or_default();
+    let (whole, decimals) = written.split_at(last);
+    match whole.contains(&decimals[..decimals.len().min(1)]) {
+        true => written.replace(['.', ','], "_"),
+        false => format!("{}.{}", whole.replace(['.', ','], "_"), &decimals[1..]),
     }
 }

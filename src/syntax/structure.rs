@@ -405,7 +405,11 @@ fn bullets(block: &ast::Block, found: &mut Vec<Diagnostic>) {
             && own < wanted
         {
             let it = Diagnostic::new(Code::T1106, span, "no bullets follow");
-            found.push(it.help("add lines that begin with `-`, or write one expression"));
+            let is_beside = wanted == 2 && own == 1;
+            found.push(it.help(match is_beside {
+                true => "begin the lines that belong below this bullet with `--`",
+                false => "add lines that begin with `-`, or write one expression",
+            }));
         }
         if own > 2 || depth < own {
             let message = match own {
