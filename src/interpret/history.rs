@@ -53,9 +53,9 @@ pub fn over<'a>(
     if it.complete_since.is_some_and(lacks_first) || it.complete_until.is_some_and(lacks_last) {
         return Value::Missing(Reason::HistoryIncomplete);
     }
-    let shared = shared(it, judged);
+    let eye = Eye::of(set, it, judged);
     let rows: Vec<&Row> = rows
-        .filter(|row| counts_seen(set, it, row.0, judged, shared.as_ref()))
+        .filter(|row| eye.counts(set, it, row.0))
         .flat_map(|(row, times)| std::iter::repeat_n(row, times))
         .collect();
     statistic(set, it, &rows)
@@ -95,15 +95,48 @@ fn last_day(set: &RuleSet, it: &Fact, judged: &Row) -> Option<i32> {
     }
 }
 
-/// The judged row, where the filter looks at it.
-fn shared(it: &Fact, judged: &Row) -> Option<Arc<Row>> {
-    let seen = it.filter.as_ref().is_some_and(|it| !judged_in(it).is_empty());
-    seen.then(|| Arc::new(judged.clone()))
-}
-
 /// Whether the judged row's statistic looks at this row.
 pub fn counts(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
-    counts_seen(set, it, row, judged, shared(it, judged).as_ref())
+    Eye::of(set, it, judged).counts(set, it, row)
+}
+
+/// The judged row, and what it has of what rows are held against.
+struct Eye<'a> {
+    judged: &'a Row,
+    keys: Vec<Value>,
+    others: Option<Value>,
+    /// The row itself, where the filter looks at it.
+    shared: Option<Arc<Row>>,
+}
+
+impl Eye<'_> {
+    fn of<'a>(set: &RuleSet, it: &Fact, judged: &'a Row) -> Eye<'a> {
+        let keys = it.keys.iter().map(|it| eval(set, &it.1, judged)).collect();
+        let others = it.others.as_ref().map(|it| eval(set, &it.1, judged));
+        let seen = it.filter.as_ref().is_some_and(|it| !judged_in(it).is_empty());
+        Eye { judged, keys, others, shared: seen.then(|| Arc::new(judged.clone())) }
+    }
+
+    fn counts(&self, set: &RuleSet, it: &Fact, row: &Row) -> bool {
+        let mut keys = it.keys.iter().zip(&self.keys);
+        let same = |(pair, ours): (&(E, E), &Value)| {
+            is_same(&eval(set, &pair.0, row), ours, form_of(pair))
+        };
+        if !keys.all(same) || !in_reach(set, it, row, self.judged) {
+            return false;
+        }
+        if let (Some(pair), Some(ours)) = (&it.others, &self.others) {
+            let theirs = eval(set, &pair.0, row);
+            if theirs.is_missing() || is_same(&theirs, ours, form_of(pair)) {
+                return false;
+            }
+        }
+        let wanted = |filter: &E| match &self.shared {
+            Some(judged) => truth(&eval(set, filter, &row.seen_from(judged))) == Some(true),
+            None => truth(&eval(set, filter, row)) == Some(true),
+        };
+        it.filter.as_ref().is_none_or(wanted) && known(set, it, row, self.judged)
+    }
 }
 
 /// What a condition on rows says of one, in the eyes of the judged row.
@@ -114,28 +147,15 @@ pub fn asked(set: &RuleSet, condition: &E, row: &Row, judged: &Row) -> Option<bo
     truth(&eval(set, condition, &row.seen_from(&Arc::new(judged.clone()))))
 }
 
-fn counts_seen(set: &RuleSet, it: &Fact, row: &Row, judged: &Row, seen: Option<&Arc<Row>>) -> bool {
-    let same = |(theirs, ours): &(E, E)| equal(set, theirs, row, ours, judged);
-    if !it.keys.iter().all(same) || !in_reach(set, it, row, judged) {
-        return false;
-    }
-    if let Some(pair) = &it.others
-        && (eval(set, &pair.0, row).is_missing() || same(pair))
-    {
-        return false;
-    }
-    let wanted = |filter: &E| match seen {
-        Some(judged) => truth(&eval(set, filter, &row.seen_from(judged))) == Some(true),
-        None => truth(&eval(set, filter, row)) == Some(true),
-    };
-    it.filter.as_ref().is_none_or(wanted) && known(set, it, row, judged)
+fn form_of(pair: &(E, E)) -> text::Form {
+    pair.0.ty.form().max(pair.1.ty.form())
 }
 
-fn equal(set: &RuleSet, theirs: &E, row: &Row, ours: &E, judged: &Row) -> bool {
-    let form = theirs.ty.form().max(ours.ty.form());
-    match (eval(set, theirs, row), eval(set, ours, judged)) {
+/// Whether both are given, and equal.
+fn is_same(theirs: &Value, ours: &Value, form: text::Form) -> bool {
+    match (theirs, ours) {
         (Value::Missing(_), _) | (_, Value::Missing(_)) => false,
-        (Value::Text(a), Value::Text(b)) => text::form(&a, form) == text::form(&b, form),
+        (Value::Text(a), Value::Text(b)) => text::formed(a, form) == text::formed(b, form),
         (a, b) => match (a.as_decimal(), b.as_decimal()) {
             (Some(a), Some(b)) => a == b,
             _ => a == b,
@@ -190,7 +210,9 @@ pub fn days(reach: Reach, day: i32) -> Option<(i32, i32)> {
 /// Known when the judged row was accepted, with all results that are asked of it. Of its own
 /// declaration the judged row knows all but results.
 fn known(set: &RuleSet, it: &Fact, row: &Row, judged: &Row) -> bool {
-    let same = |(theirs, ours): &(E, E)| equal(set, theirs, row, ours, judged);
+    let same = |pair: &(E, E)| {
+        is_same(&eval(set, &pair.0, row), &eval(set, &pair.1, judged), form_of(pair))
+    };
     let own = !it.own.is_empty() && it.own.iter().all(same);
     let stored =
         own || it.known_from.as_ref().is_none_or(|from| by_then(set, it, from, row, judged));
