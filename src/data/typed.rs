@@ -247,8 +247,7 @@ fn shortest(it: f64) -> Option<(i64, u8)> {
     let mut power = 1.0;
     for scale in 0..=DECIMALS {
         let raised = it * power;
-        // Not a number is no less either.
-        if !(raised.abs() < 1e15) {
+        if raised.is_nan() || 1e15 <= raised.abs() {
             return None;
         }
         // The next whole number, without a call.

@@ -231,29 +231,32 @@ impl Runs {
     /// A column of a group as it stands in the file: the different values, then pages of runs.
     fn chunk(&self, column: &ColumnDescPtr, rows: usize) -> Result<(Vec<u8>, ColumnCloseResult)> {
         let mut out = TrackedWrite::new(Vec::new());
-        let mut pages = SerializedPageWriter::new(&mut out);
-        let values = Page::DictionaryPage {
-            buf: self.page.clone().into(),
-            num_values: u32::try_from(self.known.len()).unwrap_or(u32::MAX),
-            encoding: Encoding::PLAIN,
-            is_sorted: false,
-        };
-        let length = pages.write_page(CompressedPage::new(values, self.page.len()))?.bytes_written;
-        for page in self.pages() {
-            let bytes = self.body(&page);
-            let size = bytes.len();
-            let rows: usize = page.iter().map(|it| it.1).sum();
-            let page = Page::DataPage {
-                buf: bytes.into(),
-                num_values: u32::try_from(rows).unwrap_or(u32::MAX),
-                encoding: Encoding::RLE_DICTIONARY,
-                def_level_encoding: Encoding::RLE,
-                rep_level_encoding: Encoding::RLE,
-                statistics: None,
+        let length = {
+            let mut pages = SerializedPageWriter::new(&mut out);
+            let values = Page::DictionaryPage {
+                buf: self.page.clone().into(),
+                num_values: u32::try_from(self.known.len()).unwrap_or(u32::MAX),
+                encoding: Encoding::PLAIN,
+                is_sorted: false,
             };
-            pages.write_page(CompressedPage::new(page, size))?;
-        }
-        drop(pages);
+            let length =
+                pages.write_page(CompressedPage::new(values, self.page.len()))?.bytes_written;
+            for page in self.pages() {
+                let bytes = self.body(&page);
+                let size = bytes.len();
+                let rows: usize = page.iter().map(|it| it.1).sum();
+                let page = Page::DataPage {
+                    buf: bytes.into(),
+                    num_values: u32::try_from(rows).unwrap_or(u32::MAX),
+                    encoding: Encoding::RLE_DICTIONARY,
+                    def_level_encoding: Encoding::RLE,
+                    rep_level_encoding: Encoding::RLE,
+                    statistics: None,
+                };
+                pages.write_page(CompressedPage::new(page, size))?;
+            }
+            length
+        };
         let bytes = out.into_inner()?;
         let metadata = ColumnChunkMetaData::builder(column.clone())
             .set_compression(Compression::UNCOMPRESSED)
