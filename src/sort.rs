@@ -38,8 +38,10 @@ const FAN_IN: usize = 32;
 const PORTION: std::ops::RangeInclusive<usize> = 16 << 10..=256 << 10;
 /// Batches with fewer rows are put together first.
 const FEW: usize = 512;
-/// Bytes for each row besides its own: what it is compared by, and its place.
-const PLACED: usize = 96;
+/// Bytes for each row besides its own: where it stands, and how its key begins.
+const PLACED: usize = 40;
+/// Bytes for each row that is compared by bytes made of it.
+const MADE: usize = 56;
 /// At most so many rows are.
 const ROWS: usize = 8_192;
 
@@ -61,17 +63,23 @@ impl Order {
         Order { schema: schema.clone(), columns, ties }
     }
 
-    /// What makes bytes of rows; nothing where columns are compared as they are, which is faster
-    /// where the first of them mostly differ.
-    fn converter(&self) -> Result<Option<RowConverter>, Trouble> {
+    /// Whether columns are compared as they are.
+    fn is_plain(&self) -> bool {
         const SMALL_FIRST: SortOptions = SortOptions { descending: false, nulls_first: true };
         let ty = |at: usize| self.schema.field(at).data_type();
         let is_plain = |it: &(usize, SortOptions)| {
             it.1 == SMALL_FIRST && matches!(ty(it.0), DataType::Utf8 | DataType::UInt32)
         };
-        if self.columns.iter().all(is_plain) {
+        self.columns.iter().all(is_plain)
+    }
+
+    /// What makes bytes of rows; nothing where columns are compared as they are, which is faster
+    /// where the first of them mostly differ.
+    fn converter(&self) -> Result<Option<RowConverter>, Trouble> {
+        if self.is_plain() {
             return Ok(None);
         }
+        let ty = |at: usize| self.schema.field(at).data_type();
         let field = |it: &(usize, SortOptions)| SortField::new_with_options(ty(it.0).clone(), it.1);
         let fields = self.columns.iter().map(field).collect();
         RowConverter::new(fields).map(Some).map_err(broken)
@@ -235,7 +243,8 @@ impl Sorter {
     }
 
     fn hold(&mut self, batch: RecordBatch) -> Result<(), Trouble> {
-        self.bytes += batch.get_array_memory_size() + PLACED * batch.num_rows();
+        let placed = if self.order.is_plain() { PLACED } else { PLACED + MADE };
+        self.bytes += batch.get_array_memory_size() + placed * batch.num_rows();
         self.held.push(batch);
         if self.room < self.bytes { self.spill() } else { Ok(()) }
     }
