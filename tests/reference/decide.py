@@ -46,7 +46,10 @@ class Decider:
         return self.channels.index(channel)
 
     def true(self, node, row):
-        return self.judge.value(node, row) is True
+        self.judge.deciding = True
+        answer = self.judge.value(node, row) is True
+        self.judge.deciding = False
+        return answer
 
     def all(self, rows):
         decisions = [self.alone(it) for it in rows]

@@ -42,6 +42,8 @@ class Judge:
     """The rules of a project over rows that were read."""
 
     def __init__(self, project, world, lists):
+        # Whether a line of the policy asks.
+        self.deciding = False
         self.project = project
         self.world = world
         self.lists = lists

@@ -78,8 +78,8 @@ class Many:
         `same` are pairs of keys; `reads` the expressions whose results may be known later.
         """
         record, lacks, found, blind = asked["record"], [], [], None
-        if row.absent:
-            # Which rows a record has that is nowhere, nobody can tell.
+        if row.absent and self.judge.deciding:
+            # Which rows a record has that is nowhere, no policy can tell.
             return Missing([["no such record"]])
         if asked["past"] or asked["window"] == "same day":
             timed = self.timed(asked, row, reads, exact)
