@@ -1,7 +1,7 @@
 //! A project on disk: `tamis.toml`, schema, rules and lists, read and lowered together.
 
 pub mod bounds;
-pub mod config;
+mod config;
 pub mod consulted;
 mod lists;
 pub mod typed;
@@ -29,6 +29,7 @@ use crate::ir::from_schema::WantedKind;
 use crate::ir::lower;
 use crate::project::bounds::Bounds;
 use crate::project::bounds::locate;
+pub use crate::project::config::data::LOOKED_AT;
 pub use crate::project::config::data::Remark;
 use crate::project::consulted::Consulted;
 use crate::project::consulted::Kind;

@@ -281,7 +281,8 @@ impl Fitted {
         self.places.iter().flatten().copied().collect()
     }
 
-    /// Whether a record may be wanted. Who knows what stands where in one that is ragged?
+    /// Whether a record may be wanted. One with more or fewer cells than the header always may: its
+    /// cells may stand under other columns.
     pub fn of_row(&mut self, rows: &records::Rows, row: usize) -> bool {
         rows.width(row) != self.header.len() || rows.stray(row).is_some() || {
             let mut tests = self.sieve.tests.iter().zip(&self.places);

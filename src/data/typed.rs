@@ -250,7 +250,7 @@ fn shortest(it: f64) -> Option<(i64, u8)> {
         if raised.is_nan() || 1e15 <= raised.abs() {
             return None;
         }
-        // The next whole number, without a call.
+        // The nearest whole number, without a call.
         let whole = (raised + 0.5_f64.copysign(raised)) as i64;
         if whole as f64 / power == it {
             return Some((whole, scale));

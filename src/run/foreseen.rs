@@ -9,9 +9,9 @@ use crate::data::repeats::Limits;
 use crate::data::scan::Scan;
 use crate::diagnostic::Diagnostic;
 use crate::ir::RuleId;
+use crate::project::LOOKED_AT;
 use crate::project::Project;
 use crate::project::Remark;
-use crate::project::config::data::FILES;
 use crate::run;
 use crate::run::Opened;
 use crate::run::source;
@@ -55,7 +55,7 @@ fn remark(project: &Project, manifest: &Manifest, name: &str, set: &DataSet) -> 
 fn open(project: &Project, manifest: &Manifest, name: &str) -> Result<Option<Opened>, Trouble> {
     let set = &project.rule_set;
     let input = run::input(Some(manifest), &[name.to_owned()])?;
-    if FILES < input.all_files().len() {
+    if LOOKED_AT < input.all_files().len() {
         return Ok(None);
     }
     let is_held = |it: &RuleId| {
@@ -66,9 +66,9 @@ fn open(project: &Project, manifest: &Manifest, name: &str) -> Result<Option<Ope
     run::open(set, &rules, &input, None, true).map(Some)
 }
 
-/// What does not fit in the first rows of a table: a date, a number, a sign before decimals may be
-/// written otherwise than tamis.toml says. Single faults are left to the run. Rows that stand in
-/// others are not looked at where those would have to be read whole, unless they are few.
+/// What does not fit the schema in the first rows of a table, where it is more than a single fault:
+/// dates or decimals may be written otherwise than tamis.toml says. Rows inside others are looked
+/// at in small files only, as the rows around them have to be read whole.
 fn misfits(opened: &Opened) -> Option<String> {
     let length = |it: &PathBuf| it.metadata().map_or(u64::MAX, |it| it.len());
     let all: u64 = opened.input.all_files().iter().map(length).fold(0, u64::saturating_add);
@@ -77,10 +77,10 @@ fn misfits(opened: &Opened) -> Option<String> {
         if SMALL < all && table.around().is_some() {
             continue;
         }
-        // What cannot be read at all is told by the run.
+        // What cannot be read at all is told by the run; a table without rows has no faults.
         table.prepare(&limits).ok()?;
         let scan = Arc::new(Scan::new(table, ROWS, true));
-        scan.batches(0, 1).next()?.ok()?;
+        scan.batches(0, 1).next().transpose().ok()?;
         let report = table.tally.report();
         if report.faulty * LEAST <= report.read {
             continue;

@@ -35,6 +35,8 @@ use crate::disk::temporary::TemporaryFile;
 use crate::disk::whole;
 use crate::disk::whole::Fault;
 use crate::disk::whole::Stepped;
+use crate::run::decisions;
+use crate::run::lines;
 use crate::shown;
 use crate::trouble::Trouble;
 
@@ -174,30 +176,21 @@ fn properties(schema: &SchemaRef) -> WriterProperties {
     let mut it = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_bytes(Some(GROUP));
-    for field in schema.fields().iter().filter(|it| NOT_ORDERED.contains(&it.name().as_str())) {
+    for field in schema.fields().iter().filter(|it| !is_looked_for(it.name())) {
         let column = ColumnPath::from(field.name().as_str());
         it = it.set_column_statistics_enabled(column, EnabledStatistics::None);
     }
     it.build()
 }
 
-/// Columns of sentences, of lists, and of numbers as texts.
-const NOT_ORDERED: [&str; 14] = [
-    "because",
-    "evidence",
-    "undecided_because",
-    "reason",
-    "score",
-    "potential_score",
-    "mandatory",
-    "hits",
-    "undecided",
-    "suppressed",
-    "draws",
-    "rank",
-    "steps",
-    "why",
-];
+/// What somebody may look for, of the columns after the keys: the others hold sentences, lists, and
+/// numbers as texts.
+const LOOKED_FOR: [&str; 3] = ["rule", "outcome", "channel"];
+
+fn is_looked_for(name: &str) -> bool {
+    let told = lines::COLUMNS.contains(&name) || decisions::COLUMNS.contains(&name);
+    !told || LOOKED_FOR.contains(&name)
+}
 
 impl To {
     fn refused(&self, path: &Path, error: &Error) -> Trouble {

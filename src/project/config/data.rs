@@ -18,7 +18,7 @@ use crate::schema::RecordId;
 use crate::source::Span;
 
 /// So many files of a data set are looked at: an archive has thousands.
-pub const FILES: usize = 16;
+pub const LOOKED_AT: usize = 16;
 
 /// What there is to say of a data set, with its place.
 pub struct Remark {
@@ -83,20 +83,20 @@ fn files(set: &DataSet, root: &Path, res: &mut Vec<(Span, String)>) -> Vec<PathB
         if found.is_empty() {
             res.push((pattern.span, format!("no file matches `{}` now", pattern.text)));
         }
-        for path in found.iter().take(FILES) {
+        for path in found.iter().take(LOOKED_AT) {
             if let Err(what) = file::begin(set, path) {
                 res.push((pattern.span, format!("`{}` {what}", path.display())));
             }
         }
         all.extend(found);
     }
-    all.truncate(FILES);
+    all.truncate(LOOKED_AT);
     all
 }
 
 /// Columns that `columns` names and no file has.
 fn columns(table: &str, set: &DataSet, files: &[PathBuf], res: &mut Vec<(Span, String)>) {
-    if set.columns.is_empty() || files.is_empty() || files.len() == FILES {
+    if set.columns.is_empty() || files.is_empty() || files.len() == LOOKED_AT {
         return;
     }
     let mut known: Vec<String> = Vec::new();
