@@ -3,6 +3,7 @@
 pub mod held;
 pub mod pass;
 pub mod side;
+pub mod today;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -34,8 +35,8 @@ use crate::run::past::held::Held;
 use crate::run::past::pass::Gathered;
 use crate::run::past::pass::Passed;
 use crate::run::past::side::Side;
-use crate::run::past::side::Today;
 use crate::run::past::side::Work;
+use crate::run::past::today::Today;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
 use crate::schema::Type;
@@ -273,7 +274,7 @@ impl<'a> Together<'a> {
             let keys = self.share_of(share, false);
             if let Some(side) = self.sides.get_mut(&record) {
                 side.days = reached(mine().map(|it| (&set.facts[it.0.0], &it.1)), &judged);
-                let replaced = side::replaced(work, side, today).await?;
+                let replaced = today::replaced(work, side, today).await?;
                 let mut frame = None;
                 for (input, first) in side::inputs(set, opened, record)? {
                     let replaced = replaced.clone().filter(|_| first != 0);

@@ -164,7 +164,8 @@ pub fn rows_of(set: &RuleSet, input: &Input, record: RecordId) -> RecordId {
     if apart(set, input, record) { record } else { innermost_of_flat(set, input) }
 }
 
-fn none(name: &str) -> Trouble {
+/// No files have the rows of a record.
+pub fn none(name: &str) -> Trouble {
     Trouble::usage(format!("no files are named for the record `{name}`"))
         .help(format!("add `[data.NAME.{name}]` with its `path` to tamis.toml"))
 }
@@ -278,21 +279,23 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Records whose keys stand in the files of several tables. Elements of lists stand in those of the
-/// rows around them.
-fn shared(set: &RuleSet, input: &Input) -> BTreeSet<RecordId> {
+/// The tables whose rows have the key of a record, by the record that each has one row of. Elements
+/// of lists stand in those of the rows around them.
+pub fn with_key(set: &RuleSet, input: &Input, record: RecordId) -> BTreeSet<RecordId> {
     let base = |it: RecordId| {
         let lineage = set.schema.lineage(it);
         let holder = lineage.iter().copied().find(|it| !within(set, input, *it));
         rows_of(set, input, holder.unwrap_or(it))
     };
-    let all = || (0..set.schema.records.len()).map(RecordId);
-    let held: Vec<RecordId> = all().filter(|it| holds(set, input, *it)).collect();
-    let inside = |record: RecordId| {
-        let held = held.iter().filter(move |it| set.schema.lineage(**it).contains(&record));
-        held.map(|it| base(*it)).collect::<BTreeSet<RecordId>>()
-    };
-    all().filter(|it| 1 < inside(*it).len()).collect()
+    let inside = |it: &RecordId| set.schema.lineage(*it).contains(&record);
+    let all = (0..set.schema.records.len()).map(RecordId).filter(inside);
+    all.filter(|it| holds(set, input, *it)).map(base).collect()
+}
+
+/// Records whose keys stand in the files of several tables.
+fn shared(set: &RuleSet, input: &Input) -> BTreeSet<RecordId> {
+    let all = (0..set.schema.records.len()).map(RecordId);
+    all.filter(|it| 1 < with_key(set, input, *it).len()).collect()
 }
 
 /// How a flat extract has the rows of a record.

@@ -19,7 +19,8 @@ use crate::run::Opened;
 use crate::run::Options;
 use crate::run::lines::ORDER;
 use crate::run::past::side::inputs;
-use crate::run::past::side::replaced_by;
+use crate::run::past::today;
+use crate::run::past::today::replaced_by;
 use crate::run::source::Source;
 use crate::schema::FieldId;
 use crate::schema::RecordId;
@@ -41,10 +42,8 @@ pub fn world(set: &RuleSet, opened: &Opened, options: &Options) -> Result<World,
         let key = replaced_by(set, opened, record);
         let of = |row: &Row| keys_of(set, &key, row);
         let mut seen: BTreeSet<Vec<Value>> = BTreeSet::new();
-        if let Some(declared) = key.first() {
-            let today = (&opened.input, 0);
-            let source = opened.source(set, today, declared.record, &key)?;
-            seen.extend(rows_of(set, &source, declared.record, options)?.iter().map(of));
+        for source in today::tables(set, opened, &key)? {
+            seen.extend(rows_of(set, &source, source.rows, options)?.iter().map(of));
             source.holds()?;
         }
         let mut rows: Vec<Row> = Vec::new();

@@ -479,8 +479,6 @@ def write(project, folder):
     history = []
     if files.chance(0.6):
         start = files.random.choice([count, count - 2, 100])
-        if files.orphans and "orphans-before" in LEAVE:
-            start = max(start, count)
         files.data_set("old", range(start, start + 12), folder, toml)
         history.append("old")
     (folder / "tamis.toml").write_text("\n".join(toml) + "\n", encoding="utf-8")

@@ -351,9 +351,8 @@ class Reader:
                     self.written(it)
                 new[(record, it.key)] = it
                 self.world.rows[record].append(it)
-        for (record, _), it in new.items():
-            if record in roots:
-                held.add(self.identity(record, it))
+        # A declaration of which items alone are there is that data set's too.
+        held.update(self.identity(record, it) for (record, _), it in new.items())
 
     def identity(self, record, row):
         """What makes rows of two data sets one: the declaration, or a row that is alone."""

@@ -66,6 +66,14 @@ path = \"items.csv\"
 path = \"documents.csv\"
 [data.apart.control]
 path = \"controls.csv\"
+[data.papers.document]
+path = \"documents.csv\"
+[data.papers.control]
+path = \"controls.csv\"
+[data.loose.item]
+path = \"items.csv\"
+[data.loose.control]
+path = \"controls.csv\"
 [data.old.declaration]
 path = \"older.csv\"
 [data.old.item]
@@ -107,6 +115,8 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("keys: a key that stands twice is a fault of its file", twice),
         Trial::test("keys: a file is read once however it is named", once),
         Trial::test("keys: what stands in history too counts once", history),
+        Trial::test("keys: a declaration of which parts alone are today's is today's", parts),
+        Trial::test("keys: a data set of items names files of declarations", headless),
         Trial::test("keys: case does not part declarations from their items", case),
     ]
 }
@@ -322,6 +332,70 @@ fn history() -> Result<(), Failed> {
     ];
     let short: Vec<String> = lines.iter().map(|it| it.replacen(",,", ",", 1)).collect();
     expect(&short, &wanted)
+}
+
+/// Of declarations E and F today's files have an item and documents, and nothing else.
+const PARTS: [(&str, &str); 7] = [
+    ("declarations.csv", "id,accepted_date,importer_id\nA,2026-03-10,A\nD,2026-03-12,A\n"),
+    ("items.csv", "id,line,value\nA,1,5\nE,1,5\n"),
+    (
+        "flat.csv",
+        "id,accepted_date,importer_id,line,value\nA,2026-03-10,A,1,5\nD,2026-03-12,A,1,5\n",
+    ),
+    ("documents.csv", "id,line,doc,dated_on\nA,1,1,\nE,1,1,\nF,1,1,\n"),
+    ("controls.csv", "control_id,importer_id,control_date\nK1,A,2026-03-20\n"),
+    (
+        "older.csv",
+        "id,accepted_date,importer_id\na,2026-02-10,A\ne,2026-02-10,A\nf,2026-02-10,A\n\
+         g,2026-02-10,A\n",
+    ),
+    ("older_items.csv", "id,line,value\na,1,100\ne,1,10\ne,2,20\nf,1,40\ng,1,80\n"),
+];
+
+fn parts() -> Result<(), Failed> {
+    let rules = "rule R1\n  for each declaration\n  when count of past declarations >= 0\n  then\n    \
+                 because \"{count of past declarations in last 60 days}, {sum of value over past \
+                 items in last 60 days}\"\n\
+                 rule R2\n  for each item\n  when sum of value over items > 6 EUR\n";
+    let folder = project(rules)?;
+    for (name, text) in PARTS {
+        fs::write(folder.path().join(name), text)?;
+    }
+    // Of G alone history may speak.
+    let wanted = ["A,,R1,hit,,,\"1, 80 EUR\",,", "D,,R1,hit,,,\"2, 85 EUR\",,"];
+    for data in ["apart", "flat"] {
+        let arguments = [data, "--history", "old", "--max-rejected", "100%"];
+        expect(&said(folder.path(), &arguments, 0)?.0, &wanted)?;
+        let why = ["why", "D", data, "--history", "old", "--output", "plain"];
+        let told = told(folder.path(), &why, 0)?;
+        if !told.contains("2, 85 EUR") {
+            return Err(told.into());
+        }
+    }
+    // Rules on another record read none of these files but for their keys.
+    let rules = "rule R1\n  for each control\n  when count of past items >= 0\n  then\n    because \
+                 \"{count of past items in last 60 days} item\"\n";
+    fs::write(folder.path().join("rules.tamis"), rules)?;
+    expect(&said(folder.path(), &["papers", "--history", "old"], 0)?.0, &["K1,R1,hit,,,1 item,,"])?;
+    let why = ["why", "K1", "papers", "--history", "old", "--output", "plain"];
+    let told = told(folder.path(), &why, 0)?;
+    if told.contains("1 item") { Ok(()) } else { Err(told.into()) }
+}
+
+fn headless() -> Result<(), Failed> {
+    let rules =
+        "rule R1\n  for each control\n  when count of past items with same importer_id >= 1\n";
+    let folder = project(rules)?;
+    let (_, told) = said(folder.path(), &["loose"], 2)?;
+    let wanted = "no files are named for the record `declaration`";
+    if told.contains(wanted) { Ok(()) } else { Err(told.into()) }
+}
+
+fn told(folder: &Path, arguments: &[&str], exit: i32) -> Result<String, Failed> {
+    let tamis = Command::new(env!("CARGO_BIN_EXE_tamis"));
+    let output = { tamis }.current_dir(folder).args(arguments).output()?;
+    let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    if output.status.code() == Some(exit) { Ok(told) } else { Err(told.into()) }
 }
 
 fn case() -> Result<(), Failed> {

@@ -18,7 +18,9 @@ use crate::run::one::each;
 use crate::run::one::reading::Reader;
 use crate::run::one::told::of_keys;
 use crate::run::past::side::inputs;
-use crate::run::past::side::replaced_by;
+use crate::run::past::today::replaced_by;
+use crate::run::past::today::tables;
+use crate::run::past::today::with_key;
 use crate::run::source;
 use crate::run::world::keys_of;
 use crate::schema::FieldId;
@@ -59,50 +61,57 @@ pub fn gather(
     for (Together { key, .. }, records) in &all {
         let Some(record) = records.first() else { continue };
         let mut older: Vec<(Vec<Value>, Vec<FactId>, Row)> = Vec::new();
+        let (mut known, mut looked) = (Keys::new(), None);
+        let with_key = with_key(set, opened, key);
         // History first: what the data hold themselves replaces it.
         for input in inputs(set, opened, *record)?.into_iter().rev() {
-            let keys: Keys = older.iter().map(|it| it.0.clone()).collect();
+            let told = with_key.contains(&source::rows_of(set, input.0, *record));
+            let keys: Keys = older.iter().filter(|_| told).map(|it| it.0.clone()).collect();
             let question = &question;
             let reader = Reader { set, opened, input, records, key, question, options };
             let read = reader.read(&keys)?;
-            let known = match read.known {
-                Some(it) => it,
-                None => today(set, opened, key, &keys, options)?,
-            };
-            older.retain(|it| !known.contains(&it.0));
+            known.extend(read.known);
+            looked = looked.or(read.looked.filter(|_| told));
             let of = |it: &Row| keys_of(set, key, it);
             older.extend(read.rows.into_iter().map(|it| (of(&it.1), it.0, it.1)));
             gathered.merge(read.gathered);
         }
-        for (_, facts, row) in &older {
+        let keys: Keys = older.iter().map(|it| it.0.clone()).collect();
+        known.extend(today(set, opened, (key, &keys), looked, options)?);
+        for (_, facts, row) in older.iter().filter(|it| !known.contains(&it.0)) {
             facts.iter().for_each(|it| gathered.add_for(*it, row, 1));
         }
     }
     Ok(gathered.finish())
 }
 
-/// Which of these keys the data hold themselves.
+/// Which of these keys the data hold themselves, but for the table where somebody has looked.
 fn today(
     set: &RuleSet,
     opened: &Opened,
-    key: &[FieldId],
-    keys: &Keys,
+    (key, keys): (&[FieldId], &Keys),
+    looked: Option<RecordId>,
     options: &Options,
 ) -> Result<Keys, Again> {
-    let Some(declared) = key.first().filter(|_| !keys.is_empty()) else { return Ok(Keys::new()) };
-    let source = opened.source(set, (&opened.input, 0), declared.record, key)?;
-    let table = of_keys(&source.table, key, keys.iter());
-    let columns = row::columns(set, &table.arrow);
-    let parts = each(&table, options, Keys::new, |known, batch| {
-        for at in 0..batch.num_rows() {
-            let own = keys_of(set, key, &row::row(set, &columns, batch, at));
-            if keys.contains(&own) {
-                known.insert(own);
+    let mut found = Keys::new();
+    if keys.is_empty() {
+        return Ok(found);
+    }
+    for source in tables(set, opened, key)?.iter().filter(|it| Some(it.rows) != looked) {
+        let table = of_keys(&source.table, key, keys.iter());
+        let columns = row::columns(set, &table.arrow);
+        let parts = each(&table, options, Keys::new, |known, batch| {
+            for at in 0..batch.num_rows() {
+                let own = keys_of(set, key, &row::row(set, &columns, batch, at));
+                if keys.contains(&own) {
+                    known.insert(own);
+                }
             }
-        }
-        Ok(())
-    })?;
-    Ok(parts.into_iter().flatten().collect())
+            Ok(())
+        })?;
+        found.extend(parts.into_iter().flatten());
+    }
+    Ok(found)
 }
 
 /// The fields of rows that some facts look at, with the keys of their records.

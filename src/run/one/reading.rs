@@ -63,14 +63,15 @@ pub struct Read<'a> {
     /// Rows that may have to go again, each with the facts that look at it.
     pub rows: Vec<(Vec<FactId>, Row)>,
     pub gathered: Gathering<'a>,
-    /// Of the keys asked for, those that are there; nothing where nobody has looked.
-    pub known: Option<Keys>,
+    /// Of the keys asked for, those that are there.
+    pub known: Keys,
+    /// Where all of them were looked for, by the record that the table has one row of.
+    pub looked: Option<RecordId>,
 }
 
 /// What one reader has read.
 struct Part<'a> {
     read: Read<'a>,
-    known: Keys,
     /// Rows of records around, of which several rows are one.
     merged: BTreeMap<(RecordId, Vec<Value>), Row>,
     room: Room,
@@ -125,26 +126,17 @@ impl<'a> Reader<'a, '_> {
             Some(_) => {}
             None => open.append(&mut told),
         }
-        let of_data = self.input.1 == 0 && !keys.is_empty();
-        let declared =
-            self.key.first().map(|it| source::rows_of(self.set, self.input.0, it.record));
-        let looked = is_narrow && declared == Some(rows.rows);
-        let found = std::mem::take(&mut all.known);
-        let known = match of_data {
-            true => looked.then_some(found),
-            false => Some(Keys::new()),
-        };
+        all.read.looked = (is_narrow && self.input.1 == 0).then_some(rows.rows);
         if !open.is_empty() {
             self.read_open(&open, &mut all)?;
         }
-        Ok(Read { known, ..all.read })
+        Ok(all.read)
     }
 
     fn part(&self) -> Part<'a> {
-        let (gathered, known) = (self.question.clone(), None);
+        let gathered = self.question.clone();
         Part {
-            read: Read { rows: Vec::new(), gathered, known },
-            known: Keys::new(),
+            read: Read { rows: Vec::new(), gathered, known: Keys::new(), looked: None },
             merged: BTreeMap::new(),
             room: Room::default(),
             alike: Alike::default(),
@@ -281,7 +273,7 @@ impl<'a> Reader<'a, '_> {
                     if !keys.is_empty() {
                         let key = keys_of(set, self.key, &row::row(set, &key_columns, batch, at));
                         if keys.contains(&key) {
-                            part.known.insert(key);
+                            part.read.known.insert(key);
                         }
                     }
                     if told.may(batch, at, &mut part.room) {
@@ -295,7 +287,7 @@ impl<'a> Reader<'a, '_> {
         for part in parts {
             into.read.rows.extend(part.read.rows);
             into.read.gathered.merge(part.read.gathered);
-            into.known.extend(part.known);
+            into.read.known.extend(part.read.known);
             for (key, row) in part.merged {
                 merged.entry(key).and_modify(|known| known.absorb(&row)).or_insert(row);
             }

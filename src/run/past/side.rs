@@ -21,9 +21,7 @@ use crate::ir::RuleSet;
 use crate::plan::past::frame::Frame;
 use crate::plan::past::frame::Request;
 use crate::plan::past::frame::Words;
-use crate::plan::past::keep;
 use crate::plan::past::keep::Keep;
-use crate::plan::past::keep::Seen;
 use crate::run::Again;
 use crate::run::Input;
 use crate::run::Opened;
@@ -42,6 +40,8 @@ use crate::value::text::Form;
 const HISTORY: u64 = 1 << 20;
 
 /// The data that a record's past rows come from, with the number of their first file.
+///
+/// Errors: there are none, or none of a record around it.
 pub fn inputs<'a>(
     set: &RuleSet,
     opened: &'a Opened,
@@ -51,22 +51,14 @@ pub fn inputs<'a>(
         .chain(opened.history.iter().map(|it| (it, HISTORY)))
         .filter(|it| source::holds(set, it.0, record))
         .collect::<Vec<_>>();
-    if all.is_empty() {
-        let name = &set.schema.record(record).name;
-        return Err(Trouble::usage(format!("no files are named for the record `{name}`"))
-            .help(format!("add `[data.NAME.{name}]` with its `path` to tamis.toml")));
+    let lacking = || {
+        let lineage = set.schema.lineage(record).into_iter();
+        lineage.rev().find(|outer| !all.iter().all(|it| source::holds(set, it.0, *outer)))
+    };
+    match if all.is_empty() { Some(record) } else { lacking() } {
+        None => Ok(all),
+        Some(it) => Err(source::none(&set.schema.record(it).name)),
     }
-    Ok(all)
-}
-
-/// A row of history that stands in the data too is the data's: what tells its declaration, or
-/// itself where it stands in none, from others.
-pub fn replaced_by(set: &RuleSet, opened: &Opened, record: RecordId) -> Vec<FieldId> {
-    let outermost = set.schema.lineage(record).pop().unwrap_or(record);
-    if opened.history.is_none() || !source::holds(set, &opened.input, outermost) {
-        return Vec::new();
-    }
-    set.schema.identity(outermost)
 }
 
 /// A stored field as an expression.
@@ -183,7 +175,10 @@ impl<'a> Side<'a> {
         Ok(alike.then_some(Reached { apart: None, ..reached }))
     }
 
-    fn plan(&self, work: &Work, source: &Source) -> Result<LogicalPlan, Trouble> {
+    /// What is asked, over the rows of these files.
+    ///
+    /// Errors: what the engine cannot do.
+    pub fn plan(&self, work: &Work, source: &Source) -> Result<LogicalPlan, Trouble> {
         let rows = engine::rows_of(work.set, source, self.record, work.options);
         let rows = rows.map_err(engine::trouble)?;
         self.request.plan(rows).map_err(engine::trouble)
@@ -239,60 +234,19 @@ impl<'a> Side<'a> {
     }
 }
 
-fn watch(work: &Work, table: &Table) {
+/// Says how far the reading of a table has come.
+pub fn watch(work: &Work, table: &Table) {
     work.options.pace.enter("gathering facts", table.rows(), &table.tally);
 }
 
-async fn streams(
+/// The rows of a plan, a stream for each reader.
+///
+/// Errors: what the engine cannot do.
+pub async fn streams(
     work: &Work<'_>,
     plan: &LogicalPlan,
 ) -> Result<Vec<SendableRecordBatchStream>, Trouble> {
     let context = work.context;
     let plan = context.state().create_physical_plan(plan).await.map_err(engine::trouble)?;
     execute_stream_partitioned(plan, context.task_ctx()).map_err(engine::trouble)
-}
-
-/// The keys of today's declarations, which history may hold too; by record, once.
-pub type Today = BTreeMap<RecordId, Arc<Seen>>;
-
-/// Which rows of history others stand in for.
-///
-/// Errors: files that cannot be read.
-pub async fn replaced(
-    work: &Work<'_>,
-    side: &mut Side<'_>,
-    today: &mut Today,
-) -> Result<Option<(Vec<(usize, Form)>, Arc<Seen>)>, Again> {
-    let (set, opened) = (work.set, work.opened);
-    let key = replaced_by(set, opened, side.record);
-    let Some(record) = key.first().map(|it| it.record) else { return Ok(None) };
-    let form = |id: &FieldId| set.schema.field(*id).ty.form();
-    let places = key.iter().map(|id| {
-        side.fields.push(*id);
-        (side.request.looked_at(&field(set, *id), Form::Exact), form(id))
-    });
-    let places: Vec<(usize, Form)> = places.collect();
-    if let Some(seen) = today.get(&record) {
-        return Ok(Some((places, seen.clone())));
-    }
-    let mut seen = Seen::with_hasher(ahash::RandomState::new());
-    let mut own = Side::new(set, record);
-    own.fields.clone_from(&key);
-    let column = |id: &FieldId| own.request.looked_at(&field(set, *id), Form::Exact);
-    let columns: Vec<usize> = key.iter().map(column).collect();
-    let columns: Vec<(usize, Form)> =
-        columns.into_iter().zip(&key).map(|(at, id)| (at, form(id))).collect();
-    // Rows that repeat a key do no harm here.
-    let source = Source { merged: false, ..own.open(work, (&opened.input, 0))? };
-    let plan = own.plan(work, &source)?;
-    watch(work, &source.table);
-    for mut stream in streams(work, &plan).await? {
-        while let Some(batch) = stream.try_next().await.map_err(engine::trouble)? {
-            seen.extend(keep::keys(&batch, &columns).map_err(engine::trouble)?);
-        }
-    }
-    source.holds()?;
-    let seen = Arc::new(seen);
-    today.insert(record, seen.clone());
-    Ok(Some((places, seen)))
 }
