@@ -353,9 +353,9 @@ const PARTS: [(&str, &str); 7] = [
 ];
 
 fn parts() -> Result<(), Failed> {
-    let rules = "rule R1\n  for each declaration\n  when count of past declarations >= 0\n  then\n    \
-                 because \"{count of past declarations in last 60 days}, {sum of value over past \
-                 items in last 60 days}\"\n\
+    let rules = "rule R1\n  for each declaration\n  when count of past declarations >= 0\n  \
+                 then\n    because \"{count of past declarations in last 60 days}, {sum of \
+                 value over past items in last 60 days}\"\n\
                  rule R2\n  for each item\n  when sum of value over items > 6 EUR\n";
     let folder = project(rules)?;
     for (name, text) in PARTS {
