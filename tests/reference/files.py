@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import os
 import re
 from decimal import Decimal
 
@@ -68,6 +69,9 @@ STYLES = [
     ("windows-1250", "\r\n", False), ("iso-8859-2", "\n", True),
 ]
 PLAIN_STYLE = ("utf-8", "\r\n", False)
+
+# How many times as many declarations a project has.
+TIMES = float(os.environ.get("TAMIS_REFERENCE_TIMES", "1"))
 
 
 class Files:
@@ -474,6 +478,7 @@ def write(project, folder):
     count = files.random.randint(3, 10)
     if files.shape.wide and files.chance(0.06):
         count = files.random.randint(20, 50)
+    count = round(count * TIMES)
     today = range(count)
     files.data_set("today", today, folder, toml)
     history = []
