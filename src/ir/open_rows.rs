@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::ir::Arithmetic;
 use crate::ir::E;
 use crate::ir::Expr;
 use crate::ir::FactId;
@@ -94,7 +95,10 @@ impl Lowering<'_> {
             res.asked = own.clone();
         }
         res.names = names.into_iter().collect();
-        res.own = own;
+        let unsure = self.unsure(condition).into_iter().filter(|it| !shared.contains(&it.record));
+        let unsure: BTreeSet<String> =
+            unsure.map(|it| of_rows(&self.schema.field(it).name)).collect();
+        res.own = if unsure.is_empty() { own } else { unsure.into_iter().collect() };
         res
     }
 
@@ -114,6 +118,32 @@ impl Lowering<'_> {
                 }
                 Kind::Lookup(_) => {
                     res.lookups.insert(print::identity(it), it.clone());
+                }
+                _ => {}
+            }
+            todo.extend(it.parts());
+        }
+        res
+    }
+
+    /// The fields by whose values a computation may have none, though they are given: those that a
+    /// condition divides by, codes of which digits are taken, amounts that rates convert.
+    fn unsure(&self, condition: &E) -> BTreeSet<FieldId> {
+        let (mut res, mut seen, mut todo) = (BTreeSet::new(), BTreeSet::new(), vec![condition]);
+        while let Some(it) = todo.pop() {
+            if !seen.insert(Arc::as_ptr(it)) {
+                continue;
+            }
+            match &it.kind {
+                Kind::IsMissing(_) | Kind::Established(_) | Kind::Judged(_) => continue,
+                Kind::OrElse(_, right) if !typing::may_be_missing(&self.schema, right) => continue,
+                Kind::Arithmetic(Arithmetic::Divide, _, it) | Kind::AtDigits(it, _) => {
+                    res.extend(fields_of(it));
+                }
+                Kind::Guard(_, converted, Reason::NoRate) => {
+                    if let Kind::Arithmetic(_, amount, _) = &converted.kind {
+                        res.extend(fields_of(amount));
+                    }
                 }
                 _ => {}
             }

@@ -45,7 +45,9 @@ def ways(judge, condition, rows, row, past, record):
     if res:
         return res
     # What is asked for is there, and yet there is no value.
-    names = [f"{record}: {field}" for _, field in own]
+    names = [f"{record}: {field}" for at, field in sorted(unsure(condition, world, record))
+             if at not in shared]
+    names = names or [f"{record}: {field}" for _, field in own]
     if not names:
         names += [f"{record}: {field}" for at, field in reads if at not in shared]
         names += [field for at, field in reads if at in shared]
@@ -146,6 +148,21 @@ def leaving_open(node, world, record):
     found = set()
     for it in parts_of(node):
         found |= leaving_open(it, world, record)
+    return found
+
+
+def unsure(node, world, record):
+    """The fields that may leave a computation without a value, though they are given."""
+    if node["kind"] in (*ANSWERED, "judged"):
+        return set()
+    if node["kind"] == "or_else" and always_given(node["right"], world):
+        return set()
+    below = {"arithmetic": "right", "at_digits": "value", "converted": "value"}.get(node["kind"])
+    found = set()
+    if below and node.get("op", "/") == "/":
+        found |= fields_below(node[below], world, record)
+    for it in parts_of(node):
+        found |= unsure(it, world, record)
     return found
 
 
