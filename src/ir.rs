@@ -234,8 +234,8 @@ pub struct Expr {
 pub struct OpenRows {
     /// All that may be named.
     pub names: Vec<String>,
-    /// Named together where nothing is missing, and yet there is no value: the fields of the rows by
-    /// whose values a computation may have none, or those that may be missing.
+    /// Named together where nothing is missing, and yet there is no value: the fields of the rows
+    /// by whose values a computation may have none, or those that may be missing.
     pub own: Vec<String>,
     /// The record of the rows.
     pub record: String,
