@@ -4,6 +4,7 @@
 //! another one holds: so a run that fits once fits every time.
 
 pub mod merge;
+pub mod parted;
 pub mod run;
 
 use std::cmp::Ordering;

@@ -1,6 +1,8 @@
 //! Facts of many rows: gathered from the data and from history, before rows are judged.
 
 pub mod held;
+pub mod parted;
+pub mod parting;
 pub mod pass;
 pub mod side;
 pub mod today;
@@ -24,7 +26,6 @@ use crate::plan::cell::Shape;
 use crate::plan::past::frame::Frame;
 use crate::plan::past::frame::Words;
 use crate::plan::past::keep::Keep;
-use crate::plan::past::keep::Share;
 use crate::plan::past::store;
 use crate::plan::past::store::Store;
 use crate::run;
@@ -63,8 +64,6 @@ pub struct Found {
 const BASE: usize = 64 << 20;
 /// Bytes for each row of a pass: its group, its place, its time, its answer.
 const SORTED: usize = 36;
-/// Facts that are found together take this part of the memory at most, then they are put away.
-const ANSWERED: usize = 4;
 /// Fields that are rather read again than held beyond this many.
 const FIELDS: usize = 8;
 
@@ -90,7 +89,6 @@ pub async fn found(
     let budget = options.memory_limit.map(|it| it.saturating_sub(BASE).max(BASE / 2));
     let fits = |size: usize| options.shares.is_none() && budget.is_none_or(|it| size <= it);
     let mut whole = Together::new(set, opened, level.record, &facts);
-    let rows = whole.judged.rows(&work, &opened.input)?;
     let mut fields = level.once.as_ref().and_then(|_| whole.hold(set, level.rules));
     if fields.is_some() && !fits(whole.size(&work)?) {
         whole = Together::new(set, opened, level.record, &facts);
@@ -100,55 +98,37 @@ pub async fn found(
     if fits(whole.size(&work)?) {
         whole.judged.request.numbered = fields.is_none();
         whole.judged.tally = level.once.clone().filter(|_| fields.is_some());
-        let (frame, words) = whole.find(&work, Share::ALL, &mut store, &mut today).await?;
+        let (frame, words) = whole.find(&work, &mut store, &mut today).await?;
         let held = fields.map(|it| Held::new(set, &it, frame, &words));
         return Ok(Some(Found { store: Arc::new(store), held }));
     }
-    let folder = options.spill.clone().unwrap_or_else(std::env::temp_dir);
-    let budget = budget.unwrap_or(usize::MAX / 2);
-    for facts in portions(set, rows, &facts, budget / ANSWERED) {
-        let mut together = Together::new(set, opened, level.record, &facts);
-        together.judged.request.numbered = true;
-        let left = budget.saturating_sub(store.size()).max(BASE / 4);
-        let of = match options.shares {
-            _ if set.facts[facts[0].0].keys.is_empty() => 1,
-            Some(shares) => shares,
-            None => together.size(&work)?.div_ceil(left) as u64,
-        };
-        for part in 0..of {
-            let share = Share { part, of };
-            together.find(&work, share, &mut store, &mut today).await?;
-        }
-        if options.shares.is_some() || budget / ANSWERED < store.size() {
-            store.put_away(&facts, &folder)?;
-        }
+    let room = budget.unwrap_or(usize::MAX / 2);
+    for facts in portions(set, &facts) {
+        let together = Together::new(set, opened, level.record, &facts);
+        parted::find(together, &work, room, &mut store, &mut today).await?;
     }
     Ok(Some(Found { store: Arc::new(store), held: None }))
 }
 
-/// Facts with the same keys, as many as have answers of this size together.
-fn portions(set: &RuleSet, rows: usize, facts: &[FactId], most: usize) -> Vec<Vec<FactId>> {
+/// Facts with the same keys.
+fn portions(set: &RuleSet, facts: &[FactId]) -> Vec<Vec<FactId>> {
     let mut by_keys: BTreeMap<(RecordId, Vec<String>), Vec<FactId>> = BTreeMap::new();
     for id in facts {
         let fact = &set.facts[id.0];
         let keys = fact.keys.iter().map(|it| format!("{} {}", identity(&it.0), identity(&it.1)));
         by_keys.entry((fact.rows, keys.collect())).or_default().push(*id);
     }
-    let at_once = (most / (rows * ANSWER).max(1)).max(1);
-    by_keys.into_values().flat_map(|it| chunks(&it, at_once)).collect()
+    by_keys.into_values().collect()
 }
 
 /// Bytes of an answer and its reason.
 const ANSWER: usize = 9;
 
-fn chunks(facts: &[FactId], at_once: usize) -> Vec<Vec<FactId>> {
-    facts.chunks(at_once).map(<[FactId]>::to_vec).collect()
-}
-
-/// The days that the windows of these facts reach for these judged rows.
+/// The days that the windows of these facts reach for judged rows; `given` says the first and the
+/// last day of one of their columns.
 fn reached<'a>(
     facts: impl Iterator<Item = (&'a Fact, &'a Passed)>,
-    judged: &Frame,
+    given: impl Fn(usize) -> Option<(i32, i32)>,
 ) -> Option<(Days, usize)> {
     let mut all: Option<(Days, usize)> = None;
     for (fact, passed) in facts {
@@ -157,9 +137,7 @@ fn reached<'a>(
         else {
             return None;
         };
-        let given = || (0..judged.len()).map(|row| judged.cells[ours].get(row));
-        let given = || given().filter_map(|it| i32::try_from(it).ok());
-        let (first, last) = (given().min()?, given().max()?);
+        let (first, last) = given(ours)?;
         let first = match fact.reach {
             Reach::Days(length) => calendar::add_to_date(first, calendar::negated(length)?)?,
             Reach::SameDay => first,
@@ -174,6 +152,13 @@ fn reached<'a>(
         all = Some((Days { field: *field, first, last }, theirs + 1));
     }
     all
+}
+
+/// The first and the last day in a column.
+fn days_in(judged: &Frame, column: usize) -> Option<(i32, i32)> {
+    let given = || (0..judged.len()).map(|row| judged.cells[column].get(row));
+    let given = || given().filter_map(|it| i32::try_from(it).ok());
+    Some((given().min()?, given().max()?))
 }
 
 /// Facts that are found in one go, and both sides of their rows.
@@ -238,61 +223,58 @@ impl<'a> Together<'a> {
         Ok(all + (self.judged.request.width() + answers) * today + SORTED * most)
     }
 
-    fn share_of(&self, share: Share, ours: bool) -> Option<(Share, Vec<(usize, Form)>)> {
-        let (_, first) = self.places.first().filter(|_| share != Share::ALL)?;
-        let key = |it: &((usize, usize), Form)| (if ours { it.0.1 } else { it.0.0 } + 1, it.1);
-        let keys = first.keys.iter().copied().zip(first.forms.iter().copied());
-        Some((share, keys.map(|it| key(&it)).collect()))
+    /// The records whose rows are looked at.
+    fn records(&self, set: &RuleSet) -> BTreeSet<RecordId> {
+        self.places.iter().map(|it| set.facts[it.0.0].rows).collect()
     }
 
-    /// Finds the facts for the rows of a share of the keys; says the judged rows.
+    fn of(&self, set: &RuleSet, record: RecordId) -> impl Iterator<Item = &(FactId, Passed)> {
+        self.places.iter().filter(move |it| set.facts[it.0.0].rows == record)
+    }
+
+    /// Finds the facts for all rows at once; says the judged rows.
     async fn find(
         &mut self,
         work: &Work<'_>,
-        share: Share,
         store: &mut Store,
         today: &mut Today,
     ) -> Result<(Frame, Words), Again> {
         let (set, opened) = (work.set, work.opened);
-        let keep = Keep { share: self.share_of(share, true), ..Keep::default() };
-        let of = usize::try_from(share.of).unwrap_or(1);
-        let room = |rows: usize| if of == 1 { rows } else { rows / of + rows / of / 8 };
-        let frame = self.judged.request.frame(room(self.judged.rows(work, &opened.input)?));
-        let input = (&opened.input, 0);
-        let gathered = self.judged.gather(work, input, &keep, (frame, Words::default())).await?;
+        let frame = self.judged.request.frame(self.judged.rows(work, &opened.input)?);
+        let (input, keep) = ((&opened.input, 0), Keep::default());
+        let gathered = self.judged.frame(work, input, &keep, (frame, Words::default())).await?;
         let (judged, mut words) = gathered;
         let in_place = !self.judged.request.numbered;
         let lengths = if in_place { vec![judged.len()] } else { store::lengths(&judged.rows) };
-        let records: BTreeSet<RecordId> =
-            self.places.iter().map(|it| set.facts[it.0.0].rows).collect();
-        for record in records {
+        for record in self.records(set) {
             if judged.len() == 0 {
                 break;
             }
             let mut own = None;
-            let mine = || self.places.iter().filter(|it| set.facts[it.0.0].rows == record);
-            let keys = self.share_of(share, false);
+            let facts = self.places.iter().filter(|it| set.facts[it.0.0].rows == record);
             if let Some(side) = self.sides.get_mut(&record) {
-                side.days = reached(mine().map(|it| (&set.facts[it.0.0], &it.1)), &judged);
+                let facts = facts.map(|it| (&set.facts[it.0.0], &it.1));
+                side.days = reached(facts, |column| days_in(&judged, column));
                 let replaced = today::replaced(work, side, today).await?;
                 let mut frame = None;
                 for (input, first) in side::inputs(set, opened, record)? {
                     let replaced = replaced.clone().filter(|_| first != 0);
-                    let keep = Keep { share: keys.clone(), days: None, replaced };
+                    let keep = Keep { days: None, replaced };
                     let into = match frame {
                         Some(it) => it,
-                        None => side.request.frame(room(side.rows(work, input)?)),
+                        None => side.request.frame(side.rows(work, input)?),
                     };
-                    let all = side.gather(work, (input, first), &keep, (into, words)).await?;
+                    let all = side.frame(work, (input, first), &keep, (into, words)).await?;
                     words = all.1;
                     frame = Some(all.0);
                 }
                 own = frame;
             }
             let rows = own.as_ref().unwrap_or(&judged);
+            let (words, lengths) = (&words, lengths.as_slice());
             let gathered =
-                Gathered { rows, judged: &judged, words: &words, lengths: &lengths, in_place };
-            pass::passes(set, mine(), &gathered, store, work.options.threads);
+                Gathered { rows, judged: &judged, words, lengths, in_place, totals: None };
+            pass::passes(set, self.of(set, record), &gathered, store, work.options.threads)?;
         }
         Ok((judged, words))
     }

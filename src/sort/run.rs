@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::io::BufWriter;
 use std::io::Seek;
+use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -42,14 +43,8 @@ impl Writer {
     /// Errors: a disk that refuses.
     pub fn create(place: &Path, schema: &SchemaRef) -> Result<Writer, Trouble> {
         let file = tempfile::tempfile_in(place).map_err(|it| refused(place, &it))?;
-        let options = IpcWriteOptions::default();
-        let out = options
-            .try_with_compression(Some(CompressionType::LZ4_FRAME))
-            .and_then(|options| {
-                let file = BufWriter::with_capacity(BUFFER, file);
-                StreamWriter::try_new_with_options(file, schema, options)
-            })
-            .map_err(|it| failed(place, &it))?;
+        let file = BufWriter::with_capacity(BUFFER, file);
+        let out = writer(file, schema).map_err(|it| failed(place, &it))?;
         Ok(Writer { out, place: place.to_path_buf(), rows: 0, bytes: 0 })
     }
 
@@ -88,7 +83,14 @@ impl Run {
     }
 }
 
-fn refused(place: &Path, error: &std::io::Error) -> Trouble {
+/// Writes batches in the form in which they stand on disk.
+pub fn writer<W: Write>(into: W, schema: &SchemaRef) -> Result<StreamWriter<W>, ArrowError> {
+    let compressed = Some(CompressionType::LZ4_FRAME);
+    let options = IpcWriteOptions::default().try_with_compression(compressed)?;
+    StreamWriter::try_new_with_options(into, schema, options)
+}
+
+pub fn refused(place: &Path, error: &std::io::Error) -> Trouble {
     let (place, reason) = (place.display(), disk::reason(error));
     Trouble::resource(format!("{place}: what memory cannot hold cannot be put there: {reason}"))
         .help(
@@ -97,7 +99,7 @@ fn refused(place: &Path, error: &std::io::Error) -> Trouble {
         )
 }
 
-fn failed(place: &Path, error: &ArrowError) -> Trouble {
+pub fn failed(place: &Path, error: &ArrowError) -> Trouble {
     match error {
         ArrowError::IoError(_, it) => refused(place, it),
         _ => Trouble::bug("rows on disk cannot be read again"),

@@ -205,6 +205,12 @@ impl Sum {
         true
     }
 
+    /// With what another sum has.
+    pub fn plus(&mut self, other: Sum) {
+        let it = self.aligned(other.unscaled, other.scale);
+        self.unscaled = self.unscaled.wrapping_add(it);
+    }
+
     /// Without what another sum has.
     pub fn less(&mut self, other: Sum) {
         let it = self.aligned(other.unscaled, other.scale);

@@ -1,15 +1,12 @@
-//! The answers of one fact for the rows of a file: in memory, or put away on disk.
+//! The answers of one fact for the rows of a file: in memory, or on disk.
 
 use std::fs::File;
 use std::io::Read;
 use std::io::Seek;
 use std::io::SeekFrom;
-use std::io::Write;
 use std::ops::Range;
-use std::path::Path;
 use std::sync::Mutex;
 
-use crate::disk;
 use crate::plan::past::cells::Cells;
 use crate::plan::past::cells::NONE;
 use crate::plan::past::cells::long;
@@ -27,24 +24,16 @@ pub enum Answers {
 /// Cells one after the other, then reasons.
 #[derive(Debug)]
 pub struct Away {
-    file: Mutex<File>,
-    rows: usize,
-    width: usize,
+    pub file: Mutex<File>,
+    pub rows: usize,
+    /// Bytes of a cell.
+    pub width: usize,
 }
-
-/// Cells in one write.
-const PORTION: usize = 65_536;
 
 impl Default for Answers {
     fn default() -> Answers {
         Answers::Held(Cells::Narrow(Vec::new()), Vec::new())
     }
-}
-
-fn full(folder: &Path, error: &std::io::Error) -> Trouble {
-    let (folder, reason) = (folder.display(), disk::reason(error));
-    Trouble::resource(format!("{folder}: facts cannot be put away there: {reason}"))
-        .help("make room there, or allow more memory with `--memory-limit`")
 }
 
 impl Answers {
@@ -97,43 +86,6 @@ impl Answers {
                 }
             }
         }
-    }
-
-    /// Bytes in memory.
-    pub fn size(&self) -> usize {
-        match self {
-            Answers::Held(cells, reasons) => reasons.len() * (cells.width() + 1),
-            Answers::Away(_) => 0,
-        }
-    }
-
-    /// Writes them to a file without a name: the system takes it away with the run.
-    ///
-    /// Errors: a place that cannot be written to.
-    pub fn put_away(&mut self, folder: &Path) -> Result<(), Trouble> {
-        let Answers::Held(cells, reasons) = &*self else { return Ok(()) };
-        let mut file = tempfile::tempfile_in(folder).map_err(|it| full(folder, &it))?;
-        let mut bytes = Vec::new();
-        for first in (0..cells.len()).step_by(PORTION) {
-            bytes.clear();
-            let last = cells.len().min(first + PORTION);
-            match cells {
-                Cells::Narrow(it) => {
-                    it[first..last].iter().for_each(|it| bytes.extend(it.to_le_bytes()));
-                }
-                Cells::Long(it) => {
-                    it[first..last].iter().for_each(|it| bytes.extend(it.to_le_bytes()));
-                }
-                Cells::Wide(it) => {
-                    it[first..last].iter().for_each(|it| bytes.extend(it.to_le_bytes()));
-                }
-            }
-            file.write_all(&bytes).map_err(|it| full(folder, &it))?;
-        }
-        file.write_all(reasons).map_err(|it| full(folder, &it))?;
-        let (rows, width) = (cells.len(), cells.width());
-        *self = Answers::Away(Away { file: Mutex::new(file), rows, width });
-        Ok(())
     }
 
     /// The cells of these rows, behind `into`; no value beyond the last row.

@@ -32,7 +32,6 @@ use crate::plan::fact::Values;
 use crate::plan::past::Map;
 use crate::plan::past::cells::Cells;
 use crate::plan::past::cells::NONE;
-use crate::plan::past::keep::Hashes;
 use crate::plan::past::keep::Keep;
 use crate::schema::Type;
 use crate::value::text;
@@ -129,9 +128,13 @@ impl<'a> Request<'a> {
             words: Words::default(),
             encoded: self.asked.iter().map(|_| None).collect(),
             keep,
-            hashes: Hashes::new(),
             numbers: Vec::new(),
         }
+    }
+
+    /// For each column, whether it is held.
+    pub fn held(&self) -> Vec<bool> {
+        self.asked.iter().map(|it| it.held).collect()
     }
 
     /// About how many bytes a row takes.
@@ -193,7 +196,6 @@ pub struct Part {
     /// For each column that comes by dictionary: the last one, and the numbers of its texts.
     encoded: Vec<Option<(ArrayRef, Vec<i32>)>>,
     keep: Keep,
-    hashes: Hashes,
     /// The numbers that its words have in the frame.
     numbers: Vec<i32>,
 }
@@ -204,7 +206,7 @@ impl Part {
     /// Errors: columns that are not as planned.
     pub fn add(&mut self, batch: &RecordBatch) -> Result<()> {
         let kept;
-        let batch = match self.keep.of(batch, &mut self.hashes)? {
+        let batch = match self.keep.of(batch)? {
             None => batch,
             Some(wanted) => {
                 kept = filter_record_batch(batch, &wanted)?;
@@ -238,6 +240,19 @@ impl Part {
 impl Frame {
     pub fn len(&self) -> usize {
         self.length
+    }
+
+    /// Without its rows; columns are as narrow as they were.
+    pub fn clear(&mut self) {
+        self.length = 0;
+        self.rows.clear();
+        self.cells.iter_mut().for_each(|it| it.truncate(0));
+    }
+
+    /// Adds a row without a number, of these cells by column; the other columns stay short.
+    pub fn push(&mut self, cells: impl Iterator<Item = (usize, i128)>) {
+        self.length += 1;
+        cells.for_each(|(at, cell)| self.cells[at].push(cell));
     }
 
     /// Adds the rows of a part, which is without rows then; texts get the numbers of `words`.

@@ -1,4 +1,5 @@
-//! Which rows are gathered: a share of the keys, some days, none that others stand in for.
+//! Which rows are gathered: some days, none that others stand in for; and which part of the keys a
+//! row belongs to.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,17 +23,6 @@ use crate::data::encoded;
 use crate::value::text;
 use crate::value::text::Form;
 
-/// One of so many shares of the keys: rows with the same keys are in the same one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share {
-    pub part: u64,
-    pub of: u64,
-}
-
-impl Share {
-    pub const ALL: Share = Share { part: 0, of: 1 };
-}
-
 /// Rows that other rows stand in for, by their keys.
 pub type Seen = HashSet<Vec<u8>, RandomState>;
 
@@ -42,7 +32,6 @@ pub type KeyColumns = Vec<(usize, Form)>;
 /// Which rows of a batch are wanted; places are those of columns of the batch.
 #[derive(Debug, Clone, Default)]
 pub struct Keep {
-    pub share: Option<(Share, KeyColumns)>,
     /// A column of days, and the first and last of them.
     pub days: Option<(usize, i32, i32)>,
     /// The columns of a key, and keys that are not wanted.
@@ -54,9 +43,8 @@ pub type Hashes = Vec<Option<(ArrayRef, Vec<u64>)>>;
 
 impl Keep {
     /// Errors: columns of a type that is no key.
-    pub fn of(&self, batch: &RecordBatch, hashes: &mut Hashes) -> Result<Option<BooleanArray>> {
+    pub fn of(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
         let mut wanted: Option<Vec<bool>> = None;
-        let rows = batch.num_rows();
         let mut narrow = |it: Vec<bool>| match &mut wanted {
             None => wanted = Some(it),
             Some(all) => all.iter_mut().zip(it).for_each(|(all, it)| *all &= it),
@@ -68,28 +56,35 @@ impl Keep {
             let within = |it: Option<i32>| it.is_some_and(|it| first <= it && it <= last);
             narrow(days.iter().map(within).collect());
         }
-        if let Some((share, keys)) = &self.share {
-            let mut all = vec![0_u64; rows];
-            let mut given = vec![true; rows];
-            hashes.resize_with(hashes.len().max(batch.num_columns()), || None);
-            for (at, form) in keys {
-                let known = &mut hashes[*at];
-                let own = hashed(batch.column(*at), *form, known)?;
-                for (row, own) in own.into_iter().enumerate() {
-                    given[row] &= own.is_some();
-                    all[row] = all[row].rotate_left(17) ^ own.unwrap_or(0);
-                }
-            }
-            // The upper bits: the others choose places of tables.
-            let mine = |it: u64| (it >> 32) % share.of == share.part;
-            narrow(all.into_iter().zip(given).map(|(it, given)| given && mine(it)).collect());
-        }
         if let Some((key, seen)) = &self.replaced {
             let keys = keys(batch, key)?;
             narrow(keys.iter().map(|it| !seen.contains(it)).collect());
         }
         Ok(wanted.map(BooleanArray::from))
     }
+}
+
+/// Which of so many parts each row belongs to: rows with the same key belong to the same one, those
+/// without a key to none. Without columns all rows belong to one part.
+///
+/// Errors: columns of a type that is no key.
+pub fn parts(
+    batch: &RecordBatch,
+    keys: &[(usize, Form)],
+    of: usize,
+    hashes: &mut Hashes,
+) -> Result<Vec<Option<u32>>> {
+    let mut all = vec![Some(0_u64); batch.num_rows()];
+    hashes.resize_with(hashes.len().max(batch.num_columns()), || None);
+    for (at, form) in keys {
+        let own = hashed(batch.column(*at), *form, &mut hashes[*at])?;
+        for (hash, own) in all.iter_mut().zip(own) {
+            *hash = hash.zip(own).map(|(hash, own)| hash.rotate_left(17) ^ own);
+        }
+    }
+    // The upper bits: the others choose places of tables.
+    let part = |it: u64| u32::try_from((it >> 32) % of.max(1) as u64).unwrap_or(0);
+    Ok(all.into_iter().map(|it| it.map(part)).collect())
 }
 
 /// The same in every part and on both sides; no answer depends on it.

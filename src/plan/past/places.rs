@@ -6,6 +6,7 @@ use crate::plan::past::cells::Cells;
 use crate::plan::past::frame::Frame;
 use crate::plan::past::group::Sorted;
 use crate::plan::past::pair::Held;
+use crate::plan::past::statistic::Totals;
 use crate::schema::Type;
 use crate::value::calendar;
 
@@ -28,6 +29,8 @@ pub struct Places<'a> {
     /// A number for the declaration of each row and of each judged row, where a row of the own
     /// declaration is known whatever else is said.
     pub own: Option<(&'a [u32], &'a [u32])>,
+    /// What each row adds up to, where rows stand for several.
+    pub totals: Option<&'a [Totals]>,
 }
 
 /// A column of rows that tells from when on something is known.

@@ -27,6 +27,8 @@ pub struct Members<'a> {
     pub weights: Option<&'a Cells>,
     /// The day of each row of the frame.
     pub days: Option<&'a Cells>,
+    /// What each row of the frame adds up to, where it stands for several.
+    pub totals: Option<&'a [Totals]>,
 }
 
 impl<'a> Members<'a> {
@@ -38,6 +40,7 @@ impl<'a> Members<'a> {
             values: places.value.map(cells),
             weights: places.weight.map(cells),
             days: places.days.map(|it| cells(it.0)),
+            totals: places.totals,
         }
     }
 
@@ -86,7 +89,13 @@ impl Totals {
         }
     }
 
-    fn change(&mut self, members: &Members, at: usize, by: i32) {
+    /// A row enters, or leaves where `by` is negative.
+    pub fn change(&mut self, members: &Members, at: usize, by: i32) {
+        if let Some(all) = members.totals {
+            let row = &all[members.rows[at] as usize];
+            *self = if by < 0 { self.less(row) } else { self.plus(row) };
+            return;
+        }
         match members.fact.statistic {
             Statistic::Count => self.count(members, at, by),
             _ if by < 0 => self.leave(members, at),
@@ -108,6 +117,14 @@ impl Totals {
         if !self.sum.add_product(value, weight) {
             self.beyond += 1;
         }
+    }
+
+    fn plus(mut self, other: &Totals) -> Totals {
+        self.given += other.given;
+        self.sum.plus(other.sum);
+        self.weights.plus(other.weights);
+        self.beyond += other.beyond;
+        self
     }
 
     /// Without those of a part.

@@ -34,6 +34,7 @@ use crate::plan::past::array;
 use crate::plan::past::cells::Cells;
 use crate::plan::past::cells::NONE;
 use crate::plan::past::frame::Words;
+use crate::plan::past::scattered::Scattered;
 use crate::trouble::Trouble;
 
 /// The facts of the judged rows of a level.
@@ -48,6 +49,8 @@ struct Known {
     shape: Shape,
     /// By the number of the file.
     files: Vec<Answers>,
+    /// While it is found for some rows after others.
+    scattered: Option<Scattered>,
 }
 
 /// The judged rows that answers are for.
@@ -86,12 +89,20 @@ fn in_file(row: u64) -> usize {
 impl Store {
     /// A fact that may have answers or none.
     pub fn expect(&mut self, id: FactId, shape: Shape) {
-        self.facts.entry(id).or_insert_with(|| Known { shape, files: Vec::new() });
+        self.facts.entry(id).or_insert_with(|| Known { shape, files: Vec::new(), scattered: None });
     }
 
     /// Rows without an answer have no value. Texts are numbers of `words`.
-    pub fn know(&mut self, id: FactId, judged: &Judged, found: (Cells, Vec<u8>), words: &Words) {
-        let Some(known) = self.facts.get_mut(&id) else { return };
+    ///
+    /// Errors: a disk that refuses, where answers are put away.
+    pub fn know(
+        &mut self,
+        id: FactId,
+        judged: &Judged,
+        found: (Cells, Vec<u8>),
+        words: &Words,
+    ) -> Result<(), Trouble> {
+        let Some(known) = self.facts.get_mut(&id) else { return Ok(()) };
         let (mut cells, reasons) = found;
         if known.shape.ty.is_textual() {
             let mut own = Cells::Narrow(Vec::new());
@@ -101,20 +112,38 @@ impl Store {
             }
             cells = own;
         }
+        if let (Some(scattered), Some(rows)) = (&mut known.scattered, judged.rows) {
+            let rows = judged.order.iter().map(|it| rows[*it as usize]);
+            return scattered.add(rows.map(|it| (file(it), in_file(it))), &cells, &reasons);
+        }
         known.take(judged, cells, reasons);
+        Ok(())
     }
 
-    /// Bytes in memory.
-    pub fn size(&self) -> usize {
-        self.facts.values().flat_map(|it| &it.files).map(Answers::size).sum()
-    }
-
-    /// Puts what is known of these facts on disk.
+    /// From here on what is found of these facts is put on disk, until [`Store::settle`].
     ///
-    /// Errors: a place that cannot be written to.
+    /// Errors: a folder that cannot be written to.
     pub fn put_away(&mut self, facts: &[FactId], folder: &Path) -> Result<(), Trouble> {
-        let wanted = self.facts.iter_mut().filter(|it| facts.contains(it.0));
-        wanted.flat_map(|it| &mut it.1.files).try_for_each(|it| it.put_away(folder))
+        for it in facts {
+            if let Some(known) = self.facts.get_mut(it) {
+                known.scattered = Some(Scattered::create(folder)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// What was found of these facts can be looked up.
+    ///
+    /// Errors: a disk that refuses.
+    pub fn settle(&mut self, facts: &[FactId]) -> Result<(), Trouble> {
+        for it in facts {
+            if let Some(known) = self.facts.get_mut(it)
+                && let Some(scattered) = known.scattered.take()
+            {
+                known.files = scattered.settle()?;
+            }
+        }
+        Ok(())
     }
 
     /// The columns of every fact, for a plan that has [`ROW`].

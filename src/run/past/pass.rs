@@ -20,9 +20,13 @@ use crate::plan::past::places::Axis;
 use crate::plan::past::places::Known;
 use crate::plan::past::places::Places;
 use crate::plan::past::places::Sides;
+use crate::plan::past::statistic::Totals;
 use crate::plan::past::store::Judged;
 use crate::plan::past::store::Store;
+use crate::plan::past::summed;
+use crate::plan::past::summed::Summed;
 use crate::plan::past::sweep;
+use crate::trouble::Trouble;
 use crate::value::text::Form;
 
 /// Where a fact's expressions stand among the columns.
@@ -109,6 +113,76 @@ impl Passed {
             }),
         }
     }
+
+    /// Where they stand, without what both sides are asked about together.
+    fn places<'a>(&self, fact: &'a Fact) -> Places<'a> {
+        Places {
+            fact,
+            filter: self.filter,
+            value: self.value,
+            weight: self.weight,
+            known: self.known.clone(),
+            own: None,
+            others: self.others,
+            days: self.days,
+            instants: self.instants,
+            needed: self.needed.clone(),
+            held: None,
+            totals: None,
+        }
+    }
+
+    /// Whether rows may be added up before they are looked at.
+    pub fn is_summed(&self, fact: &Fact) -> bool {
+        self.held.is_none() && summed::is_summed(fact)
+    }
+}
+
+/// Rows of one fact that are added up while they are read.
+pub struct Sum<'a> {
+    pub fact: &'a (FactId, Passed),
+    places: Places<'a>,
+    summed: Summed,
+}
+
+impl<'a> Sum<'a> {
+    /// `frame` has no rows and all columns of the rows.
+    pub fn new(set: &'a RuleSet, fact: &'a (FactId, Passed), frame: Frame) -> Sum<'a> {
+        let places = fact.1.places(&set.facts[fact.0.0]);
+        let keys = fact.1.keys.iter().map(|it| it.0);
+        let summed = Summed::new(&places, keys, frame);
+        Sum { fact, places, summed }
+    }
+
+    pub fn add(&mut self, rows: &Frame) {
+        self.summed.add(&self.places, rows);
+    }
+
+    /// How many rows are left.
+    pub fn rows(&self) -> usize {
+        self.summed.totals.len()
+    }
+
+    /// Finds the fact for some judged rows.
+    ///
+    /// Errors: as [`passes`].
+    pub fn find(
+        &self,
+        set: &RuleSet,
+        (judged, words): (&Frame, &Words),
+        store: &mut Store,
+        threads: usize,
+    ) -> Result<(), Trouble> {
+        let gathered = Gathered {
+            rows: &self.summed.frame,
+            judged,
+            words,
+            lengths: &[],
+            in_place: false,
+            totals: Some(&self.summed.totals),
+        };
+        passes(set, std::iter::once(self.fact), &gathered, store, threads)
+    }
 }
 
 /// A column of the rows and one of the judged rows.
@@ -125,6 +199,8 @@ pub struct Gathered<'a> {
     pub lengths: &'a [usize],
     /// Judged rows are known by their places in the frame, not by their numbers.
     pub in_place: bool,
+    /// What each row adds up to, where rows stand for several.
+    pub totals: Option<&'a [Totals]>,
 }
 
 /// Numbers for the declarations of rows and judged rows, told by these columns.
@@ -140,13 +216,15 @@ fn declarations(own: &[Pair], rows: &Frame, judged: &Frame) -> Option<(Vec<u32>,
 }
 
 /// Finds the facts, into the store.
+///
+/// Errors: a disk that refuses, where answers are put away.
 pub fn passes<'a>(
     set: &RuleSet,
     facts: impl Iterator<Item = &'a (FactId, Passed)>,
     gathered: &Gathered,
     store: &mut Store,
     threads: usize,
-) {
+) -> Result<(), Trouble> {
     let Gathered { rows, judged, .. } = gathered;
     let mut by_keys: BTreeMap<&[Pair], Asked> = BTreeMap::new();
     for it in facts {
@@ -189,22 +267,15 @@ pub fn passes<'a>(
             for (id, it) in facts {
                 let own = declarations(&it.own, rows, judged);
                 let places = Places {
-                    fact: &set.facts[id.0],
-                    filter: it.filter,
-                    value: it.value,
-                    weight: it.weight,
-                    known: it.known.clone(),
                     own: own.as_ref().map(|it| (it.0.as_slice(), it.1.as_slice())),
-                    others: it.others,
-                    days: it.days,
-                    instants: it.instants,
-                    needed: it.needed.clone(),
                     held: it.held.as_ref().map(|it| Held {
                         condition: &it.condition,
                         theirs: &it.theirs,
                         ours: &it.ours,
                         words: &gathered.words.all,
                     }),
+                    totals: gathered.totals,
+                    ..it.places(&set.facts[id.0])
                 };
                 let found = sweep::sweep(&places, &sides, threads);
                 let known = Judged {
@@ -212,8 +283,9 @@ pub fn passes<'a>(
                     rows: (!gathered.in_place).then_some(judged.rows.as_slice()),
                     lengths: gathered.lengths,
                 };
-                store.know(*id, &known, found, gathered.words);
+                store.know(*id, &known, found, gathered.words)?;
             }
         }
     }
+    Ok(())
 }

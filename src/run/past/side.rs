@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 
+use arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
@@ -19,6 +20,7 @@ use crate::ir::Expr;
 use crate::ir::Kind;
 use crate::ir::RuleSet;
 use crate::plan::past::frame::Frame;
+use crate::plan::past::frame::Part;
 use crate::plan::past::frame::Request;
 use crate::plan::past::frame::Words;
 use crate::plan::past::keep::Keep;
@@ -87,9 +89,6 @@ pub struct Work<'a> {
     pub context: &'a SessionContext,
     pub options: &'a Options,
 }
-
-/// Rows in a part before they move to the frame.
-const PART: usize = 65_536;
 
 impl<'a> Side<'a> {
     pub fn new(set: &'a RuleSet, record: RecordId) -> Side<'a> {
@@ -184,41 +183,42 @@ impl<'a> Side<'a> {
         self.request.plan(rows).map_err(engine::trouble)
     }
 
-    /// Adds the wanted rows of these data to the frame.
+    /// Moves the wanted rows of these data into `whole`; `taking` makes what takes those of a
+    /// reader.
     ///
-    /// Errors: files that cannot be read, and what the engine cannot do.
-    pub async fn gather(
+    /// Errors: files that cannot be read, what the engine cannot do, a disk that refuses.
+    pub async fn gather<T: Taking>(
         &self,
         work: &Work<'_>,
         input: (&Input, u64),
         keep: &Keep,
-        into: (Frame, Words),
-    ) -> Result<(Frame, Words), Again> {
+        taking: impl Fn(Keep) -> T,
+        whole: T::Whole,
+    ) -> Result<T::Whole, Again> {
         let source = self.open(work, input)?;
         let plan = self.plan(work, &source)?;
         let mut keep = keep.clone();
         let days = self.days.filter(|_| !source.merged);
         keep.days = days.map(|(it, at)| (at, it.first, it.last));
         watch(work, &source.table);
-        let whole = Arc::new(Mutex::new(into));
+        let whole = Arc::new(Mutex::new(whole));
         let tasks: Vec<_> = streams(work, &plan)
             .await?
             .into_iter()
             .map(|mut stream| {
-                let mut part = self.request.part(keep.clone());
+                let mut taking = taking(keep.clone());
                 let whole = whole.clone();
                 tokio::spawn(async move {
                     let mut done = false;
                     while !done {
                         match stream.try_next().await? {
-                            Some(batch) => part.add(&batch)?,
+                            Some(batch) => taking.add(&batch)?,
                             None => done = true,
                         }
-                        if (done || PART <= part.len())
+                        if (done || T::AT_ONCE <= taking.len())
                             && let Ok(mut whole) = whole.lock()
                         {
-                            let (frame, words) = &mut *whole;
-                            frame.take(&mut part, words);
+                            taking.move_to(&mut whole)?;
                         }
                     }
                     Ok::<_, DataFusionError>(())
@@ -231,6 +231,53 @@ impl<'a> Side<'a> {
         source.holds()?;
         let whole = Arc::try_unwrap(whole).map_err(|_| Trouble::bug("a worker goes on"))?;
         whole.into_inner().map_err(|_| Trouble::bug("a worker stopped").into())
+    }
+
+    /// Adds the wanted rows of these data to the frame.
+    ///
+    /// Errors: as [`Side::gather`].
+    pub async fn frame(
+        &self,
+        work: &Work<'_>,
+        input: (&Input, u64),
+        keep: &Keep,
+        into: (Frame, Words),
+    ) -> Result<(Frame, Words), Again> {
+        self.gather(work, input, keep, |keep| self.request.part(keep), into).await
+    }
+}
+
+/// Takes the rows of one reader, and moves them on now and then.
+pub trait Taking: Send + 'static {
+    type Whole: Send + 'static;
+    /// So many rows are moved on together.
+    const AT_ONCE: usize;
+
+    /// Errors: columns that are not as planned.
+    fn add(&mut self, batch: &RecordBatch) -> Result<(), DataFusionError>;
+
+    /// Rows that were not moved on.
+    fn len(&self) -> usize;
+
+    /// Errors: a disk that refuses.
+    fn move_to(&mut self, whole: &mut Self::Whole) -> Result<(), DataFusionError>;
+}
+
+impl Taking for Part {
+    type Whole = (Frame, Words);
+    const AT_ONCE: usize = 65_536;
+
+    fn add(&mut self, batch: &RecordBatch) -> Result<(), DataFusionError> {
+        Part::add(self, batch)
+    }
+
+    fn len(&self) -> usize {
+        Part::len(self)
+    }
+
+    fn move_to(&mut self, whole: &mut (Frame, Words)) -> Result<(), DataFusionError> {
+        whole.0.take(self, &mut whole.1);
+        Ok(())
     }
 }
 
