@@ -9,6 +9,7 @@ pub mod history;
 pub mod list;
 pub mod open;
 pub mod row;
+pub mod tally;
 pub mod why;
 
 use std::cmp::Ordering;
@@ -37,7 +38,8 @@ use crate::value::text;
 /// The values of one row: of its own record and of those around it.
 #[derive(Debug, Clone, Default)]
 pub struct Row {
-    values: std::collections::BTreeMap<FieldId, Value>,
+    /// In the order of fields.
+    values: Vec<(FieldId, Value)>,
     disputed: std::collections::BTreeSet<FieldId>,
     facts: std::collections::BTreeMap<FactId, Value>,
     /// Where the row is one of many: the one that is judged.
@@ -47,7 +49,19 @@ pub struct Row {
 
 impl Row {
     pub fn set(&mut self, field: FieldId, value: Value) {
-        self.values.insert(field, value);
+        match self.place(field) {
+            Ok(at) => self.values[at].1 = value,
+            Err(at) => self.values.insert(at, (field, value)),
+        }
+    }
+
+    /// Where a field stands, or is to be put.
+    fn place(&self, field: FieldId) -> Result<usize, usize> {
+        match self.values.last() {
+            // Fields come in order, nearly always.
+            Some(last) if last.0 < field => Err(self.values.len()),
+            _ => self.values.binary_search_by(|it| it.0.cmp(&field)),
+        }
     }
 
     /// A value that another row of the same declaration gives too: a different one takes it away.
@@ -96,7 +110,7 @@ impl Row {
     }
 
     pub fn get(&self, field: FieldId) -> Value {
-        self.values.get(&field).cloned().unwrap_or(NOT_GIVEN)
+        self.place(field).map_or(NOT_GIVEN, |at| self.values[at].1.clone())
     }
 }
 

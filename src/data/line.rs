@@ -1,5 +1,7 @@
 //! Lines of a CSV: where they end, how they look, and where cells of those without quotes stand.
 
+use memchr::memchr_iter;
+
 const LOW: u64 = 0x7F7F_7F7F_7F7F_7F7F;
 const WORD: usize = 8;
 
@@ -21,29 +23,24 @@ impl Cells {
 
     /// Finds the cells of a line; says how many it has.
     pub fn find(&mut self, line: &[u8]) -> usize {
-        let (mut count, mut next, mut begin) = (0, 0, 0);
-        let mut at = 0;
-        while at < line.len() {
-            let mut mask = equal(word(line, at), self.separator);
-            if line.len() - at < WORD {
-                mask &= (1_u64 << (8 * (line.len() - at))) - 1;
-            }
-            // The separators of a word, one after the other, as long as one is looked for.
-            let mut left = mask.count_ones() as usize;
-            while left != 0 && next < self.places.len() {
+        let (mut count, mut next, mut begin, mut at) = (0, 0, 0, 0);
+        while at < line.len() && next < self.places.len() {
+            let mut mask = separators(line, at, self.separator);
+            // One after the other.
+            while mask != 0 {
                 let end = at + mask.trailing_zeros() as usize / 8;
                 mask &= mask - 1;
-                left -= 1;
-                if self.places[next] == count {
+                if self.places.get(next) == Some(&count) {
                     self.found[next] = (begin, end);
                     next += 1;
                 }
                 begin = end + 1;
                 count += 1;
             }
-            count += left;
             at += WORD;
         }
+        // Of the others only the number matters.
+        count += line.get(at..).map_or(0, |rest| memchr_iter(self.separator, rest).count());
         if next < self.places.len() && self.places[next] == count {
             self.found[next] = (begin, line.len());
             next += 1;
@@ -66,6 +63,15 @@ impl Cells {
         let at = self.places.binary_search(&place).ok()?;
         let (begin, end) = self.found[at];
         line.get(begin..end)
+    }
+}
+
+/// The highest bit of every byte of a word that is a separator.
+fn separators(line: &[u8], at: usize, separator: u8) -> u64 {
+    let mask = equal(word(line, at), separator);
+    match line.len() - at {
+        left if left < WORD => mask & ((1 << (8 * left)) - 1),
+        _ => mask,
     }
 }
 

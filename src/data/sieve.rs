@@ -46,7 +46,8 @@ struct Test {
     begins: bool,
     prints: Prints,
     lengths: BTreeSet<usize>,
-    /// With which bytes the only cell may end.
+    /// With which bytes the only cell may begin, and end.
+    starts: Box<[bool; 256]>,
     ends: Box<[bool; 256]>,
 }
 
@@ -64,6 +65,8 @@ pub struct Wanted {
     pub begins: bool,
     pub prints: Prints,
     lengths: BTreeSet<usize>,
+    /// The first and the last bytes; nothing for any.
+    starts: BTreeSet<Option<u8>>,
     ends: BTreeSet<Option<u8>>,
 }
 
@@ -93,12 +96,14 @@ impl Wanted {
         let mut res = Wanted::keys(vec![field], Prints::with_hasher(state()));
         res.begins = begins;
         let mut room = Vec::new();
+        res.starts.clear();
         res.ends.clear();
         for it in texts {
             if !plain(it.as_bytes(), &mut room) {
                 continue;
             }
             res.lengths.insert(room.len());
+            res.starts.insert(room.first().copied());
             res.ends.insert(room.last().copied());
             res.prints.extend(print(std::iter::once(it)));
         }
@@ -107,8 +112,8 @@ impl Wanted {
 
     /// That these fields together have one of these prints.
     pub fn keys(fields: Vec<FieldId>, prints: Prints) -> Wanted {
-        let ends = BTreeSet::from([None]);
-        Wanted { fields, begins: false, prints, lengths: BTreeSet::new(), ends }
+        let (starts, ends) = (BTreeSet::from([None]), BTreeSet::from([None]));
+        Wanted { fields, begins: false, prints, lengths: BTreeSet::new(), starts, ends }
     }
 
     /// No prints yet.
@@ -128,6 +133,7 @@ impl Sieve {
                 Some(known) => {
                     known.prints.extend(test.prints);
                     known.lengths.extend(test.lengths);
+                    known.starts.iter_mut().zip(*test.starts).for_each(|it| *it.0 |= it.1);
                     known.ends.iter_mut().zip(*test.ends).for_each(|it| *it.0 |= it.1);
                 }
                 None => tests.push(test),
@@ -157,6 +163,20 @@ fn kind(ty: &Type) -> Option<Kind> {
     }
 }
 
+/// The bytes with which a cell may begin, or end, or any.
+fn bytes(known: &BTreeSet<Option<u8>>, any: bool) -> Box<[bool; 256]> {
+    let mut res = Box::new([any || known.contains(&None); 256]);
+    for it in known.iter().flatten() {
+        res[usize::from(*it)] = true;
+        res[usize::from(it.to_ascii_uppercase())] = true;
+    }
+    // Cells with other signs there, and with zeros, are looked at closely.
+    for byte in (0..=u8::MAX).filter(|it| !it.is_ascii_alphanumeric() || *it == b'0') {
+        res[usize::from(byte)] = true;
+    }
+    res
+}
+
 impl Test {
     fn of(table: &Table, wanted: &Wanted) -> Option<Test> {
         let column = |field: &FieldId| {
@@ -165,18 +185,16 @@ impl Test {
         };
         let columns = wanted.fields.iter().map(column).collect::<Option<Vec<_>>>()?;
         let whole = columns.iter().any(|it: &(usize, Kind)| it.1 == Kind::Whole);
-        let any = whole || wanted.begins || wanted.ends.contains(&None);
-        let mut ends = Box::new([any; 256]);
-        for it in wanted.ends.iter().flatten() {
-            ends[usize::from(*it)] = true;
-            ends[usize::from(it.to_ascii_uppercase())] = true;
-        }
-        // Cells that end with other signs, and those of zeros alone, are looked at closely.
-        for byte in (0..=u8::MAX).filter(|it| !it.is_ascii_alphanumeric() || *it == b'0') {
-            ends[usize::from(byte)] = true;
-        }
+        let starts = bytes(&wanted.starts, whole);
+        let ends = bytes(&wanted.ends, whole || wanted.begins);
         let (begins, lengths) = (wanted.begins, wanted.lengths.clone());
-        Some(Test { columns, begins, prints: wanted.prints.clone(), lengths, ends })
+        let prints = wanted.prints.clone();
+        Some(Test { columns, begins, prints, lengths, starts, ends })
+    }
+
+    fn may_begin_and_end(&self, cell: &[u8]) -> bool {
+        cell.first().is_none_or(|it| self.starts[usize::from(*it)])
+            && cell.last().is_none_or(|it| self.ends[usize::from(*it)])
     }
 
     /// Whether the cells of a row may be wanted; a missing one is not.
@@ -184,8 +202,7 @@ impl Test {
         let mut hasher = room.state.build_hasher();
         for (at, (_, kind)) in self.columns.iter().enumerate() {
             let Some(cell) = cell(at) else { return false };
-            if self.columns.len() == 1 && cell.last().is_some_and(|it| !self.ends[usize::from(*it)])
-            {
+            if self.columns.len() == 1 && !self.may_begin_and_end(cell) {
                 return false;
             }
             let digits = || cell.trim_ascii().iter().all(u8::is_ascii_digit);

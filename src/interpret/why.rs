@@ -26,7 +26,6 @@ use crate::interpret::why::change::Change;
 use crate::interpret::why::change::Flip;
 use crate::interpret::why::note::Note;
 use crate::interpret::why::past::Past;
-use crate::interpret::why::past::key_of;
 use crate::ir::E;
 use crate::ir::FactId;
 use crate::ir::Kind;
@@ -112,8 +111,7 @@ impl Bench<'_> {
     pub fn informed(&self, row: &Row, facts: &BTreeSet<FactId>, known: &mut Known) -> Row {
         let mut res = row.clone();
         for id in facts {
-            let fields = self.set.facts[id.0].judged().into_iter().flat_map(fields_of);
-            let seen: Vec<Value> = fields.map(|it| row.get(it)).collect();
+            let seen = past::seen(&self.set.facts[id.0], row);
             let value = known.entry((*id, seen)).or_insert_with(|| self.fact(*id, row, &[]));
             res.know(*id, value.clone());
         }
@@ -124,8 +122,10 @@ impl Bench<'_> {
     fn fact(&self, id: FactId, row: &Row, changes: &[Change]) -> Value {
         let fact = &self.set.facts[id.0];
         if changes.is_empty() || !past::of_own(fact) {
-            let Some(key) = key_of(self.set, fact, row, true) else { return interpret::NOT_GIVEN };
-            return history::over(self.set, fact, row, self.past.rows(id, &key));
+            return match history::lacking(self.set, fact, row) {
+                Some(reason) => Value::Missing(reason),
+                None => self.past.said(self.set, id, row).value,
+            };
         }
         // Rows of the declaration itself change with it, their keys too.
         let rows: Vec<(Row, usize)> = self

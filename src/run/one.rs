@@ -215,11 +215,13 @@ fn turn(
         for answer in judged.answers.iter().filter(|it| question.flips.contains(&it.outcome)) {
             let found = bench.ways(answer.rule, &judged.row);
             for way in &found {
-                let plain: Vec<Change> = way.iter().map(|it| it.change.clone()).collect();
-                let moved = bench.moved(answer.rule, &plain);
-                if !moved.is_empty() {
-                    facts.extend(moved);
-                    asked.push(change::applied(&set.schema, &judged.row, judged.level, &plain));
+                // Changes that are not needed are left out: parts of a way are asked about too.
+                for plain in change::some_of(way) {
+                    let moved = bench.moved(answer.rule, &plain);
+                    if !moved.is_empty() {
+                        facts.extend(moved);
+                        asked.push(change::applied(&set.schema, &judged.row, judged.level, &plain));
+                    }
                 }
             }
             ways.push(found);

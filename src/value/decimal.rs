@@ -205,6 +205,26 @@ impl Sum {
         true
     }
 
+    /// The same so many times.
+    pub fn add_times(&mut self, it: Decimal, times: usize) {
+        let mut own = Sum::default();
+        own.add(it);
+        self.plus(own.times(times));
+    }
+
+    /// As [`Sum::add_product`], so many times.
+    pub fn add_products(&mut self, left: Decimal, right: Decimal, times: usize) -> bool {
+        let mut own = Sum::default();
+        let in_range = own.add_product(left, right);
+        self.plus(own.times(times));
+        in_range
+    }
+
+    fn times(self, times: usize) -> Sum {
+        let times = i256::from_i128(times as i128);
+        Sum { unscaled: self.unscaled.wrapping_mul(times), scale: self.scale }
+    }
+
     /// With what another sum has.
     pub fn plus(&mut self, other: Sum) {
         let it = self.aligned(other.unscaled, other.scale);

@@ -59,6 +59,18 @@ pub fn keys(schema: &Schema, row: &Row, record: RecordId) -> Option<Vec<Value>> 
     schema.key_fields(record).into_iter().map(given).collect()
 }
 
+/// Some of these changes, or all: each choice once. A way has few of them.
+pub fn some_of(way: &[Proposed]) -> Vec<Vec<Change>> {
+    let mut all: Vec<Vec<Change>> = vec![Vec::new()];
+    for it in way {
+        let with = |before: &Vec<Change>| [before.as_slice(), &[it.change.clone()]].concat();
+        let more: Vec<Vec<Change>> = all.iter().map(with).collect();
+        all.extend(more);
+    }
+    all.retain(|it| !it.is_empty());
+    all
+}
+
 /// Whether a declarant could have written something else there: keys and dates of the history stay.
 pub fn may_change(schema: &Schema, id: FieldId) -> bool {
     let record = schema.record(id.record);

@@ -6,11 +6,10 @@ use crate::interpret;
 use crate::interpret::Row;
 use crate::interpret::eval;
 use crate::interpret::explain;
-use crate::interpret::history;
 use crate::interpret::list;
 use crate::interpret::truth;
 use crate::interpret::why::Bench;
-use crate::interpret::why::past::key_of;
+use crate::interpret::why::past::Said;
 use crate::interpret::why::quantifier::Seen;
 use crate::interpret::why::quantifier::quantifier;
 use crate::interpret::why::term::conversion;
@@ -142,40 +141,21 @@ impl Bench<'_> {
         Some(Note::Share { percent: percent.to_string(), of: self.name(told).0 })
     }
 
-    /// Rows that count for a fact, and those of them that give a value.
-    fn used(&self, fact: &Fact, id: FactId, row: &Row) -> (usize, usize) {
-        let Some(key) = key_of(self.set, fact, row, true) else { return (0, 0) };
-        let all = self.past.rows(id, &key);
-        let counted = all.filter(|it| history::counts(self.set, fact, it.0, row));
-        let given = |it: &Row| {
-            fact.value.as_ref().is_none_or(|value| !eval(self.set, value, it).is_missing())
-        };
-        counted.fold((0, 0), |(rows, values), (it, times)| {
-            (rows + times, values + if given(it) { times } else { 0 })
-        })
-    }
-
     fn window(&self, id: FactId, of: String, row: &Row) -> Option<Note> {
         let fact = &self.set.facts[id.0];
         if fact.statistic == Statistic::Latest {
             return self.as_of(fact, id, row);
         }
         let (first, last) = self.reach(fact, row)?;
-        let (rows, values) = self.used(fact, id, row);
+        let Said { rows, values, .. } = self.past.said(self.set, id, row);
         Some(Note::Window { of, first, last, rows, values })
     }
 
     /// The entry of a register: the last one that is known.
     fn as_of(&self, fact: &Fact, id: FactId, row: &Row) -> Option<Note> {
-        let key = key_of(self.set, fact, row, true)?;
-        let all = self.past.rows(id, &key);
-        let counted = all.filter(|it| history::counts(self.set, fact, it.0, row));
-        let last = counted.filter_map(|it| match eval(self.set, &fact.dates.as_ref()?.0, it.0) {
-            Value::Date(day) => Some(day),
-            _ => None,
-        });
+        let Some(Value::Date(last)) = self.past.said(self.set, id, row).last else { return None };
         let record = self.set.schema.record(fact.rows).name.clone();
-        Some(Note::AsOf { record, day: calendar::date_text(last.max()?) })
+        Some(Note::AsOf { record, day: calendar::date_text(last) })
     }
 
     /// The first and the last day or instant of a fact; nothing where time does not matter.
