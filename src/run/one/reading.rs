@@ -1,6 +1,7 @@
 //! Reads the rows of files that facts of a few rows look at: those of declarations that clues point
 //! at, and all of them for facts without a clue.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -235,9 +236,10 @@ impl<'a> Reader<'a, '_> {
                 if !told.may(batch, at, room) {
                     continue;
                 }
-                let texts: Vec<String> = places.iter().map(|it| text(batch, *it, at)).collect();
                 if prints.len() <= TOLD {
-                    prints.extend(sieve::print(texts.iter().map(String::as_str)));
+                    let texts: Vec<Cow<str>> =
+                        places.iter().map(|it| text(batch, *it, at)).collect();
+                    prints.extend(sieve::print(texts.iter().map(|it| &**it)));
                 }
                 room.facts.iter().for_each(|it| *counts.entry(it.0).or_insert(0_usize) += 1);
             }
@@ -303,12 +305,17 @@ impl<'a> Reader<'a, '_> {
     fn take(&self, columns: &Columns, batch: &RecordBatch, at: usize, part: &mut Part) {
         let row = row::row(self.set, columns, batch, at);
         let rows = source::rows_of(self.set, self.input.0, self.first());
-        let records: BTreeSet<RecordId> = part.room.facts.iter().map(|it| it.1).collect();
-        for record in records.into_iter().filter(|it| *it != rows) {
-            let key = self.set.schema.key_fields(record).iter().map(|it| row.get(*it)).collect();
+        let mut records: Vec<RecordId> =
+            part.room.facts.iter().map(|it| it.1).filter(|it| *it != rows).collect();
+        records.dedup();
+        for (at, record) in records.iter().enumerate() {
+            if records[..at].contains(record) {
+                continue;
+            }
+            let key = self.set.schema.key_fields(*record).iter().map(|it| row.get(*it)).collect();
             part.merged
-                .entry((record, key))
-                .and_modify(|known| run::agree(self.set, record, known, &row))
+                .entry((*record, key))
+                .and_modify(|known| run::agree(self.set, *record, known, &row))
                 .or_insert_with(|| row.clone());
         }
         let own = part.room.facts.iter().filter(|it| it.1 == rows).map(|it| it.0);
@@ -414,11 +421,11 @@ impl<'a> Reader<'a, '_> {
 }
 
 /// A cell of a key as text.
-fn text(batch: &RecordBatch, column: usize, at: usize) -> String {
+fn text(batch: &RecordBatch, column: usize, at: usize) -> Cow<'_, str> {
     let column = batch.column(column);
     if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
-        return numbers.value(at).to_string();
+        return Cow::Owned(numbers.value(at).to_string());
     }
     let texts = column.as_string_opt::<i32>().filter(|it| it.is_valid(at));
-    texts.map(|it| it.value(at).to_owned()).unwrap_or_default()
+    texts.map_or(Cow::Borrowed(""), |it| Cow::Borrowed(it.value(at)))
 }
