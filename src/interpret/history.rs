@@ -72,8 +72,8 @@ pub fn lacking(set: &RuleSet, it: &Fact, judged: &Row) -> Option<Reason> {
     }
     let lacks_first = |since: i32| first_day(set, it, judged).is_none_or(|first| first < since);
     let lacks_last = |until: i32| last_day(set, it, judged).is_none_or(|last| until < last);
-    let lacks = it.complete_since.is_some_and(lacks_first)
-        || it.complete_until.is_some_and(lacks_last);
+    let lacks =
+        it.complete_since.is_some_and(lacks_first) || it.complete_until.is_some_and(lacks_last);
     lacks.then_some(Reason::HistoryIncomplete)
 }
 

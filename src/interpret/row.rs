@@ -54,6 +54,14 @@ pub fn columns(set: &RuleSet, batch: &arrow::datatypes::Schema) -> Columns {
 }
 
 impl Columns {
+    /// The only column, where there is one.
+    pub fn single(&self) -> Option<usize> {
+        match (self.fields.as_slice(), self.facts.as_slice()) {
+            ([only], []) => Some(only.1),
+            _ => None,
+        }
+    }
+
     /// Those of these fields and facts.
     pub fn only(&self, fields: &[FieldId], facts: &[FactId]) -> Columns {
         Columns {

@@ -90,10 +90,7 @@ impl Tally {
             (Statistic::Percentile(_), _) => self.all.add(value, times),
             (Statistic::Smallest | Statistic::Largest, _) => self.keep(it.statistic, value),
             (
-                Statistic::Count
-                | Statistic::FirstDate
-                | Statistic::LastDate
-                | Statistic::Latest,
+                Statistic::Count | Statistic::FirstDate | Statistic::LastDate | Statistic::Latest,
                 _,
             ) => {}
         }

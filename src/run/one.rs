@@ -4,6 +4,7 @@
 
 pub mod alike;
 pub mod gather;
+pub mod kept;
 pub mod reading;
 pub mod told;
 pub mod what_if;

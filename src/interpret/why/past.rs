@@ -349,9 +349,7 @@ impl Wanted {
         for at in views {
             let view = &mut self.views[*at];
             let Some((_, eye)) = view.eyes.first() else { continue };
-            if !eye.window.holds(set, fact, row)
-                || eye.looks_back && !eye.passes(set, fact, row)
-            {
+            if !eye.window.holds(set, fact, row) || eye.looks_back && !eye.passes(set, fact, row) {
                 continue;
             }
             let each = self.facts.iter().zip(&view.eyes).zip(&mut view.tallies);

@@ -32,9 +32,11 @@ use crate::run::one::alike::Alike;
 use crate::run::one::each;
 use crate::run::one::gather::Keys;
 use crate::run::one::gather::fields;
+use crate::run::one::kept::Today;
 use crate::run::one::told;
 use crate::run::one::told::Room;
 use crate::run::one::told::Told;
+use crate::run::past::today::tables;
 use crate::run::source;
 use crate::run::source::Source;
 use crate::run::world;
@@ -77,6 +79,8 @@ struct Part<'a> {
     merged: BTreeMap<(RecordId, Vec<Value>), Row>,
     room: Room,
     alike: Alike,
+    /// Of history: what the data have. Nothing where nobody has looked.
+    today: Option<Arc<Today<'a>>>,
 }
 
 /// The declarations that clues point at.
@@ -111,17 +115,18 @@ impl<'a> Reader<'a, '_> {
                 break None;
             }
             if pointed.prints.len() <= TOLD {
-                break self.narrowed(&rows, &key, pointed.prints, keys);
+                break self.narrowed(&rows, key, pointed.prints, keys);
             }
             // The fact that points at the most rows looks at all of them.
             let most = (0..told.len()).max_by_key(|it| pointed.counts[*it]);
             open.extend(most.map(|it| told.remove(it)));
         };
-        let mut all = self.part();
+        let mut all = self.part(None);
         let is_narrow = narrow.is_some();
         match narrow {
-            Some(table) if !told.is_empty() || !keys.is_empty() => {
+            Some((table, wanted)) if !told.is_empty() || !keys.is_empty() => {
                 self.opened.beside(self.set, rows.rows, self.input.1, &rows);
+                all.today = self.today(Some(&wanted))?;
                 self.read_told(&table, &told, keys, &mut all)?;
             }
             Some(_) => {}
@@ -129,18 +134,20 @@ impl<'a> Reader<'a, '_> {
         }
         all.read.looked = (is_narrow && self.input.1 == 0).then_some(rows.rows);
         if !open.is_empty() {
+            all.today = self.today(None)?;
             self.read_open(&open, &mut all)?;
         }
         Ok(all.read)
     }
 
-    fn part(&self) -> Part<'a> {
+    fn part(&self, today: Option<Arc<Today<'a>>>) -> Part<'a> {
         let gathered = self.question.clone();
         Part {
             read: Read { rows: Vec::new(), gathered, known: Keys::new(), looked: None },
             merged: BTreeMap::new(),
             room: Room::default(),
             alike: Alike::default(),
+            today,
         }
     }
 
@@ -167,10 +174,10 @@ impl<'a> Reader<'a, '_> {
     fn narrowed(
         &self,
         rows: &Source,
-        key: &[FieldId],
+        key: Vec<FieldId>,
         mut prints: Prints,
         keys: &Keys,
-    ) -> Option<Arc<Table>> {
+    ) -> Option<(Arc<Table>, Wanted)> {
         for it in keys {
             let texts: Vec<String> = self
                 .key
@@ -181,7 +188,17 @@ impl<'a> Reader<'a, '_> {
                 .collect();
             prints.extend(sieve::print(texts.iter().map(String::as_str)));
         }
-        told::sieved(&rows.table, &Wanted::keys(key.to_vec(), prints))
+        let wanted = Wanted::keys(key, prints);
+        Some((told::sieved(&rows.table, &wanted)?, wanted))
+    }
+
+    /// Of history: what the data have, as far as these rows may be theirs.
+    fn today(&self, narrow: Option<&Wanted>) -> Result<Option<Arc<Today<'a>>>, Again> {
+        if !self.may_go() {
+            return Ok(None);
+        }
+        let tables = tables(self.set, self.opened, self.key)?;
+        Ok(Some(Arc::new(Today::of(self.set, self.key, &tables, narrow, self.options)?)))
     }
 
     /// Adds the declarations that the clues point at, by the prints of their keys; whether they can
@@ -269,7 +286,7 @@ impl<'a> Reader<'a, '_> {
         let parts = each(
             table,
             self.options,
-            || self.part(),
+            || self.part(into.today.clone()),
             |part, batch| {
                 for at in 0..batch.num_rows() {
                     if !keys.is_empty() {
@@ -296,13 +313,13 @@ impl<'a> Reader<'a, '_> {
         }
         for ((record, _), row) in merged {
             let own = facts.iter().filter(|it| it.record == record).map(|it| it.fact);
-            self.found(&own.collect::<Vec<FactId>>(), row, &mut into.read);
+            self.found(&own.collect::<Vec<FactId>>(), row, into);
         }
         Ok(())
     }
 
     /// Takes in a row that the facts in the room may look at.
-    fn take(&self, columns: &Columns, batch: &RecordBatch, at: usize, part: &mut Part) {
+    fn take(&self, columns: &Columns, batch: &RecordBatch, at: usize, part: &mut Part<'a>) {
         let row = row::row(self.set, columns, batch, at);
         let rows = source::rows_of(self.set, self.input.0, self.first());
         let mut records: Vec<RecordId> =
@@ -319,7 +336,7 @@ impl<'a> Reader<'a, '_> {
                 .or_insert_with(|| row.clone());
         }
         let own = part.room.facts.iter().filter(|it| it.1 == rows).map(|it| it.0);
-        self.found(&own.collect::<Vec<FactId>>(), row, &mut part.read);
+        self.found(&own.collect::<Vec<FactId>>(), row, part);
     }
 
     fn first(&self) -> RecordId {
@@ -327,14 +344,15 @@ impl<'a> Reader<'a, '_> {
     }
 
     /// A row that these facts may look at.
-    fn found(&self, facts: &[FactId], row: Row, read: &mut Read) {
-        if !self.may_go() {
-            facts.iter().for_each(|it| read.gathered.add_for(*it, &row, 1));
+    fn found(&self, facts: &[FactId], row: Row, part: &mut Part<'a>) {
+        let stays = || part.today.as_ref().is_some_and(|it| !it.may_have(&row));
+        if !self.may_go() || stays() {
+            facts.iter().for_each(|it| part.read.gathered.add_for(*it, &row, 1));
             return;
         }
         let wanting = self.question.wanting(facts, &row);
         if !wanting.is_empty() {
-            read.rows.push((wanting, row));
+            part.read.rows.push((wanting, row));
         }
     }
 
@@ -368,22 +386,25 @@ impl<'a> Reader<'a, '_> {
         let told = Told::new(set, table, facts, false);
         let ids: Vec<FactId> = facts.iter().map(|it| it.fact).collect();
         let columns = row::columns(set, &table.arrow);
+        let key_columns = columns.only(self.key, &[]);
         let looked = Alike::places(set, table, &self.question.fields_of(&ids));
         let parts = each(
             table,
             self.options,
-            || self.part(),
+            || self.part(into.today.clone()),
             |part, batch| {
-                if self.may_go() {
-                    for at in 0..batch.num_rows() {
-                        if told.may(batch, at, &mut part.room) {
-                            self.take(&columns, batch, at, part);
-                        }
+                let today = part.today.clone();
+                let goes = |at: &usize| match &today {
+                    Some(it) => it.may_have_at(&key_columns, batch, *at),
+                    None => self.may_go(),
+                };
+                for at in (0..batch.num_rows()).filter(|at| self.may_go() && goes(at)) {
+                    if told.may(batch, at, &mut part.room) {
+                        self.take(&columns, batch, at, part);
                     }
-                    return Ok(());
                 }
                 let row = |at: usize| row::row(set, &columns, batch, at);
-                let may = |at: usize| told.may(batch, at, &mut part.room);
+                let may = |at: usize| !goes(&at) && told.may(batch, at, &mut part.room);
                 part.alike.add(batch, &looked, may, row)?;
                 if part.alike.is_full() {
                     part.alike.drain(&ids, &mut part.read.gathered);
@@ -407,15 +428,12 @@ impl<'a> Reader<'a, '_> {
         facts: &[FactId],
         into: &mut Part<'a>,
     ) -> Result<(), Again> {
-        let mut read = self.part().read;
         let found = &mut |row: Row| {
-            self.found(facts, row, &mut read);
+            self.found(facts, row, into);
             Ok(())
         };
         world::each_row(self.set, source, record, self.options, found)?;
         source.holds()?;
-        into.read.rows.extend(read.rows);
-        into.read.gathered.merge(read.gathered);
         Ok(())
     }
 }
