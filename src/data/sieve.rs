@@ -100,6 +100,9 @@ impl Wanted {
         res.ends.clear();
         for it in texts {
             if !plain(it.as_bytes(), &mut room) {
+                // Cells like it are always looked at, whatever stands at their ends.
+                res.starts.insert(None);
+                res.ends.insert(None);
                 continue;
             }
             res.lengths.insert(room.len());
