@@ -3,6 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::Array;
+use arrow::array::BooleanArray;
+use arrow::array::RecordBatch;
+use arrow::compute::filter_record_batch;
+use arrow::compute::kernels::cmp::distinct;
+use arrow::compute::or;
+use datafusion::error::Result as Engine;
 use futures::TryStreamExt;
 
 use crate::ir::RuleSet;
@@ -97,10 +104,8 @@ pub async fn replaced(
         side::watch(work, &source.table);
         for mut stream in side::streams(work, &plan).await? {
             while let Some(batch) = stream.try_next().await.map_err(engine::trouble)? {
-                let mut keys = keep::keys(&batch, &columns).map_err(engine::trouble)?;
-                // Rows of a declaration mostly follow each other.
-                keys.dedup();
-                seen.extend(keys);
+                let keys = first_of_each(&batch, &columns).and_then(|it| keep::keys(&it, &columns));
+                seen.extend(keys.map_err(engine::trouble)?);
             }
         }
         source.holds()?;
@@ -108,6 +113,19 @@ pub async fn replaced(
     let seen = Arc::new(seen);
     today.insert(outermost, seen.clone());
     Ok(Some((places, seen)))
+}
+
+/// The rows whose key is written otherwise than that of the row before: rows of a declaration mostly
+/// follow each other.
+fn first_of_each(batch: &RecordBatch, key: &KeyColumns) -> Engine<RecordBatch> {
+    let Some(last) = batch.num_rows().checked_sub(1) else { return Ok(batch.clone()) };
+    let mut first = BooleanArray::from(vec![false; last]);
+    for (at, _) in key {
+        let column = batch.column(*at);
+        first = or(&first, &distinct(&column.slice(0, last), &column.slice(1, last))?)?;
+    }
+    let wanted = std::iter::once(true).chain(first.values().iter());
+    Ok(filter_record_batch(batch, &BooleanArray::from(wanted.collect::<Vec<bool>>()))?)
 }
 
 /// Asks for the fields of a key, to be looked at only: where they stand.
