@@ -261,6 +261,11 @@ pub fn run(it: &Run, context: &Context) -> Result<Exit, Trouble> {
         };
         output::deliver(&text, file.as_deref())?;
     }
+    if outputs.is_empty() {
+        // Lines take the place of the table, which tells faults otherwise.
+        let faults = summary::faults(&summary, str::to_owned);
+        faults.lines().for_each(output::error);
+    }
     context.terminal.note(&summary::headline(&summary));
     let failed = it.fail_on_hits && 0 < summary.hits();
     Ok(if failed { Exit::Findings } else { Exit::Ok })

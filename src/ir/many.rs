@@ -435,9 +435,9 @@ impl Lowering<'_> {
         }
     }
 
-    /// The fact of this meaning, new or known.
+    /// The fact of this meaning in these words, new or known: a rule names it as it says it itself.
     pub fn fact(&mut self, fact: Fact, span: Span) -> E {
-        let key = key(&fact);
+        let key = key_in_words(&fact);
         let ty = fact.ty.clone();
         let facts = &mut self.facts;
         let id = *self.fact_ids.entry(key).or_insert_with(|| {
@@ -448,7 +448,12 @@ impl Lowering<'_> {
     }
 }
 
-/// What makes two facts one.
+/// What makes two facts one in a rule set.
+pub fn key_in_words(it: &Fact) -> String {
+    format!("{} {}", key(it), it.words)
+}
+
+/// What two facts share that have the same answers.
 pub fn key(it: &Fact) -> String {
     let text = print::identity;
     let one = |it: &Option<E>| it.as_ref().map(text).unwrap_or_default();

@@ -31,7 +31,7 @@ pub fn relower(
     lowering.parameters = std::mem::take(&mut set.parameters);
     lowering.facts = std::mem::take(&mut set.facts);
     for (at, fact) in lowering.facts.iter().enumerate() {
-        lowering.fact_ids.insert(many::key(fact), crate::ir::FactId(at));
+        lowering.fact_ids.insert(many::key_in_words(fact), crate::ir::FactId(at));
     }
     for (at, rule) in set.rules.iter().enumerate() {
         lowering.rule_ids.insert(rule.id.to_string(), RuleId(at));

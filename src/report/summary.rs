@@ -97,6 +97,26 @@ pub fn table(it: &Summary, look: Look, name: impl Fn(&str) -> String) -> String 
     if 0 < it.undecided() {
         text += "undecided: a needed value is missing (`tamis help missing-values`)\n";
     }
+    text += &faults(it, name);
+    let arrow = if look.unicode { "→" } else { "->" };
+    if let Some((decided, file)) = &it.decided {
+        let _ = write!(text, "\n{}", decided::table(decided));
+        if let Some(file) = file {
+            let file = shown(file);
+            let count = plural(decided.declarations, "declaration", "declarations");
+            let _ = writeln!(text, "{arrow} {file} ({count})");
+        }
+    }
+    if let Some(out) = &it.out {
+        let out = shown(out);
+        let _ = writeln!(text, "{arrow} {out} ({})", plural(it.written, "row", "rows"));
+    }
+    text
+}
+
+/// What was wrong with what was read, a line each; `name` says how files are called.
+pub fn faults(it: &Summary, name: impl Fn(&str) -> String) -> String {
+    let mut text = String::new();
     for beside in it.done.report.besides.iter().filter(|it| 0 < it.faulty) {
         let what = if beside.history { " of history" } else { "" };
         let rows = plural(beside.read, "row", "rows");
@@ -114,19 +134,6 @@ pub fn table(it: &Summary, look: Look, name: impl Fn(&str) -> String) -> String 
     for (field, count) in &it.done.report.outside {
         let codes = plural(*count, "code is", "codes are");
         let _ = writeln!(text, "  `{field}`: {codes} not in the nomenclature; kept");
-    }
-    let arrow = if look.unicode { "→" } else { "->" };
-    if let Some((decided, file)) = &it.decided {
-        let _ = write!(text, "\n{}", decided::table(decided));
-        if let Some(file) = file {
-            let file = shown(file);
-            let count = plural(decided.declarations, "declaration", "declarations");
-            let _ = writeln!(text, "{arrow} {file} ({count})");
-        }
-    }
-    if let Some(out) = &it.out {
-        let out = shown(out);
-        let _ = writeln!(text, "{arrow} {out} ({})", plural(it.written, "row", "rows"));
     }
     text
 }

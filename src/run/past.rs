@@ -21,6 +21,7 @@ use crate::ir::Kind;
 use crate::ir::Reach;
 use crate::ir::RuleId;
 use crate::ir::RuleSet;
+use crate::ir::many;
 use crate::ir::print::identity;
 use crate::plan::cell::Shape;
 use crate::plan::past::frame::Frame;
@@ -83,9 +84,7 @@ pub async fn found(
     }
     let work = Work { set, opened, context, options };
     let mut store = Store::default();
-    for id in &facts {
-        store.expect(*id, Shape::typed(set.facts[id.0].ty.clone()));
-    }
+    let facts = expected(set, facts, &mut store);
     let budget = options.memory_limit.map(|it| it.saturating_sub(BASE).max(BASE / 2));
     let fits = |size: usize| options.shares.is_none() && budget.is_none_or(|it| size <= it);
     let mut whole = Together::new(set, opened, level.record, &facts);
@@ -108,6 +107,21 @@ pub async fn found(
         parted::find(together, &work, room, &mut store, &mut today).await?;
     }
     Ok(Some(Found { store: Arc::new(store), held: None }))
+}
+
+/// Those of the facts that have to be found: of several with the same meaning, one.
+fn expected(set: &RuleSet, mut facts: Vec<FactId>, store: &mut Store) -> Vec<FactId> {
+    let mut known: BTreeMap<String, FactId> = BTreeMap::new();
+    facts.retain(|id| {
+        let fact = &set.facts[id.0];
+        let first = *known.entry(many::key(fact)).or_insert(*id);
+        match first == *id {
+            true => store.expect(*id, Shape::typed(fact.ty.clone())),
+            false => store.expect_as(*id, first),
+        }
+        first == *id
+    });
+    facts
 }
 
 /// Facts with the same keys.

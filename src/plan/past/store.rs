@@ -41,6 +41,8 @@ use crate::trouble::Trouble;
 #[derive(Debug, Default)]
 pub struct Store {
     facts: BTreeMap<FactId, Known>,
+    /// Facts of the same meaning in other words: they are found once.
+    same: Vec<(FactId, FactId)>,
     words: Words,
 }
 
@@ -90,6 +92,11 @@ impl Store {
     /// A fact that may have answers or none.
     pub fn expect(&mut self, id: FactId, shape: Shape) {
         self.facts.entry(id).or_insert_with(|| Known { shape, files: Vec::new(), scattered: None });
+    }
+
+    /// A fact that has the answers of another one.
+    pub fn expect_as(&mut self, id: FactId, known: FactId) {
+        self.same.push((id, known));
     }
 
     /// Rows without an answer have no value. Texts are numbers of `words`.
@@ -149,13 +156,15 @@ impl Store {
     /// The columns of every fact, for a plan that has [`ROW`].
     pub fn columns(self: &Arc<Store>) -> Vec<df::Expr> {
         let mut all = Vec::new();
-        for (id, known) in &self.facts {
+        let own = self.facts.keys().map(|it| (*it, *it));
+        for (id, found) in own.chain(self.same.iter().copied()) {
+            let Some(known) = self.facts.get(&found) else { continue };
             let look = |reason: bool| {
                 let it = Look {
                     store: self.clone(),
-                    id: *id,
+                    id: found,
                     reason,
-                    name: format!("past_{}_{reason}", id.0),
+                    name: format!("past_{}_{reason}", found.0),
                     signature: Signature::exact(vec![DataType::UInt64], Volatility::Immutable),
                     result: if reason { DataType::UInt8 } else { known.shape.data_type() },
                 };
