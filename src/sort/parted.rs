@@ -52,10 +52,6 @@ impl Parted {
         Ok(())
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.parts.iter().all(|it| it.rows == 0)
-    }
-
     pub fn rows(&self, part: usize) -> usize {
         self.parts[part].rows
     }

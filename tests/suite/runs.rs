@@ -57,7 +57,7 @@ pub fn project(rules: usize, rows: usize) -> Result<tempfile::TempDir, Failed> {
     Ok(folder)
 }
 
-fn tamis(root: &Path, arguments: &[&str]) -> Command {
+pub fn tamis(root: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tamis"));
     command.current_dir(root).args(arguments);
     command

@@ -43,6 +43,8 @@ pub struct Plan {
 /// Rows on disk.
 pub struct Rows {
     pub parted: Parted,
+    /// How many were read, those without a key too.
+    read: usize,
     /// By column, the first and the last day.
     pub days: BTreeMap<usize, (i32, i32)>,
 }
@@ -52,11 +54,11 @@ impl Rows {
     ///
     /// Errors: a folder that cannot be written to.
     pub fn create(folder: &Path, parts: usize) -> std::result::Result<Rows, Trouble> {
-        Ok(Rows { parted: Parted::create(folder, parts)?, days: BTreeMap::new() })
+        Ok(Rows { parted: Parted::create(folder, parts)?, read: 0, days: BTreeMap::new() })
     }
 
     pub fn is_empty(&self) -> bool {
-        self.parted.is_empty()
+        self.read == 0
     }
 }
 
@@ -161,7 +163,7 @@ impl Taking for Parting {
             let known = whole.days.entry(at).or_insert((first, last));
             *known = (known.0.min(first), known.1.max(last));
         }
-        self.rows = 0;
+        whole.read += std::mem::take(&mut self.rows);
         Ok(())
     }
 }

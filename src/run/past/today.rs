@@ -115,8 +115,8 @@ pub async fn replaced(
     Ok(Some((places, seen)))
 }
 
-/// The rows whose key is written otherwise than that of the row before: rows of a declaration mostly
-/// follow each other.
+/// The rows whose key is written otherwise than that of the row before: rows of a declaration
+/// mostly follow each other.
 fn first_of_each(batch: &RecordBatch, key: &KeyColumns) -> Engine<RecordBatch> {
     let Some(last) = batch.num_rows().checked_sub(1) else { return Ok(batch.clone()) };
     let mut first = BooleanArray::from(vec![false; last]);
