@@ -63,7 +63,8 @@ pub fn keys(schema: &Schema, row: &Row, record: RecordId) -> Option<Vec<Value>> 
 pub fn some_of(way: &[Proposed]) -> Vec<Vec<Change>> {
     let mut all: Vec<Vec<Change>> = vec![Vec::new()];
     for it in way {
-        let with = |before: &Vec<Change>| [before.as_slice(), &[it.change.clone()]].concat();
+        let with =
+            |before: &Vec<Change>| [before.as_slice(), std::slice::from_ref(&it.change)].concat();
         let more: Vec<Vec<Change>> = all.iter().map(with).collect();
         all.extend(more);
     }
