@@ -27,7 +27,7 @@ mod ir; // ast → typed rules, or diagnostics
 // From meaning to hits.
 mod data; // CSV, Parquet and Arrow → batches that fit the schema; lists; tamis.toml
 mod project; // a project on disk: schema, rules and lists, read and lowered together
-mod sort; // more rows than memory holds, in order
+mod sort; // more rows than memory holds: in order, or by the part they belong to
 mod hit; // outcome, finding
 mod interpret; // typed rules, one row at a time → outcome: the definition of the language
 mod decide; // findings of a declaration → its channel, by the policy

@@ -59,7 +59,7 @@ pub fn keys(schema: &Schema, row: &Row, record: RecordId) -> Option<Vec<Value>> 
     schema.key_fields(record).into_iter().map(given).collect()
 }
 
-/// Some of these changes, or all: each choice once. A way has few of them.
+/// Some of these changes, or all: each choice once. A way has four changes at most.
 pub fn some_of(way: &[Proposed]) -> Vec<Vec<Change>> {
     let mut all: Vec<Vec<Change>> = vec![Vec::new()];
     for it in way {

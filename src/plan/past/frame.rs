@@ -8,7 +8,6 @@ use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::array::DictionaryArray;
 use arrow::array::RecordBatch;
-use arrow::compute::filter_record_batch;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Date32Type;
 use arrow::datatypes::Decimal128Type;
@@ -205,14 +204,7 @@ impl Part {
     ///
     /// Errors: columns that are not as planned.
     pub fn add(&mut self, batch: &RecordBatch) -> Result<()> {
-        let kept;
-        let batch = match self.keep.of(batch)? {
-            None => batch,
-            Some(wanted) => {
-                kept = filter_record_batch(batch, &wanted)?;
-                &kept
-            }
-        };
+        let batch = self.keep.filtered(batch)?;
         if self.numbered {
             let Some(rows) = batch.column(0).as_primitive_opt::<UInt64Type>() else {
                 return internal_err!("rows have no numbers");

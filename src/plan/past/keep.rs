@@ -1,6 +1,7 @@
 //! Which rows are gathered: some days, none that others stand in for; and which part of the keys a
 //! row belongs to.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use arrow::array::ArrayRef;
 use arrow::array::AsArray;
 use arrow::array::BooleanArray;
 use arrow::array::RecordBatch;
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Date32Type;
 use arrow::datatypes::Decimal128Type;
@@ -42,8 +44,17 @@ pub struct Keep {
 pub type Hashes = Vec<Option<(ArrayRef, Vec<u64>)>>;
 
 impl Keep {
+    /// The wanted rows of a batch.
+    ///
     /// Errors: columns of a type that is no key.
-    pub fn of(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
+    pub fn filtered<'a>(&self, batch: &'a RecordBatch) -> Result<Cow<'a, RecordBatch>> {
+        Ok(match self.of(batch)? {
+            None => Cow::Borrowed(batch),
+            Some(wanted) => Cow::Owned(filter_record_batch(batch, &wanted)?),
+        })
+    }
+
+    fn of(&self, batch: &RecordBatch) -> Result<Option<BooleanArray>> {
         let mut wanted: Option<Vec<bool>> = None;
         let mut narrow = |it: Vec<bool>| match &mut wanted {
             None => wanted = Some(it),

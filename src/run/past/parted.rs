@@ -220,6 +220,9 @@ impl Both<'_> {
         facts: &[&'a (FactId, Passed)],
         store: &mut Store,
     ) -> Result<Vec<&'a (FactId, Passed)>, Trouble> {
+        if facts.is_empty() {
+            return Ok(Vec::new());
+        }
         let of = |it: &&'a (FactId, Passed)| Sum::new(self.set, it, self.rows.0.frame(0));
         let mut sums: Vec<Sum> = facts.iter().map(of).collect();
         let most = self.room / SUMMED;

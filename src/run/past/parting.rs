@@ -11,7 +11,6 @@ use arrow::array::NullArray;
 use arrow::array::RecordBatch;
 use arrow::array::RecordBatchOptions;
 use arrow::compute::cast;
-use arrow::compute::filter_record_batch;
 use arrow::compute::interleave_record_batch;
 use arrow::datatypes::DataType;
 use arrow::datatypes::Date32Type;
@@ -122,14 +121,7 @@ impl Taking for Parting {
     const AT_ONCE: usize = 131_072;
 
     fn add(&mut self, batch: &RecordBatch) -> Result<()> {
-        let kept;
-        let batch = match self.keep.of(batch)? {
-            None => batch,
-            Some(wanted) => {
-                kept = filter_record_batch(batch, &wanted)?;
-                &kept
-            }
-        };
+        let batch = &*self.keep.filtered(batch)?;
         let Plan { keys, parts, .. } = &self.plan;
         for (row, part) in
             keep::parts(batch, keys, *parts, &mut self.hashes)?.into_iter().enumerate()
