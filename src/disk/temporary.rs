@@ -86,8 +86,11 @@ impl TemporaryFile {
     /// Errors: a folder that cannot be written.
     pub fn within(folder: &Path) -> std::io::Result<TemporaryFile> {
         for _ in 0..ATTEMPTS {
+            // No interrupt comes between: what is there is known.
+            let mut register = register();
             let file = builder(0o600).prefix(&prefix()).tempfile_in(folder)?;
-            register().paths.insert(file.path().to_path_buf());
+            register.paths.insert(file.path().to_path_buf());
+            drop(register);
             let file = TemporaryFile { file };
             if is_held(file.file.as_file(), file.file.path()) {
                 clear_left_behind(folder, file.file.as_file());
@@ -131,9 +134,11 @@ impl TemporaryFolder {
     /// Errors: a folder that cannot be written.
     pub fn within(folder: &Path) -> std::io::Result<TemporaryFolder> {
         for _ in 0..ATTEMPTS {
+            let mut register = register();
             let made = builder(0o700).prefix(&prefix()).tempdir_in(folder)?;
             let path = made.path().to_path_buf();
-            register().paths.insert(path.clone());
+            register.paths.insert(path.clone());
+            drop(register);
             if !cfg!(unix) {
                 return Ok(TemporaryFolder { folder: Some(made), path, _lock: None });
             }
@@ -316,6 +321,8 @@ impl Lock {
     /// Errors: see [`Refused`].
     pub fn claim(path: &Path, mark: &str, holder: &str) -> Result<Lock, Refused> {
         for _ in 0..ATTEMPTS {
+            // No interrupt comes between: a lock that is there is known.
+            let mut register = register();
             let mut file = open_lock(path)?;
             match file.try_lock() {
                 Ok(()) if !is_at(&file, path) => continue,
@@ -333,7 +340,8 @@ impl Lock {
             if begin.is_err() || !(before.starts_with(mark) || mark.starts_with(&before)) {
                 return Err(Refused::Foreign("holds text that tamis did not write"));
             }
-            remember(path);
+            register.paths.insert(path.to_path_buf());
+            drop(register);
             whole::step();
             file.set_len(0)
                 .and_then(|()| file.rewind())
